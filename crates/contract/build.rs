@@ -1,0 +1,41 @@
+//! Compiles `proto/` without `protoc`: messages, clients and servers, and the descriptors with their custom options.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    println!("cargo::rerun-if-changed={}", root.display());
+
+    let mut files = Vec::new();
+    collect(&root, &mut files)?;
+    files.sort();
+
+    let mut compiler = protox::Compiler::new([&root])?;
+    compiler.include_imports(true).include_source_info(false).open_files(&files)?;
+
+    // Encoded by the compiler itself: prost-types would drop the options, and with them the access rules.
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(out.join("vouch.binpb"), compiler.encode_file_descriptor_set())?;
+
+    let mut with_comments = protox::Compiler::new([&root])?;
+    with_comments.include_imports(true).include_source_info(true).open_files(&files)?;
+    let mut config = tonic_prost_build::Config::new();
+    config.enable_type_names();
+    // `bytes` fields share the received buffer instead of copying it.
+    config.bytes(["."]);
+    tonic_prost_build::configure().compile_fds_with_config(with_comments.file_descriptor_set(), config)?;
+    Ok(())
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "proto") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

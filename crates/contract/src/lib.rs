@@ -1,0 +1,57 @@
+//! The contract as Rust.
+//!
+//! Read in this order: `proto/` itself, then [`pb`] (what the compiler made of it), [`pool`] (the descriptors, with the
+//! custom options that the generated types do not carry), [`status`] (the one place where an error becomes a gRPC status),
+//! [`content`] (when two requests are the same), [`convert`] (values that every service reads and writes).
+//!
+//! This crate knows no service's rules and no database.
+
+use std::sync::LazyLock;
+
+use prost_reflect::DescriptorPool;
+
+pub mod content;
+pub mod convert;
+pub mod status;
+
+/// The generated messages, clients and servers, by package.
+///
+/// Their documentation is the contract's comments.
+#[expect(
+    missing_docs,
+    unreachable_pub,
+    clippy::pedantic,
+    rustdoc::invalid_html_tags,
+    rustdoc::bare_urls,
+    reason = "generated"
+)]
+pub mod pb {
+    pub mod common {
+        pub mod v1 {
+            tonic::include_proto!("vouch.common.v1");
+        }
+    }
+    pub mod license {
+        pub mod v1 {
+            tonic::include_proto!("vouch.license.v1");
+        }
+    }
+}
+
+/// The descriptors of every package, encoded, with all custom options: what reflection serves.
+pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/vouch.binpb"));
+
+static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
+    #[expect(clippy::expect_used, reason = "the build wrote these bytes; a test decodes them")]
+    DescriptorPool::decode(DESCRIPTOR_SET).expect("the build's descriptors decode")
+});
+
+/// The descriptors of every package.
+pub fn pool() -> &'static DescriptorPool {
+    &POOL
+}
+
+/// The RPC services that Vouch defines, in the order of the contract; infrastructure such as health is not among them.
+pub fn services() -> impl Iterator<Item = prost_reflect::ServiceDescriptor> {
+    pool().services().filter(|service| service.full_name().starts_with("vouch."))
+}

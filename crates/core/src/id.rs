@@ -1,0 +1,107 @@
+//! The registry of ids: one type for each kind of thing that the services name themselves.
+//!
+//! An id is a TypeID: a lower-case prefix, an underscore, and a UUID version 7 in 26 characters of base 32. Two kinds
+//! cannot be confused, neither by the compiler nor on paper.
+
+use type_safe_id::{StaticType, TypeSafeId};
+
+/// Declares an id type: its alias, its tag, its prefix. A macro, because a function cannot declare types.
+macro_rules! registry {
+    ($($(#[$doc:meta])* $alias:ident, $tag:ident, $prefix:literal;)*) => {
+        $(
+            #[doc = concat!("The tag of [`", stringify!($alias), "`].")]
+            #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+            pub struct $tag;
+
+            impl StaticType for $tag {
+                const TYPE: &'static str = $prefix;
+            }
+
+            $(#[$doc])*
+            pub type $alias = TypeSafeId<$tag>;
+        )*
+
+        /// Every prefix of the registry.
+        pub const PREFIXES: &[&str] = &[$($prefix),*];
+    };
+}
+
+registry! {
+    /// A licence, in the licence service.
+    LicenseId, LicenseTag, "lic";
+    /// A support agreement, in the licence service.
+    AgreementId, AgreementTag, "agr";
+    /// A person named in an agreement: the opaque name of that person everywhere else.
+    ContactId, ContactTag, "con";
+    /// Incidents set aside for an escalation.
+    HoldId, HoldTag, "hold";
+    /// A line of the incident ledger.
+    LedgerEntryId, LedgerEntryTag, "led";
+    /// An issued proof (its `jti`).
+    ProofId, ProofTag, "prf";
+    /// An escalation: allocated by the partner, stable over every attempt.
+    EscalationId, EscalationTag, "esc";
+    /// A vendor's back-line case.
+    CaseId, CaseTag, "case";
+    /// A partner's front-line ticket.
+    TicketId, TicketTag, "tkt";
+    /// An end-user organisation as a partner keeps it.
+    CustomerId, CustomerTag, "cus";
+    /// A bundle of diagnostics.
+    BundleId, BundleTag, "bun";
+    /// A note on a case or ticket.
+    NoteId, NoteTag, "note";
+    /// A knowledge article.
+    ArticleId, ArticleTag, "art";
+    /// A vendor's receipt of admission.
+    ReceiptId, ReceiptTag, "rcp";
+}
+
+/// Reads an id, in its canonical form only: lower case, no other spelling of the same value.
+pub fn parse<T: StaticType>(text: &str) -> Result<TypeSafeId<T>, String> {
+    let wrong = || format!("must be an id of the form {}_ and 26 characters", T::TYPE);
+    // The longest prefix is short; anything longer is not worth parsing.
+    if text.len() > 40 {
+        return Err(wrong());
+    }
+    let id: TypeSafeId<T> = text.parse().map_err(|_| wrong())?;
+    if id.to_string() == text { Ok(id) } else { Err(wrong()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::World;
+
+    #[test]
+    fn an_id_of_one_kind_is_not_read_as_another() {
+        let case: CaseId = World::system().id();
+        assert_eq!(parse::<CaseTag>(&case.to_string()), Ok(case));
+        assert!(parse::<TicketTag>(&case.to_string()).is_err());
+    }
+
+    #[test]
+    fn only_the_canonical_spelling_is_read() {
+        let case: CaseId = World::system().id();
+        for other in [case.to_string().to_uppercase(), format!(" {case}"), String::new(), "case_".into()] {
+            assert!(parse::<CaseTag>(&other).is_err(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn prefixes_are_unique() {
+        let mut prefixes = PREFIXES.to_vec();
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        assert_eq!(prefixes.len(), PREFIXES.len());
+    }
+
+    #[test]
+    fn ids_order_by_the_time_they_were_made() {
+        let clock = crate::testing::ManualClock::at("2026-06-08T10:00:00Z");
+        let first: CaseId = clock.world().id();
+        clock.advance_seconds(1);
+        let second: CaseId = clock.world().id();
+        assert!(first < second && first.to_string() < second.to_string());
+    }
+}
