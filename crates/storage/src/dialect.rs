@@ -1,0 +1,49 @@
+//! The few things in which the engines differ.
+
+/// A database engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// SQLite, embedded: one writer, many readers, one process.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// What has to be said differently to each engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dialect(pub Engine);
+
+impl Dialect {
+    /// Begins a transaction that writes. SQLite takes its write lock at once, so that a transaction never finds out at its
+    /// first write that it lost.
+    pub fn begin_write(self) -> &'static str {
+        match self.0 {
+            Engine::Sqlite => "BEGIN IMMEDIATE",
+            Engine::Postgres => "BEGIN",
+        }
+    }
+
+    /// Begins a transaction that reads one state of the database, over several queries.
+    pub fn begin_snapshot(self) -> &'static str {
+        match self.0 {
+            Engine::Sqlite => "BEGIN",
+            Engine::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+
+    /// What follows a SELECT that locks the rows it reads. On SQLite the transaction itself is the lock.
+    pub fn for_update(self) -> &'static str {
+        match self.0 {
+            Engine::Sqlite => "",
+            Engine::Postgres => " FOR UPDATE",
+        }
+    }
+
+    /// How many rows one INSERT may carry: binding `$n` is quadratic on SQLite.
+    pub fn rows_per_insert(self) -> usize {
+        match self.0 {
+            Engine::Sqlite => 20,
+            Engine::Postgres => 500,
+        }
+    }
+}

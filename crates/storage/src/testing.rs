@@ -1,0 +1,111 @@
+//! Fresh databases for tests, on both engines.
+//!
+//! SQLite's live in a temporary folder. PostgreSQL's live in a throw-away cluster that a test process starts when it first
+//! needs one, also when it runs as root; a small watcher stops the cluster and removes it when the process ends, however
+//! it ends.
+
+use std::path::PathBuf;
+
+use crate::{Engine, Migrations, Store, StoreConfig};
+
+#[cfg(has_postgres)]
+mod cluster;
+
+/// A fresh, empty database.
+#[derive(Debug)]
+pub struct Database {
+    /// How to open it.
+    pub config: StoreConfig,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Database {
+    /// A fresh database on the given engine.
+    pub async fn fresh(engine: Engine) -> Self {
+        match engine {
+            Engine::Sqlite => Self::sqlite(),
+            Engine::Postgres => Self::postgres().await,
+        }
+    }
+
+    /// Opens it with a service's migrations.
+    pub async fn open(&self, migrations: &Migrations) -> Store {
+        Store::open(&self.config, migrations).await.expect("a fresh database opens")
+    }
+
+    fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path: PathBuf = folder.path().join("test.db");
+        Self { config: StoreConfig::Sqlite { path, readers: 4 }, _folder: Some(folder) }
+    }
+
+    #[cfg(has_postgres)]
+    async fn postgres() -> Self {
+        let url = cluster::create_database().await;
+        Self { config: StoreConfig::Postgres { url, connections: 8 }, _folder: None }
+    }
+
+    #[cfg(not(has_postgres))]
+    #[expect(clippy::unused_async, reason = "the other side of the cfg waits")]
+    async fn postgres() -> Self {
+        panic!("PostgreSQL's server binaries are not on this machine");
+    }
+}
+
+/// The engines that can be tested on this machine.
+pub const ENGINES: &[Engine] =
+    if cfg!(has_postgres) { &[Engine::Sqlite, Engine::Postgres] } else { &[Engine::Sqlite] };
+
+/// Declares tests that run once on each engine, with a fresh database. Without PostgreSQL's server binaries its half is
+/// counted as ignored, with the reason in its line. A macro, because a function cannot declare tests.
+///
+/// ```ignore
+/// vouch_storage::on_both_engines! {
+///     async fn a_row_is_read_back(database: Database) { … }
+/// }
+/// ```
+#[cfg(has_postgres)]
+#[macro_export]
+macro_rules! on_both_engines {
+    ($(async fn $name:ident($database:ident: Database) $body:block)*) => {$(
+        mod $name {
+            use super::*;
+
+            async fn body($database: $crate::testing::Database) $body
+
+            #[tokio::test]
+            async fn on_sqlite() {
+                body($crate::testing::Database::fresh($crate::Engine::Sqlite).await).await;
+            }
+
+            #[tokio::test]
+            async fn on_postgres() {
+                body($crate::testing::Database::fresh($crate::Engine::Postgres).await).await;
+            }
+        }
+    )*};
+}
+
+/// Declares tests that run once on each engine; on this machine PostgreSQL's half is ignored.
+#[cfg(not(has_postgres))]
+#[macro_export]
+macro_rules! on_both_engines {
+    ($(async fn $name:ident($database:ident: Database) $body:block)*) => {$(
+        mod $name {
+            use super::*;
+
+            async fn body($database: $crate::testing::Database) $body
+
+            #[tokio::test]
+            async fn on_sqlite() {
+                body($crate::testing::Database::fresh($crate::Engine::Sqlite).await).await;
+            }
+
+            #[tokio::test]
+            #[ignore = "PostgreSQL's server binaries are not on this machine"]
+            async fn on_postgres() {
+                body($crate::testing::Database::fresh($crate::Engine::Postgres).await).await;
+            }
+        }
+    )*};
+}
