@@ -19,7 +19,6 @@ pub mod status;
 /// Their documentation is the contract's comments.
 #[expect(
     missing_docs,
-    unreachable_pub,
     clippy::pedantic,
     rustdoc::invalid_html_tags,
     rustdoc::bare_urls,

@@ -1,0 +1,211 @@
+//! The one gate before every handler: finds out who calls, and asks the contract whether they may.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::AUTHORIZATION;
+use http::{Request, Response};
+use tonic::{Code, Status};
+use tower::{Layer, Service};
+use vouch_core::{Reason, World};
+
+use crate::{AccessRules, Caller, CallerKind, Issuers, PeerInfo, TrustBundles, WorkloadDirectory, WorkloadPath};
+
+/// What the gate needs to know.
+pub struct Access {
+    /// The contract's rules.
+    pub rules: AccessRules,
+    /// Whose certificates are believed.
+    pub bundles: TrustBundles,
+    /// Whose tokens are believed.
+    pub issuers: Issuers,
+    /// Who is registered.
+    pub directory: Arc<dyn WorkloadDirectory>,
+    /// The service's name in errors: `license.vouch`.
+    pub domain: &'static str,
+    /// The clock.
+    pub world: World,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access").field("domain", &self.domain).finish_non_exhaustive()
+    }
+}
+
+/// Why a request was turned away at the gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The caller proved no identity, or one that is not accepted.
+    Unauthenticated(&'static str),
+    /// The caller is known and not granted.
+    Denied(CallerKind),
+    /// The path is not in the contract.
+    Unknown,
+}
+
+impl Access {
+    /// Who sends this request, and whether the RPC at `path` is open to them.
+    pub fn judge(&self, path: &str, peer: &PeerInfo, authorization: Option<&str>) -> Result<Caller, Refusal> {
+        let caller = self.identify(peer, authorization)?;
+        if is_reflection(path) {
+            return match caller.kind {
+                CallerKind::Anonymous => Err(Refusal::Unauthenticated("reflection needs a certificate or a token")),
+                _ => Ok(caller),
+            };
+        }
+        let grants = self.rules.grants(path).ok_or(Refusal::Unknown)?;
+        if grants.iter().any(|grant| grant.admits(&caller)) {
+            return Ok(caller);
+        }
+        match caller.kind {
+            CallerKind::Anonymous => Err(Refusal::Unauthenticated("present a client certificate or a bearer token")),
+            kind => Err(Refusal::Denied(kind)),
+        }
+    }
+
+    fn identify(&self, info: &PeerInfo, authorization: Option<&str>) -> Result<Caller, Refusal> {
+        let now = self.world.now();
+        let address = info.address.map(|address| address.ip());
+        let workload = match &info.peer {
+            None => None,
+            Some(peer) if self.bundles.believes(peer, now) => Some(peer.id().clone()),
+            Some(_) => return Err(Refusal::Unauthenticated("the client certificate is no longer accepted")),
+        };
+        if let Some(authorization) = authorization {
+            let token = bearer(authorization)
+                .ok_or(Refusal::Unauthenticated("the authorization header must be a bearer token"))?;
+            let person = self.issuers.verify(token, now).map_err(|error| {
+                tracing::debug!(%error, "a bearer token was refused");
+                Refusal::Unauthenticated("the bearer token is not accepted")
+            })?;
+            return Ok(Caller {
+                kind: person.kind,
+                subject: person.subject,
+                organisation: person.organisation,
+                roles: person.roles,
+                workload,
+                address,
+            });
+        }
+        let Some(id) = workload else {
+            return Ok(Caller {
+                kind: CallerKind::Anonymous,
+                subject: String::new(),
+                organisation: None,
+                roles: Vec::new(),
+                workload: None,
+                address,
+            });
+        };
+        let known = self
+            .directory
+            .find(&id)
+            .filter(|known| path_fits(id.path(), known.kind))
+            .ok_or(Refusal::Unauthenticated("the workload is not registered"))?;
+        Ok(Caller {
+            kind: known.kind,
+            subject: id.to_string(),
+            organisation: known.partner.map(|partner| partner.as_str().to_owned()),
+            roles: Vec::new(),
+            workload: Some(id),
+            address,
+        })
+    }
+
+    fn status(&self, refusal: &Refusal) -> Status {
+        match refusal {
+            Refusal::Unauthenticated(message) => vouch_contract::status::early(
+                Code::Unauthenticated,
+                Reason::Unauthenticated,
+                *message,
+                self.domain,
+            ),
+            Refusal::Denied(kind) => vouch_contract::status::early(
+                Code::PermissionDenied,
+                Reason::AccessDenied,
+                format!("this RPC is not open to a caller of kind {} with these roles", kind.as_str()),
+                self.domain,
+            ),
+            Refusal::Unknown => Status::unimplemented("the contract has no such RPC"),
+        }
+    }
+}
+
+/// An id's path and the registry's entry must tell the same kind.
+fn path_fits(path: &WorkloadPath, kind: CallerKind) -> bool {
+    matches!(
+        (path, kind),
+        (WorkloadPath::Partner(_), CallerKind::PartnerWorkload)
+            | (WorkloadPath::Reseller(_), CallerKind::ResellerWorkload)
+            | (WorkloadPath::Vendor(_), CallerKind::VendorWorkload)
+    )
+}
+
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn is_reflection(path: &str) -> bool {
+    path.starts_with("/grpc.reflection.v1.ServerReflection/")
+}
+
+fn is_health(path: &str) -> bool {
+    path.starts_with("/grpc.health.v1.Health/")
+}
+
+/// The gate as a tower layer.
+#[derive(Debug, Clone)]
+pub struct AccessLayer(pub Arc<Access>);
+
+impl<S> Layer<S> for AccessLayer {
+    type Service = AccessService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        AccessService { access: self.0.clone(), inner }
+    }
+}
+
+/// A service behind the gate.
+#[derive(Debug, Clone)]
+pub struct AccessService<S> {
+    access: Arc<Access>,
+    inner: S,
+}
+
+impl<S, B, R> Service<Request<B>> for AccessService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+    R: Default + Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let path = request.uri().path();
+        if !is_health(path) {
+            let peer = request.extensions().get::<PeerInfo>().cloned().unwrap_or_default();
+            let authorization = request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap_or(""));
+            match self.access.judge(path, &peer, authorization) {
+                Ok(caller) => {
+                    request.extensions_mut().insert(caller);
+                }
+                Err(refusal) => {
+                    let response = self.access.status(&refusal).into_http();
+                    return Box::pin(std::future::ready(Ok(response)));
+                }
+            }
+            // A handler needs no token, and what it does not have it cannot log.
+            request.headers_mut().remove(AUTHORIZATION);
+        }
+        Box::pin(self.inner.call(request))
+    }
+}
