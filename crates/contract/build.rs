@@ -24,8 +24,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     config.enable_type_names();
     // `bytes` fields share the received buffer instead of copying it.
     config.bytes(["."]);
-    tonic_prost_build::configure().compile_fds_with_config(with_comments.file_descriptor_set(), config)?;
+    let descriptors = with_comments.file_descriptor_set();
+    std::fs::write(out.join("mutations.rs"), mutations(&descriptors))?;
+    tonic_prost_build::configure().compile_fds_with_config(descriptors, config)?;
     Ok(())
+}
+
+/// Every request that carries a `request_id` is a mutation.
+fn mutations(descriptors: &prost_types::FileDescriptorSet) -> String {
+    let mut code = String::new();
+    for file in descriptors.file.iter().filter(|file| file.package().starts_with("vouch.")) {
+        let module = file.package().trim_start_matches("vouch.").replace('.', "::");
+        let requests = file.message_type.iter().filter(|message| message.name().ends_with("Request"));
+        for request in requests.filter(|request| request.field.iter().any(|field| field.name() == "request_id")) {
+            code.push_str(&format!(
+                "impl Mutation for crate::pb::{module}::{} {{ fn request_id(&self) -> &str {{ &self.request_id }} }}\n",
+                request.name()
+            ));
+        }
+    }
+    code
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {

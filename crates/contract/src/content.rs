@@ -7,6 +7,14 @@ use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, ReflectMessage};
 use vouch_core::Error;
 
+/// A request that changes something: it carries the caller's id for the intent.
+pub trait Mutation {
+    /// The caller's id for the intent, as it was sent.
+    fn request_id(&self) -> &str;
+}
+
+include!(concat!(env!("OUT_DIR"), "/mutations.rs"));
+
 /// The SHA-256 digest of a request's content, with the message's name mixed in.
 pub fn digest<M: Message + Name>(request: &M) -> Result<[u8; 32], Error> {
     let full_name = M::full_name();

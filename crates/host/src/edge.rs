@@ -1,0 +1,160 @@
+//! The edge of a service, around every RPC: a deadline, statuses in plain words, a count and a time for each answer, and a
+//! panic that ends one request and not the connection.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use http::{HeaderMap, Request, Response};
+use tonic::{Code, Status};
+use tower::{Layer, Service};
+use vouch_core::Reason;
+
+/// The edge of a service.
+#[derive(Debug, Clone, Copy)]
+pub struct Edge {
+    /// The service's name in errors: `license.vouch`.
+    pub domain: &'static str,
+    /// The longest time a request may take.
+    pub longest: Duration,
+}
+
+/// The edge as a tower layer.
+#[derive(Debug, Clone, Copy)]
+pub struct EdgeLayer(pub Edge);
+
+impl<S> Layer<S> for EdgeLayer {
+    type Service = EdgeService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        EdgeService { edge: self.0, inner }
+    }
+}
+
+/// A service within its edge.
+#[derive(Debug, Clone)]
+pub struct EdgeService<S> {
+    edge: Edge,
+    inner: S,
+}
+
+impl<S, B, R> Service<Request<B>> for EdgeService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+    R: Default + Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let edge = self.edge;
+        let path = request.uri().path().to_owned();
+        let deadline = callers_deadline(request.headers()).map_or(edge.longest, |asked| asked.min(edge.longest));
+        let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        Box::pin(async move {
+            let began = Instant::now();
+            let response = match tokio::time::timeout(deadline, answer).await {
+                Ok(Ok(Ok(response))) => edge.plain(response),
+                Ok(Ok(Err(error))) => return Err(error),
+                Ok(Err(_panic)) => {
+                    tracing::error!(rpc.method = %path, "a handler panicked");
+                    edge.status(Code::Internal, Reason::Internal, "the service failed").into_http()
+                }
+                Err(_elapsed) => {
+                    let message = "the deadline passed; a mutation may have happened: ask again with its request_id";
+                    edge.status(Code::DeadlineExceeded, Reason::Unavailable, message).into_http()
+                }
+            };
+            measure(&path, &response, began.elapsed());
+            Ok(response)
+        })
+    }
+}
+
+impl Edge {
+    /// Statuses that the transport made before any handler ran get a reason, and the code that the caller's mistake
+    /// deserves; what a handler said passes through.
+    fn plain<R: Default>(self, response: Response<R>) -> Response<R> {
+        let Some(code) = code_in(response.headers()) else { return response };
+        if response.headers().contains_key("grpc-status-details-bin") {
+            return response;
+        }
+        let status = match code {
+            Code::OutOfRange => {
+                self.status(Code::ResourceExhausted, Reason::MessageTooLarge, "the message is larger than the limit")
+            }
+            // Handlers' own internal errors carry details; this one is the codec's.
+            Code::Internal => {
+                self.status(Code::InvalidArgument, Reason::InvalidField, "the message cannot be decoded as the contract has it")
+            }
+            _ => return response,
+        };
+        status.into_http()
+    }
+
+    fn status(self, code: Code, reason: Reason, message: &str) -> Status {
+        vouch_contract::status::early(code, reason, message, self.domain)
+    }
+}
+
+/// The caller's deadline (the gRPC over HTTP/2 protocol, `grpc-timeout`): a number of at most eight digits and a unit.
+fn callers_deadline(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 {
+        return None;
+    }
+    let number: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(number * 3600),
+        "M" => Duration::from_secs(number * 60),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+fn code_in(headers: &HeaderMap) -> Option<Code> {
+    headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
+}
+
+fn measure<R>(path: &str, response: &Response<R>, took: Duration) {
+    // A path that is not in the contract must not become a label: callers would choose its values.
+    let method = if code_in(response.headers()) == Some(Code::Unimplemented) { "unknown" } else { path };
+    let code = code_in(response.headers()).unwrap_or(Code::Ok);
+    metrics::counter!("vouch_rpc_requests_total", "method" => method.to_owned(), "code" => format!("{code:?}"))
+        .increment(1);
+    metrics::histogram!("vouch_rpc_seconds", "method" => method.to_owned()).record(took.as_secs_f64());
+    tracing::debug!(rpc.method = %method, rpc.code = ?code, rpc.micros = took.as_micros(), "an RPC was answered");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callers_deadline_is_read_as_the_protocol_has_it() {
+        let deadline = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-timeout", text.parse().unwrap());
+            callers_deadline(&headers)
+        };
+        assert_eq!(deadline("5S"), Some(Duration::from_secs(5)));
+        assert_eq!(deadline("250m"), Some(Duration::from_millis(250)));
+        for bad in ["", "S", "5", "5x", "123456789S", "-1S"] {
+            assert_eq!(deadline(bad), None, "{bad:?}");
+        }
+    }
+}

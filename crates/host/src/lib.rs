@@ -1,0 +1,35 @@
+//! Assembling a service: everything around the handlers.
+//!
+//! Read in this order: [`config`] (what an operator may say), [`run`] (a service's whole command line), [`Listeners`] and
+//! [`Server`] (from bound sockets to a drained stop), [`Connections`] (TLS), [`Edge`] (deadlines, plain statuses, metrics),
+//! [`Rpc`] (what a handler does around its one line of its own), [`SigningKeys`], [`client`] (calling another service).
+//!
+//! This crate knows no service's rules: it knows how a service lives.
+
+mod browsers;
+mod command;
+pub mod client;
+pub mod config;
+mod connections;
+mod edge;
+mod jobs;
+mod jwks;
+mod ops;
+mod page;
+mod rpc;
+mod server;
+mod signing_keys;
+mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod trust;
+
+pub use command::{Service, run};
+pub use connections::{Connections, ServerTls};
+pub use edge::{Edge, EdgeLayer};
+pub use jobs::Jobs;
+pub use page::Page;
+pub use rpc::{Call, Rpc};
+pub use server::{Listeners, ServeError, Server};
+pub use signing_keys::SigningKeys;
+pub use trust::Trust;

@@ -1,0 +1,180 @@
+//! What every handler does around its one line of its own: parse, call, wrap, map.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use prost::{Message, Name};
+use tonic::{Request, Response, Status};
+use vouch_contract::content::{self, Mutation};
+use vouch_core::{Error, Violations, World, text};
+use vouch_identity::Caller;
+use vouch_storage::results::{self, Keeping};
+use vouch_storage::{Secrets, Store, StoreError, Tx, WriteError};
+
+/// What handlers share.
+#[derive(Debug, Clone)]
+pub struct Rpc {
+    /// The service's name in errors: `license.vouch`.
+    pub domain: &'static str,
+    /// The database.
+    pub store: Store,
+    /// The keys under which secrets are kept.
+    pub secrets: Arc<Secrets>,
+    /// Clock and entropy.
+    pub world: World,
+}
+
+/// A call that was parsed: who calls, what they want, and when.
+#[derive(Debug)]
+pub struct Call<C> {
+    /// Who calls.
+    pub caller: Caller,
+    /// What they want.
+    pub command: C,
+    /// The instant for which the call is judged.
+    pub now: Timestamp,
+    /// Clock and entropy, for ids.
+    pub world: World,
+}
+
+impl Rpc {
+    /// Answers a question: parses it and hands it to `act`. Nothing is stored.
+    pub async fn query<Q, C, R, F, Fut>(&self, request: Request<Q>, act: F) -> Result<Response<R>, Status>
+    where
+        C: TryFrom<Q, Error = Violations>,
+        F: FnOnce(Call<C>) -> Fut,
+        Fut: Future<Output = Result<R, Error>>,
+    {
+        let answer = async {
+            let caller = caller(&request)?;
+            let command = C::try_from(request.into_inner())?;
+            act(Call { caller, command, now: self.world.now(), world: self.world.clone() }).await
+        };
+        answer.await.map(Response::new).map_err(|error| self.status(&error))
+    }
+
+    /// Carries out a mutation once: looks for the stored result of the same request, validates, acts, and stores the
+    /// result, all in one transaction. `act` may run again when the transaction lost against another one.
+    pub async fn mutate<Q, C, R, F, Fut>(
+        &self,
+        method: &'static str,
+        request: Request<Q>,
+        act: F,
+    ) -> Result<Response<R>, Status>
+    where
+        Q: Mutation + Message + Name,
+        C: TryFrom<Q, Error = Violations>,
+        R: Message + Default,
+        F: Fn(Tx, Arc<Call<C>>) -> Fut,
+        Fut: Future<Output = Result<(Tx, R), WriteError>>,
+    {
+        self.once(method, request, Keeping::Plain, act).await.map(Response::new).map_err(|error| self.status(&error))
+    }
+
+    /// The same, for a result that tells a secret: it is kept encrypted, and told again for a day only.
+    pub async fn mutate_sealed<Q, C, R, F, Fut>(
+        &self,
+        method: &'static str,
+        request: Request<Q>,
+        act: F,
+    ) -> Result<Response<R>, Status>
+    where
+        Q: Mutation + Message + Name,
+        C: TryFrom<Q, Error = Violations>,
+        R: Message + Default,
+        F: Fn(Tx, Arc<Call<C>>) -> Fut,
+        Fut: Future<Output = Result<(Tx, R), WriteError>>,
+    {
+        let keeping = Keeping::Sealed(&self.secrets);
+        self.once(method, request, keeping, act).await.map(Response::new).map_err(|error| self.status(&error))
+    }
+
+    async fn once<Q, C, R, F, Fut>(
+        &self,
+        method: &'static str,
+        request: Request<Q>,
+        keeping: Keeping<'_>,
+        act: F,
+    ) -> Result<R, Error>
+    where
+        Q: Mutation + Message + Name,
+        C: TryFrom<Q, Error = Violations>,
+        R: Message + Default,
+        F: Fn(Tx, Arc<Call<C>>) -> Fut,
+        Fut: Future<Output = Result<(Tx, R), WriteError>>,
+    {
+        let caller = caller(&request)?;
+        let now = self.world.now();
+        let message = request.into_inner();
+        let request_id = text::request_id(message.request_id());
+        let content = content::digest(&message)?;
+        let command = C::try_from(message);
+        let (request_id, command) = match (request_id, command) {
+            (Ok(request_id), command) => (request_id, command),
+            (Err(problem), command) => return Err(all_violations(problem, command.err())),
+        };
+        let key = results::Call { caller: caller.name(), method, request_id, content };
+        // Ordering: a stored result is looked for before the request is validated, so that a request that was good once
+        // stays good when it is repeated.
+        let command = match command {
+            Ok(command) => command,
+            Err(violations) => {
+                let mut connection = self.store.reader().acquire().await.map_err(StoreError::from)?;
+                return match results::lookup(&mut connection, &key, keeping, now).await? {
+                    Some(stored) => R::decode(stored.as_slice()).map_err(Error::internal),
+                    None => Err(violations.into()),
+                };
+            }
+        };
+        let call = Arc::new(Call { caller, command, now, world: self.world.clone() });
+        let (key, act) = (&key, &act);
+        self.store
+            .write(|mut tx| {
+                let call = call.clone();
+                async move {
+                    if let Some(stored) = results::lookup(&mut tx, key, keeping, now).await? {
+                        return Ok((tx, R::decode(stored.as_slice()).map_err(Error::internal)?));
+                    }
+                    let (mut tx, response) = act(tx, call).await?;
+                    results::store(&mut tx, key, &response.encode_to_vec(), keeping, now).await?;
+                    Ok((tx, response))
+                }
+            })
+            .await
+    }
+
+    /// The status for an error. What the service itself did wrong is logged here, once, and told to nobody.
+    pub fn status(&self, error: &Error) -> Status {
+        if let Error::Internal(cause) | Error::Unavailable(cause) = error {
+            tracing::error!(error = %chain(cause.as_ref()), "{error}");
+        }
+        vouch_contract::status::from_error(error, self.domain)
+    }
+}
+
+/// The caller that the gate put into the request.
+fn caller<Q>(request: &Request<Q>) -> Result<Caller, Error> {
+    request.extensions().get::<Caller>().cloned().ok_or_else(|| Error::internal("a request came past the gate"))
+}
+
+fn all_violations(request_id: String, others: Option<Violations>) -> Error {
+    let mut violations = Violations::new();
+    violations.add("request_id", request_id);
+    for violation in others.iter().flat_map(Violations::iter) {
+        violations.add(violation.field.clone(), violation.description.clone());
+    }
+    Error::Invalid(violations)
+}
+
+/// An error with all that caused it, on one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
