@@ -94,6 +94,16 @@ impl Findings {
         self.0.iter().any(|finding| finding.weight == Weight::Blocking)
     }
 
+    /// True when something other than this reason stands in the way.
+    pub fn blocks_beside(&self, reason: Reason) -> bool {
+        self.0.iter().any(|finding| finding.weight == Weight::Blocking && finding.reason != reason)
+    }
+
+    /// Takes out every finding with this reason.
+    pub fn remove(&mut self, reason: Reason) {
+        self.0.retain(|finding| finding.reason != reason);
+    }
+
     /// True when this reason is among them.
     pub fn has(&self, reason: Reason) -> bool {
         self.0.iter().any(|finding| finding.reason == reason)

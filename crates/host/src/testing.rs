@@ -36,6 +36,8 @@ pub struct Ground {
 impl Ground {
     /// Ground for a service with the given audience of tokens.
     pub fn new(audience: &'static str, service: &str) -> Self {
+        let log = LogConfig { format: LogFormat::Text, level: "error".into() };
+        crate::telemetry::start_logs(&log).expect("a filter");
         let folder = tempfile::tempdir().expect("a temporary folder");
         let vendor = Authority::new("vendor").expect("an authority");
         let ground = Self {

@@ -1,0 +1,137 @@
+//! Support agreements and who is named in them.
+
+use sqlx::AnyConnection;
+use vouch_core::id::{AgreementId, ContactId};
+use vouch_core::{Error, Reason, Violations};
+use vouch_host::Call;
+use vouch_storage::{Dialect, WriteError};
+
+use super::{all_known, check_etag};
+use crate::domain::agreement::{Agreement, AgreementState, AgreementTerms, Liaison, Person};
+use crate::store::{agreements, catalog, incidents};
+
+/// A person to be named.
+#[derive(Debug, Clone)]
+pub struct NameLiaison {
+    /// The agreement.
+    pub agreement_id: AgreementId,
+    /// The person.
+    pub person: Person,
+}
+
+/// A person whose role ends.
+#[derive(Debug, Clone)]
+pub struct EndLiaison {
+    /// The agreement.
+    pub agreement_id: AgreementId,
+    /// The person.
+    pub contact_id: ContactId,
+}
+
+/// Another state for an agreement.
+#[derive(Debug, Clone)]
+pub struct SetAgreementState {
+    /// The agreement.
+    pub agreement_id: AgreementId,
+    /// Its etag as the caller read it.
+    pub etag: String,
+    /// The state wanted.
+    pub state: AgreementState,
+}
+
+/// Enters an agreement.
+pub async fn create(
+    tx: &mut AnyConnection,
+    dialect: Dialect,
+    call: &Call<AgreementTerms>,
+) -> Result<Agreement, WriteError> {
+    let terms = call.command.clone();
+    let mut violations = Violations::new();
+    // Ordering: the end user's row is locked before its agreements are read, so that two that overlap cannot both be
+    // entered at the same time.
+    if incidents::account_lock(tx, dialect, &terms.end_user_id).await?.is_none() {
+        violations.add("agreement.end_user_id", format!("no licence is known of an end user {}", terms.end_user_id));
+    }
+    if catalog::tier_fetch(tx, &terms.tier_id).await?.is_none() {
+        violations.add("agreement.tier_id", format!("there is no tier {}", terms.tier_id));
+    }
+    all_known(violations)?;
+    let others = agreements::agreement_list_of(tx, &terms.end_user_id).await?;
+    if let Some(other) = others.iter().find(|other| other.terms.overlaps(&terms)) {
+        return Err(Error::already_exists("an agreement for some of these days,", other.id).into());
+    }
+    let agreement = Agreement {
+        id: call.world.id(),
+        terms,
+        state: AgreementState::Active,
+        liaisons: Vec::new(),
+        revision: 1,
+        created_at: call.now,
+    };
+    agreements::agreement_insert(tx, &agreement).await?;
+    Ok(agreement)
+}
+
+/// Names a liaison.
+pub async fn name_liaison(
+    tx: &mut AnyConnection,
+    dialect: Dialect,
+    call: &Call<NameLiaison>,
+) -> Result<(Agreement, Liaison), WriteError> {
+    let NameLiaison { agreement_id, person } = &call.command;
+    let mut agreement = lock(tx, dialect, *agreement_id).await?;
+    if !agreement.has_free_seat() {
+        let message = format!("all {} seats for liaisons are taken", agreement.terms.liaison_seats);
+        return Err(Error::Refused { reason: Reason::SeatsExhausted, message }.into());
+    }
+    let liaison = Liaison { id: call.world.id(), person: person.clone(), named_at: call.now };
+    agreements::liaison_insert(tx, &agreement_id.to_string(), &liaison).await?;
+    agreement.liaisons.push(liaison.clone());
+    agreement.revision += 1;
+    agreements::agreement_update(tx, &agreement).await?;
+    Ok((agreement, liaison))
+}
+
+/// Ends a liaison's role at once.
+pub async fn end_liaison(
+    tx: &mut AnyConnection,
+    dialect: Dialect,
+    call: &Call<EndLiaison>,
+) -> Result<Agreement, WriteError> {
+    let EndLiaison { agreement_id, contact_id } = &call.command;
+    let mut agreement = lock(tx, dialect, *agreement_id).await?;
+    if !agreements::liaison_end(tx, &agreement_id.to_string(), *contact_id, call.now).await? {
+        return Err(Error::not_found("liaison", contact_id).into());
+    }
+    agreement.liaisons.retain(|liaison| liaison.id != *contact_id);
+    agreement.revision += 1;
+    agreements::agreement_update(tx, &agreement).await?;
+    Ok(agreement)
+}
+
+/// Suspends or resumes an agreement.
+pub async fn set_state(
+    tx: &mut AnyConnection,
+    dialect: Dialect,
+    call: &Call<SetAgreementState>,
+) -> Result<Agreement, WriteError> {
+    let SetAgreementState { agreement_id, etag, state } = &call.command;
+    let mut agreement = lock(tx, dialect, *agreement_id).await?;
+    check_etag("agreement", agreement_id, etag, agreement.revision)?;
+    if agreement.state == *state {
+        let step = match state {
+            AgreementState::Active => "be resumed",
+            AgreementState::Suspended => "be suspended",
+        };
+        let id = agreement_id.to_string();
+        return Err(Error::StateConflict { what: "agreement", id, state: state.as_str(), step }.into());
+    }
+    agreement.state = *state;
+    agreement.revision += 1;
+    agreements::agreement_update(tx, &agreement).await?;
+    Ok(agreement)
+}
+
+async fn lock(tx: &mut AnyConnection, dialect: Dialect, id: AgreementId) -> Result<Agreement, WriteError> {
+    Ok(agreements::agreement_lock(tx, dialect, id).await?.ok_or_else(|| Error::not_found("agreement", id))?)
+}

@@ -1,0 +1,64 @@
+//! Products, releases and tiers.
+
+use sqlx::AnyConnection;
+use vouch_core::code::ProductId;
+use vouch_core::{Error, Violations};
+use vouch_host::Call;
+use vouch_storage::WriteError;
+
+use super::all_known;
+use crate::domain::product::{Basis, Product, Release};
+use crate::domain::tier::Tier;
+use crate::store::catalog;
+
+/// A product to be entered.
+#[derive(Debug, Clone)]
+pub struct CreateProduct {
+    /// Its code.
+    pub id: ProductId,
+    /// Its name.
+    pub name: String,
+    /// What entitles to assisted support.
+    pub basis: Basis,
+}
+
+/// A release to be added.
+#[derive(Debug, Clone)]
+pub struct PublishRelease {
+    /// The product.
+    pub product_id: ProductId,
+    /// The release.
+    pub release: Release,
+}
+
+/// Enters a product.
+pub async fn create_product(tx: &mut AnyConnection, call: &Call<CreateProduct>) -> Result<Product, WriteError> {
+    let CreateProduct { id, name, basis } = call.command.clone();
+    let mut violations = Violations::new();
+    if let Basis::Either(tier) = &basis
+        && catalog::tier_fetch(tx, tier).await?.is_none()
+    {
+        violations.add("product.default_tier_id", format!("there is no tier {tier}"));
+    }
+    all_known(violations)?;
+    let product = Product { id, name, basis, releases: Vec::new(), revision: 1, created_at: call.now };
+    catalog::product_insert(tx, &product).await?;
+    Ok(product)
+}
+
+/// Adds a release to a product.
+pub async fn publish_release(tx: &mut AnyConnection, call: &Call<PublishRelease>) -> Result<Product, WriteError> {
+    let PublishRelease { product_id, release } = &call.command;
+    let not_found = || Error::not_found("product", product_id);
+    if !catalog::product_touch(tx, product_id).await? {
+        return Err(not_found().into());
+    }
+    catalog::release_insert(tx, product_id, release).await?;
+    Ok(catalog::product_fetch(tx, product_id).await?.ok_or_else(not_found)?)
+}
+
+/// Enters a tier.
+pub async fn create_tier(tx: &mut AnyConnection, call: &Call<Tier>) -> Result<Tier, WriteError> {
+    catalog::tier_insert(tx, &call.command).await?;
+    Ok(call.command.clone())
+}

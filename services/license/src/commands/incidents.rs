@@ -1,0 +1,160 @@
+//! Prepaid incidents: granting, reserving, settling. Every movement changes an account and is a line of the ledger.
+
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+use vouch_core::code::{EndUserId, PartnerId};
+use vouch_core::id::{EscalationId, HoldId};
+use vouch_core::{Error, World};
+use vouch_host::Call;
+use vouch_storage::{Dialect, WriteError};
+
+use crate::domain::incident::{Account, Hold, HoldState, LedgerEntry, Movement, Settlement};
+use crate::store::incidents;
+
+/// A pack of incidents to be added.
+#[derive(Debug, Clone)]
+pub struct GrantIncidents {
+    /// The end user.
+    pub end_user_id: EndUserId,
+    /// How many.
+    pub units: i64,
+    /// The order that bought them.
+    pub order_reference: String,
+}
+
+/// A hold to be settled.
+#[derive(Debug, Clone)]
+pub struct SettleHold {
+    /// The hold.
+    pub hold_id: HoldId,
+    /// What to do with it.
+    pub settlement: Settlement,
+}
+
+/// Adds a pack to an account.
+pub async fn grant(
+    tx: &mut AnyConnection,
+    dialect: Dialect,
+    call: &Call<GrantIncidents>,
+) -> Result<Account, WriteError> {
+    let GrantIncidents { end_user_id, units, order_reference } = &call.command;
+    let unknown = || Error::field("end_user_id", format!("no licence is known of an end user {end_user_id}"));
+    let account = incidents::account_lock(tx, dialect, end_user_id).await?.ok_or_else(unknown)?;
+    let entry = entry(&call.world, Movement::Grant, *units, order_reference.clone(), call.now);
+    book(tx, end_user_id, account, &entry).await
+}
+
+/// What is needed to set incidents aside.
+#[derive(Debug, Clone)]
+pub struct Reservation<'a> {
+    /// The partner whose escalation it is.
+    pub partner_id: &'a PartnerId,
+    /// The escalation.
+    pub escalation_id: EscalationId,
+    /// The end user whose account it is.
+    pub end_user_id: &'a EndUserId,
+    /// How many.
+    pub units: u32,
+    /// Until when the proof that comes with it lives.
+    pub proof_expires_at: Timestamp,
+}
+
+/// Sets incidents aside for an escalation: the one hold that it ever has, given back when it is asked for again. `None`
+/// when the account does not have as many.
+pub async fn reserve(
+    tx: &mut AnyConnection,
+    dialect: Dialect,
+    world: &World,
+    now: Timestamp,
+    reservation: &Reservation<'_>,
+) -> Result<Option<Hold>, WriteError> {
+    // Ordering: the account's row is locked before the hold is looked for, so that two requests for one escalation see one
+    // another.
+    let account = incidents::account_lock(tx, dialect, reservation.end_user_id).await?.unwrap_or_default();
+    let found = incidents::hold_fetch_of(tx, reservation.partner_id, reservation.escalation_id).await?;
+    let mut hold = match found {
+        Some(hold) if hold.end_user_id != *reservation.end_user_id => {
+            return Err(Error::StateConflict {
+                what: "escalation",
+                id: reservation.escalation_id.to_string(),
+                state: "another end user's",
+                step: "be proven for this one",
+            }
+            .into());
+        }
+        Some(hold) if hold.state != HoldState::Released => {
+            incidents::hold_renew(tx, hold.id, reservation.proof_expires_at).await?;
+            return Ok(Some(hold));
+        }
+        Some(released) => released,
+        None => {
+            let hold = Hold {
+                id: world.id(),
+                partner_id: reservation.partner_id.clone(),
+                escalation_id: reservation.escalation_id,
+                end_user_id: reservation.end_user_id.clone(),
+                units: reservation.units,
+                state: HoldState::Released,
+            };
+            incidents::hold_insert(tx, &hold, reservation.proof_expires_at).await?;
+            hold
+        }
+    };
+    if hold.units > 0 {
+        if account.after(Movement::Reserve, i64::from(hold.units)).is_none() {
+            return Ok(None);
+        }
+        let reference = hold.escalation_id.to_string();
+        let entry = entry(world, Movement::Reserve, i64::from(hold.units), reference, now);
+        book(tx, reservation.end_user_id, account, &entry).await?;
+    }
+    hold.state = HoldState::Reserved;
+    incidents::hold_update_state(tx, &hold).await?;
+    incidents::hold_renew(tx, hold.id, reservation.proof_expires_at).await?;
+    Ok(Some(hold))
+}
+
+/// Settles a hold.
+pub async fn settle(
+    tx: &mut AnyConnection,
+    dialect: Dialect,
+    world: &World,
+    now: Timestamp,
+    command: &SettleHold,
+) -> Result<Hold, WriteError> {
+    let not_found = || Error::not_found("hold", command.hold_id);
+    let end_user_id = incidents::hold_fetch(tx, command.hold_id).await?.ok_or_else(not_found)?.end_user_id;
+    let account = incidents::account_lock(tx, dialect, &end_user_id).await?.unwrap_or_default();
+    // Read again under the lock: its state may have changed while this one waited.
+    let mut hold = incidents::hold_fetch(tx, command.hold_id).await?.ok_or_else(not_found)?;
+    let settled = hold.settle(command.settlement, account);
+    if let Some(movement) = settled.movement {
+        let entry = entry(world, movement, i64::from(hold.units), hold.escalation_id.to_string(), now);
+        book(tx, &end_user_id, account, &entry).await?;
+        if movement == Movement::VendorBears {
+            tracing::warn!(hold.id = %hold.id, "an incident was captured with none left and is borne by the vendor");
+        }
+    }
+    if hold.state != settled.state {
+        hold.state = settled.state;
+        incidents::hold_update_state(tx, &hold).await?;
+    }
+    Ok(hold)
+}
+
+fn entry(world: &World, movement: Movement, units: i64, reference: String, now: Timestamp) -> LedgerEntry {
+    LedgerEntry { id: world.id(), movement, units, reference, booked_at: now }
+}
+
+async fn book(
+    tx: &mut AnyConnection,
+    end_user_id: &EndUserId,
+    account: Account,
+    entry: &LedgerEntry,
+) -> Result<Account, WriteError> {
+    let account = account
+        .after(entry.movement, entry.units)
+        .ok_or_else(|| Error::internal("a movement would take an account below zero"))?;
+    incidents::movement_book(tx, end_user_id, account, entry).await?;
+    Ok(account)
+}

@@ -1,0 +1,25 @@
+//! What the service does: each command locks what it needs, asks the domain, and writes what it says.
+
+pub mod agreements;
+pub mod catalog;
+pub mod incidents;
+pub mod licenses;
+pub mod partners;
+pub mod proofs;
+
+use vouch_core::{Error, Violations};
+
+/// Refuses when something is wrong with what a command refers to.
+fn all_known(violations: Violations) -> Result<(), Error> {
+    violations.finish(Some(())).map_err(Error::from)
+}
+
+/// The etag of a revision.
+pub fn etag(revision: i64) -> String {
+    format!("v{revision}")
+}
+
+/// Refuses when the etag is not the one of this revision.
+fn check_etag(what: &'static str, id: &dyn std::fmt::Display, etag_sent: &str, revision: i64) -> Result<(), Error> {
+    if etag_sent == etag(revision) { Ok(()) } else { Err(Error::EtagMismatch { what, id: id.to_string() }) }
+}

@@ -1,0 +1,101 @@
+//! The partner registry.
+
+use sqlx::AnyConnection;
+use vouch_core::Error;
+use vouch_core::code::PartnerId;
+use vouch_host::Call;
+use vouch_identity::SpiffeId;
+use vouch_storage::{Dialect, WriteError};
+
+use super::check_etag;
+use crate::domain::partner::{Partner, PartnerProfile, Standing, SupportContact};
+use crate::store::partners;
+
+/// A partner to be registered.
+#[derive(Debug, Clone)]
+pub struct RegisterPartner {
+    /// Its code.
+    pub id: PartnerId,
+    /// What is entered of it.
+    pub profile: PartnerProfile,
+}
+
+/// A change of a partner: what is `None` stays.
+#[derive(Debug, Clone)]
+pub struct UpdatePartner {
+    /// The partner.
+    pub id: PartnerId,
+    /// Its etag as the caller read it.
+    pub etag: String,
+    /// Another name.
+    pub name: Option<String>,
+    /// Other ids.
+    pub spiffe_ids: Option<Vec<SpiffeId>>,
+    /// Other authorities.
+    pub trust_bundle_pem: Option<String>,
+    /// Other keys.
+    pub manifest_jwks: Option<String>,
+    /// Another desk.
+    pub support_contact: Option<SupportContact>,
+}
+
+/// Another standing for a partner.
+#[derive(Debug, Clone)]
+pub struct SetPartnerStanding {
+    /// The partner.
+    pub id: PartnerId,
+    /// Its etag as the caller read it.
+    pub etag: String,
+    /// The standing wanted.
+    pub standing: Standing,
+}
+
+/// Registers a partner in good standing.
+pub async fn register(tx: &mut AnyConnection, call: &Call<RegisterPartner>) -> Result<Partner, WriteError> {
+    let RegisterPartner { id, profile } = call.command.clone();
+    let partner = Partner { id, profile, standing: Standing::Good, revision: 1, created_at: call.now };
+    partners::partner_insert(tx, &partner).await?;
+    Ok(partner)
+}
+
+/// Changes what the caller named.
+pub async fn update(tx: &mut AnyConnection, dialect: Dialect, call: &Call<UpdatePartner>) -> Result<Partner, WriteError> {
+    let change = call.command.clone();
+    let mut partner = lock(tx, dialect, &change.id).await?;
+    check_etag("partner", &change.id, &change.etag, partner.revision)?;
+    let profile = &mut partner.profile;
+    profile.name = change.name.unwrap_or_else(|| profile.name.clone());
+    profile.spiffe_ids = change.spiffe_ids.unwrap_or_else(|| profile.spiffe_ids.clone());
+    profile.trust_bundle_pem = change.trust_bundle_pem.unwrap_or_else(|| profile.trust_bundle_pem.clone());
+    profile.manifest_jwks = change.manifest_jwks.unwrap_or_else(|| profile.manifest_jwks.clone());
+    profile.support_contact = change.support_contact.unwrap_or_else(|| profile.support_contact.clone());
+    partner.revision += 1;
+    partners::partner_update(tx, &partner).await?;
+    Ok(partner)
+}
+
+/// Suspends or reinstates a partner.
+pub async fn set_standing(
+    tx: &mut AnyConnection,
+    dialect: Dialect,
+    call: &Call<SetPartnerStanding>,
+) -> Result<Partner, WriteError> {
+    let SetPartnerStanding { id, etag, standing } = &call.command;
+    let mut partner = lock(tx, dialect, id).await?;
+    check_etag("partner", id, etag, partner.revision)?;
+    if partner.standing == *standing {
+        let (state, step) = match standing {
+            Standing::Good => ("in good standing", "be reinstated"),
+            Standing::Suspended => ("suspended", "be suspended"),
+        };
+        return Err(Error::StateConflict { what: "partner", id: id.to_string(), state, step }.into());
+    }
+    partner.standing = *standing;
+    partner.revision += 1;
+    partners::partner_update(tx, &partner).await?;
+    Ok(partner)
+}
+
+async fn lock(tx: &mut AnyConnection, dialect: Dialect, id: &PartnerId) -> Result<Partner, WriteError> {
+    Ok(partners::partner_lock(tx, dialect, id).await?.ok_or_else(|| Error::not_found("partner", id))?)
+}

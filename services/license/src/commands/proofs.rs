@@ -1,0 +1,151 @@
+//! Issuing proofs: the check, the hold and the record in one transaction; the signature after it.
+
+use jiff::Timestamp;
+use vouch_core::code::PartnerId;
+use vouch_core::{CureBy, Error, Finding, Findings, Reason, World};
+use vouch_identity::SpiffeId;
+use vouch_proof::{Act, Agreement, Bundle, EntitlementProof, Incident, License};
+use vouch_storage::{Dialect, Secrets, Tx, WriteError};
+
+use super::incidents::{Reservation, reserve};
+use crate::domain::entitlement::{Answer, ProofRequest, Viewer, judge};
+use crate::domain::incident::Hold;
+use crate::domain::tier::{Charging, Tier};
+use crate::store::facts::facts_fetch;
+use crate::store::proofs::{IssuedProof, proof_insert};
+
+/// Who asks for a proof.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// The partner.
+    pub partner_id: PartnerId,
+    /// The exact workload that will present the proof.
+    pub workload: SpiffeId,
+}
+
+/// What was issued: the claims, ready to be signed.
+#[derive(Debug, Clone)]
+pub struct Issued {
+    /// The claims.
+    pub claims: EntitlementProof,
+    /// The hold.
+    pub hold: Hold,
+    /// The answer on which it rests.
+    pub answer: Answer,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// What issuing takes from its surroundings.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The engine.
+    pub dialect: Dialect,
+    /// The keys under which licence keys are digested.
+    pub secrets: &'a Secrets,
+    /// Entropy for ids.
+    pub world: &'a World,
+    /// The service's own name in proofs.
+    pub issuer: &'a str,
+    /// The instant.
+    pub now: Timestamp,
+}
+
+/// Checks, reserves and records. Refused with every finding when the answer is no; then nothing is reserved.
+pub async fn issue(
+    mut tx: Tx,
+    around: Surroundings<'_>,
+    holder: &Holder,
+    request: &ProofRequest,
+) -> Result<(Tx, Issued), WriteError> {
+    let Surroundings { dialect, secrets, world, issuer, now } = around;
+    let viewer = Viewer::Partner(holder.partner_id.clone());
+    let facts = facts_fetch(&mut tx, secrets, &request.question.license, now).await?;
+    let mut answer = judge(facts.as_ref(), &request.question, &viewer, now);
+
+    // A renewal finds its units set aside already: that none is left beside them must not refuse it.
+    let exhausted = answer.findings.has(Reason::IncidentsExhausted);
+    let others_block = answer.findings.blocks_beside(Reason::IncidentsExhausted);
+    let (Some(cover), Some(tier), false) = (&answer.cover, tier_of(&answer), others_block) else {
+        return Err(refused(answer.findings));
+    };
+    let is_down = request.question.severity == Some(vouch_core::Severity::SiteDown);
+    let units = if exhausted && is_down { 0 } else { tier.charging.units() };
+    let expires_at = now + EntitlementProof::MAX_LIFETIME;
+    let reservation = Reservation {
+        partner_id: &holder.partner_id,
+        escalation_id: request.escalation_id,
+        end_user_id: &cover.end_user_id,
+        units,
+        proof_expires_at: expires_at,
+    };
+    let Some(hold) = reserve(&mut tx, dialect, world, now, &reservation).await? else {
+        if !exhausted {
+            // The last unit went between the check and the lock.
+            answer.findings.add(Finding::blocking(
+                Reason::IncidentsExhausted,
+                "incidents",
+                "No prepaid incident is left.",
+                CureBy::EndUser,
+                "Buy a pack of incidents.",
+            ));
+        }
+        return Err(refused(answer.findings));
+    };
+    if tier.charging == Charging::Prepaid && !is_down {
+        answer.findings.remove(Reason::IncidentsExhausted);
+    }
+
+    let version = request.question.version.clone().unwrap_or_default();
+    let product = facts.as_ref().map(|facts| facts.product.id.to_string()).unwrap_or_default();
+    let claims = EntitlementProof {
+        iss: issuer.to_owned(),
+        aud: request.audience.clone(),
+        jti: world.id::<vouch_core::id::ProofTag>().to_string(),
+        iat: now.as_second(),
+        nbf: now.as_second(),
+        exp: expires_at.as_second(),
+        sub: cover.end_user_id.to_string(),
+        act: Act { sub: holder.workload.to_string(), partner: holder.partner_id.to_string() },
+        lic: License { id: cover.license_id.to_string(), rev: cover.license_revision, product, version },
+        agr: Agreement {
+            id: cover.agreement_id.map(|id| id.to_string()),
+            tier: tier.id.to_string(),
+            severities: vouch_core::Severity::ALL
+                .into_iter()
+                .filter(|severity| tier.covers(*severity))
+                .map(|severity| severity.as_str().to_owned())
+                .collect(),
+            coverage: tier.coverage.clone(),
+            until: cover.until.map(Timestamp::as_second),
+            priority: tier.priority,
+        },
+        contact: cover.contact_id.map(|id| id.to_string()).unwrap_or_default(),
+        bundle: Bundle {
+            alg: "sha-256".into(),
+            root: data_encoding::HEXLOWER.encode(&request.bundle_root),
+        },
+        esc: request.escalation_id.to_string(),
+        inc: Incident { hold: hold.id.to_string(), units: hold.units },
+    };
+    let record = IssuedProof {
+        id: vouch_core::id::parse(&claims.jti).map_err(Error::internal)?,
+        hold_id: hold.id,
+        license_id: cover.license_id,
+        license_revision: cover.license_revision,
+        bundle_root: request.bundle_root,
+        issued_at: now,
+        expires_at,
+    };
+    proof_insert(&mut tx, &record).await?;
+    Ok((tx, Issued { claims, hold, answer, expires_at }))
+}
+
+fn tier_of(answer: &Answer) -> Option<Tier> {
+    answer.cover.as_ref().and_then(|cover| cover.tier.clone())
+}
+
+fn refused(findings: Findings) -> WriteError {
+    let message = "the end user is not entitled to this; see the findings";
+    WriteError::Refused(Error::Judged { reason: Reason::EntitlementRefused, message, findings })
+}

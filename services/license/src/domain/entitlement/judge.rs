@@ -1,0 +1,244 @@
+//! The judgement itself. Every rule runs; none hides another.
+
+use jiff::Timestamp;
+use vouch_core::{CureBy, Finding, Findings, Reason, Severity};
+
+use super::cover::{self, Covering};
+use super::{Answer, Cover, Facts, Question, Viewer};
+use crate::domain::agreement::Liaison;
+use crate::domain::license::{LicenseState, Phase};
+use crate::domain::partner::Standing;
+use crate::domain::tier::{Charging, Tier};
+
+/// Judges a question on the facts. `facts` is `None` when there is no such licence, and to a viewer outside the licence's
+/// chain the answer is the same, to the letter.
+pub fn judge(facts: Option<&Facts>, question: &Question, viewer: &Viewer, now: Timestamp) -> Answer {
+    let seen = facts.filter(|facts| match viewer {
+        Viewer::Vendor => true,
+        Viewer::Partner(partner) => facts.license.is_seen_by(partner),
+    });
+    let mut findings = Findings::new();
+    let Some(facts) = seen else {
+        findings.add(Finding::blocking(
+            Reason::LicenseNotFound,
+            "license",
+            "There is no such licence for you to see.",
+            CureBy::EndUser,
+            "Check the key with the end user; if it is right, the vendor tells which partner is responsible.",
+        ));
+        return Answer { findings, cover: None, checked_at: now };
+    };
+    judge_partner(facts, question, &mut findings);
+    judge_license(facts, &mut findings, now);
+    judge_release(facts, question, &mut findings, now);
+    let covering = cover::find(facts, &mut findings, now);
+    if let Some(covering) = &covering {
+        judge_tier(covering.tier, question, &mut findings);
+        judge_incidents(covering.tier, facts, question, &mut findings);
+    }
+    let contact = judge_contact(facts, covering.as_ref(), question, &mut findings);
+
+    let license_until = facts.license.terms.validity.ends_at();
+    let agreement_until = covering.as_ref().and_then(|covering| covering.agreement_until);
+    let by_agreement = covering.as_ref().is_some_and(|covering| covering.by_agreement);
+    let cover = Cover {
+        license_id: facts.license.id,
+        license_revision: facts.license.revision,
+        end_user_id: facts.license.terms.end_user_id.clone(),
+        agreement_id: facts.agreement.as_ref().filter(|_| by_agreement).map(|agreement| agreement.id),
+        tier: covering.map(|covering| covering.tier.clone()),
+        until: [license_until, agreement_until].into_iter().flatten().min(),
+        contact_id: contact.map(|liaison| liaison.id),
+    };
+    Answer { findings, cover: Some(cover), checked_at: now }
+}
+
+fn judge_partner(facts: &Facts, question: &Question, findings: &mut Findings) {
+    let responsible = &facts.license.terms.responsible_partner_id;
+    if question.partner_id.as_ref().is_some_and(|asking| asking != responsible) {
+        findings.add(Finding::blocking(
+            Reason::PartnerNotResponsible,
+            "partner_id",
+            "Another partner of the licence's chain is responsible for its support.",
+            CureBy::Partner,
+            "Hand the end user over to the responsible partner.",
+        ));
+    } else if facts.partner_standing == Standing::Suspended {
+        findings.add(Finding::blocking(
+            Reason::PartnerSuspended,
+            "partner_id",
+            "The vendor has suspended the responsible partner.",
+            CureBy::Partner,
+            "Settle the matter with the vendor's partner management.",
+        ));
+    }
+}
+
+fn judge_license(facts: &Facts, findings: &mut Findings, now: Timestamp) {
+    let blocking = |reason, message: String, cure_by, remedy: &str| {
+        Finding::blocking(reason, "license", message, cure_by, remedy)
+    };
+    match facts.license.state {
+        LicenseState::Active => {}
+        LicenseState::Suspended => findings.add(blocking(
+            Reason::Suspended,
+            "The licence is suspended.".into(),
+            CureBy::Partner,
+            "Settle the matter with the vendor, who reinstates it.",
+        )),
+        LicenseState::Revoked => findings.add(blocking(
+            Reason::Revoked,
+            "The licence was revoked.".into(),
+            CureBy::EndUser,
+            "Buy a new licence.",
+        )),
+    }
+    let validity = &facts.license.terms.validity;
+    let last_day = validity.until.map(|until| until.to_string()).unwrap_or_default();
+    match validity.phase(now) {
+        Phase::Valid => {}
+        Phase::NotYet(begins) => findings.add(
+            blocking(
+                Reason::NotYetValid,
+                format!("The licence begins on {}.", validity.from),
+                CureBy::EndUser,
+                "Wait for its first day, or have the vendor move it.",
+            )
+            .clearing_at(begins),
+        ),
+        Phase::InGrace(_) => findings.add(
+            blocking(
+                Reason::InGrace,
+                format!("The licence ended on {last_day}; its grace period runs."),
+                CureBy::EndUser,
+                "Renew the licence before the grace period ends.",
+            )
+            .as_warning(),
+        ),
+        Phase::Over => findings.add(blocking(
+            Reason::Expired,
+            format!("The licence ended on {last_day}."),
+            CureBy::EndUser,
+            "Renew the licence.",
+        )),
+    }
+}
+
+fn judge_release(facts: &Facts, question: &Question, findings: &mut Findings, now: Timestamp) {
+    if question.product_id.as_ref().is_some_and(|asked| *asked != facts.license.terms.product_id) {
+        findings.add(Finding::blocking(
+            Reason::ProductNotCovered,
+            "product_id",
+            "The licence is for another product.",
+            CureBy::Partner,
+            "Name the product that the licence covers, or license this one.",
+        ));
+        return;
+    }
+    let Some(version) = &question.version else { return };
+    let Some(release) = facts.product.release(version) else {
+        findings.add(Finding::blocking(
+            Reason::VersionUnknown,
+            "version",
+            "The vendor has no release of that version.",
+            CureBy::Partner,
+            "Give the version as the product shows it.",
+        ));
+        return;
+    };
+    // A release of the last day of maintenance may be used, one of the day after may not (H06).
+    if facts.license.terms.maintenance_until.is_some_and(|until| release.released_on > until) {
+        findings.add(Finding::blocking(
+            Reason::VersionOutOfMaintenance,
+            "version",
+            format!("The release came out on {}, after the licence's maintenance ended.", release.released_on),
+            CureBy::EndUser,
+            "Renew maintenance, or use a release from before its end.",
+        ));
+    }
+    let today = now.to_zoned(facts.license.terms.validity.zone.clone()).date();
+    if let Some(last) = release.end_of_support_on.filter(|last| today > *last) {
+        findings.add(Finding::blocking(
+            Reason::ReleaseEndOfLife,
+            "version",
+            format!("The vendor's support of the release ended on {last}."),
+            CureBy::EndUser,
+            "Move to a supported release.",
+        ));
+    }
+}
+
+fn judge_tier(tier: &Tier, question: &Question, findings: &mut Findings) {
+    if !tier.assisted {
+        findings.add(Finding::blocking(
+            Reason::TierExcludesAssistedSupport,
+            "tier",
+            format!("The tier {} grants self-service only.", tier.name),
+            CureBy::EndUser,
+            "Ask sales for a tier with assisted support, or join the onboarding programme.",
+        ));
+        return;
+    }
+    if let Some(severity) = question.severity.filter(|severity| !tier.covers(*severity)) {
+        findings.add(Finding::blocking(
+            Reason::SeverityNotCovered,
+            "severity",
+            format!("The tier {} does not cover severity {}.", tier.name, severity.as_str()),
+            CureBy::EndUser,
+            "Lower the severity by agreement, or move to a tier that covers it.",
+        ));
+    }
+    if question.channel.is_some_and(|channel| !tier.channels.contains(&channel)) {
+        let names: Vec<_> = tier.channels.iter().map(|channel| channel.as_str()).collect();
+        findings.add(Finding::blocking(
+            Reason::ChannelNotCovered,
+            "channel",
+            format!("The tier {} does not cover this channel.", tier.name),
+            CureBy::Partner,
+            format!("Use a channel of the tier: {}.", names.join(", ")),
+        ));
+    }
+}
+
+fn judge_incidents(tier: &Tier, facts: &Facts, question: &Question, findings: &mut Findings) {
+    if tier.charging == Charging::Prepaid && facts.account.available < i64::from(tier.charging.units()) {
+        let finding = Finding::blocking(
+            Reason::IncidentsExhausted,
+            "incidents",
+            "No prepaid incident is left.",
+            CureBy::EndUser,
+            "Buy a pack of incidents.",
+        );
+        // A site that is down is helped at any balance (H03).
+        let is_down = question.severity == Some(Severity::SiteDown);
+        findings.add(if is_down { finding.as_warning() } else { finding });
+    }
+}
+
+/// Finds the named contact. The finding names nobody, and gives both ways on (S01).
+fn judge_contact<'f>(
+    facts: &'f Facts,
+    covering: Option<&Covering<'_>>,
+    question: &Question,
+    findings: &mut Findings,
+) -> Option<&'f Liaison> {
+    let email = question.contact_email.as_ref()?;
+    let of_agreement = facts
+        .agreement
+        .iter()
+        .filter(|_| covering.is_some_and(|covering| covering.by_agreement))
+        .flat_map(|agreement| &agreement.liaisons);
+    let contact =
+        of_agreement.chain(&facts.license.liaisons).find(|liaison| liaison.person.email == *email);
+    if contact.is_none() {
+        findings.add(Finding::blocking(
+            Reason::ContactNotNamed,
+            "contact_email",
+            "The person is not a named contact of the licence or its agreement.",
+            CureBy::EndUser,
+            "Let a named contact adopt the issue or open an online account for the person, or have the customer name \
+             the person as a contact.",
+        ));
+    }
+    contact
+}

@@ -1,0 +1,221 @@
+//! Licences.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use vouch_core::code::{EndUserId, PartnerId, ProductId};
+use vouch_core::dates;
+use vouch_core::id::LicenseId;
+
+use super::agreement::Liaison;
+
+/// What a licence allows by the vendor's will.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LicenseState {
+    /// In force within its dates.
+    Active,
+    /// On hold.
+    Suspended,
+    /// Ended for good.
+    Revoked,
+}
+
+/// A step between states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LicenseStep {
+    /// Put on hold.
+    Suspend,
+    /// Take off hold.
+    Reinstate,
+    /// End for good.
+    Revoke,
+}
+
+impl LicenseState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Suspended, Self::Revoked];
+
+    /// The state after a step, by the table in `license.proto`; `None` where it has no such step.
+    pub fn advance(self, step: LicenseStep) -> Option<Self> {
+        match (self, step) {
+            (Self::Active, LicenseStep::Suspend) => Some(Self::Suspended),
+            (Self::Suspended, LicenseStep::Reinstate) => Some(Self::Active),
+            (Self::Active | Self::Suspended, LicenseStep::Revoke) => Some(Self::Revoked),
+            (Self::Active, LicenseStep::Reinstate)
+            | (Self::Suspended, LicenseStep::Suspend)
+            | (Self::Revoked, LicenseStep::Suspend | LicenseStep::Reinstate | LicenseStep::Revoke) => None,
+        }
+    }
+
+    /// The word that is stored and told.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+impl LicenseStep {
+    /// The verb.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Suspend => "be suspended",
+            Self::Reinstate => "be reinstated",
+            Self::Revoke => "be revoked",
+        }
+    }
+
+    /// The step that leads to a state.
+    pub fn to(state: LicenseState) -> Self {
+        match state {
+            LicenseState::Active => Self::Reinstate,
+            LicenseState::Suspended => Self::Suspend,
+            LicenseState::Revoked => Self::Revoke,
+        }
+    }
+}
+
+/// What the vendor decides when it grants a licence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LicenseTerms {
+    /// The product.
+    pub product_id: ProductId,
+    /// Units licensed.
+    pub quantity: i64,
+    /// The end-user organisation.
+    pub end_user_id: EndUserId,
+    /// Its name.
+    pub end_user_name: String,
+    /// The partner responsible for support.
+    pub responsible_partner_id: PartnerId,
+    /// The partner that sold it, where that is another one.
+    pub reseller_partner_id: Option<PartnerId>,
+    /// When it holds.
+    pub validity: Validity,
+    /// The last day of maintenance.
+    pub maintenance_until: Option<Date>,
+}
+
+/// When a licence holds, in civil days of a zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validity {
+    /// The first day.
+    pub from: Date,
+    /// The last day; `None` for a perpetual licence.
+    pub until: Option<Date>,
+    /// Days of grace after the last day.
+    pub grace_days: u16,
+    /// The zone in which the days are counted.
+    pub zone: TimeZone,
+}
+
+/// Where an instant falls in a validity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Before the first day, which begins then.
+    NotYet(Timestamp),
+    /// Within.
+    Valid,
+    /// After the last day, in grace until then.
+    InGrace(Timestamp),
+    /// After all of it.
+    Over,
+}
+
+impl Validity {
+    /// Where an instant falls.
+    pub fn phase(&self, now: Timestamp) -> Phase {
+        let begins = dates::start_of_day(self.from, &self.zone);
+        if now < begins {
+            return Phase::NotYet(begins);
+        }
+        let Some(until) = self.until else { return Phase::Valid };
+        if now < dates::end_of_day(until, &self.zone) {
+            return Phase::Valid;
+        }
+        let grace = until.checked_add(i64::from(self.grace_days).days()).unwrap_or(Date::MAX);
+        let grace_ends = dates::end_of_day(grace, &self.zone);
+        if now < grace_ends { Phase::InGrace(grace_ends) } else { Phase::Over }
+    }
+
+    /// The instant at which it ends, grace left aside.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        self.until.map(|until| dates::end_of_day(until, &self.zone))
+    }
+}
+
+/// A licence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct License {
+    /// Its id.
+    pub id: LicenseId,
+    /// The last group of its key.
+    pub key_hint: String,
+    /// What was granted.
+    pub terms: LicenseTerms,
+    /// What it allows by the vendor's will.
+    pub state: LicenseState,
+    /// Why.
+    pub state_note: String,
+    /// People named in the licence itself.
+    pub liaisons: Vec<Liaison>,
+    /// How often it was changed.
+    pub revision: i64,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+impl License {
+    /// Whether a partner may see it: the one that supports it, or the one that sold it.
+    pub fn is_seen_by(&self, partner: &PartnerId) -> bool {
+        self.terms.responsible_partner_id == *partner || self.terms.reseller_partner_id.as_ref() == Some(partner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_states_is_the_contracts() {
+        let table = [
+            (LicenseState::Active, LicenseStep::Suspend, Some(LicenseState::Suspended)),
+            (LicenseState::Active, LicenseStep::Reinstate, None),
+            (LicenseState::Active, LicenseStep::Revoke, Some(LicenseState::Revoked)),
+            (LicenseState::Suspended, LicenseStep::Suspend, None),
+            (LicenseState::Suspended, LicenseStep::Reinstate, Some(LicenseState::Active)),
+            (LicenseState::Suspended, LicenseStep::Revoke, Some(LicenseState::Revoked)),
+            (LicenseState::Revoked, LicenseStep::Suspend, None),
+            (LicenseState::Revoked, LicenseStep::Reinstate, None),
+            (LicenseState::Revoked, LicenseStep::Revoke, None),
+        ];
+        for (from, step, to) in table {
+            assert_eq!(from.advance(step), to, "{from:?} {step:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_day_counts_whole_and_grace_follows_it() {
+        let validity = Validity {
+            from: dates::date("2026-01-01").unwrap(),
+            until: Some(dates::date("2026-06-30").unwrap()),
+            grace_days: 14,
+            zone: dates::zone("America/Denver").unwrap(),
+        };
+        let at = |text: &str| validity.phase(text.parse().unwrap());
+        let begins = "2026-01-01T07:00:00Z".parse().unwrap();
+        let grace_ends = "2026-07-15T06:00:00Z".parse().unwrap();
+        assert_eq!(at("2026-01-01T06:59:59Z"), Phase::NotYet(begins));
+        assert_eq!(at("2026-01-01T07:00:00Z"), Phase::Valid);
+        assert_eq!(at("2026-07-01T05:59:59Z"), Phase::Valid);
+        assert_eq!(at("2026-07-01T06:00:00Z"), Phase::InGrace(grace_ends));
+        assert_eq!(at("2026-07-15T06:00:00Z"), Phase::Over);
+    }
+}

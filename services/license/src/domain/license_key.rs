@@ -1,0 +1,121 @@
+//! Licence keys: 120 random bits in 24 characters, and a check character.
+//!
+//! The alphabet is Crockford's base 32: no I, L, O or U, and the first three are read as the digits they look like. The
+//! check character is by the Luhn algorithm modulo 32, which finds every single wrong character and nearly every swap of
+//! neighbours: a mistyped key is told apart from an unknown one without asking the database.
+
+use std::fmt;
+
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const RANDOM: usize = 24;
+const GROUP: usize = 5;
+
+/// A licence key in its canonical form. It is a secret: it is shown once and never logged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LicenseKey(String);
+
+impl fmt::Debug for LicenseKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LicenseKey(…)")
+    }
+}
+
+impl LicenseKey {
+    /// Makes a key from 24 random bytes, of which each gives five bits.
+    pub fn from_random(random: [u8; RANDOM]) -> Self {
+        let mut key: String = random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
+        key.push(check_character(&key));
+        Self(key)
+    }
+
+    /// Reads a key as people write it: with or without hyphens and blanks, in either case.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || "must be a licence key: 25 letters and digits in groups of five; check for a typing error".to_owned();
+        if text.len() > 64 {
+            return Err(wrong());
+        }
+        let key: String = text
+            .chars()
+            .filter(|c| !matches!(c, '-' | ' '))
+            .map(|c| match c.to_ascii_uppercase() {
+                'O' => '0',
+                'I' | 'L' => '1',
+                other => other,
+            })
+            .collect();
+        let fits = key.len() == RANDOM + 1 && key.bytes().all(|byte| ALPHABET.contains(&byte));
+        if fits && key.ends_with(check_character(&key[..RANDOM])) { Ok(Self(key)) } else { Err(wrong()) }
+    }
+
+    /// The key as it is handed to the end user: groups of five joined by hyphens.
+    pub fn reveal(&self) -> String {
+        let mut shown = String::with_capacity(RANDOM + 5);
+        for (index, c) in self.0.chars().enumerate() {
+            if index > 0 && index % GROUP == 0 {
+                shown.push('-');
+            }
+            shown.push(c);
+        }
+        shown
+    }
+
+    /// The canonical form, to be digested.
+    pub fn canonical(&self) -> &str {
+        &self.0
+    }
+
+    /// The last group, to tell licences apart on the phone.
+    pub fn hint(&self) -> &str {
+        &self.0[self.0.len() - GROUP..]
+    }
+}
+
+fn check_character(text: &str) -> char {
+    let mut sum = 0;
+    for (index, byte) in text.bytes().rev().enumerate() {
+        let value = ALPHABET.iter().position(|c| *c == byte).unwrap_or(0);
+        let weighted = if index % 2 == 0 { value * 2 } else { value };
+        sum += weighted / 32 + weighted % 32;
+    }
+    char::from(ALPHABET[(32 - sum % 32) % 32])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_key_is_read_back_however_it_is_written(random: [u8; 24], lower: bool, hyphens: bool) {
+            let key = LicenseKey::from_random(random);
+            let mut written = if hyphens { key.reveal() } else { key.canonical().to_owned() };
+            if lower {
+                written = written.to_lowercase();
+            }
+            prop_assert_eq!(LicenseKey::parse(&written), Ok(key));
+        }
+
+        #[test]
+        fn one_wrong_character_is_noticed(random: [u8; 24], place in 0_usize..25, other in 0_usize..32) {
+            let key = LicenseKey::from_random(random);
+            let mut written = key.canonical().as_bytes().to_vec();
+            prop_assume!(written[place] != ALPHABET[other]);
+            written[place] = ALPHABET[other];
+            prop_assert!(LicenseKey::parse(&String::from_utf8(written).unwrap()).is_err());
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused_without_a_panic(text in "\\PC{0,80}") {
+            let _ = LicenseKey::parse(&text);
+        }
+    }
+
+    #[test]
+    fn letters_that_look_like_digits_are_read_as_digits() {
+        let key = LicenseKey::from_random([1; 24]);
+        assert_eq!(LicenseKey::parse(&key.reveal().replace('1', "l")), Ok(key.clone()));
+        assert_eq!(format!("{key:?}"), "LicenseKey(…)", "a key is never printed by accident");
+    }
+}

@@ -1,0 +1,209 @@
+//! `AgreementService`.
+
+use tonic::{Request, Response, Status};
+use vouch_contract::pb::license::v1 as pb;
+use vouch_contract::pb::license::v1::agreement_service_server::AgreementService;
+use vouch_core::code::{EndUserId, TierId};
+use vouch_core::id::AgreementId;
+use vouch_core::{Error, Violations, dates, id, text};
+use vouch_host::Call;
+
+use super::Handlers;
+use super::read::{self, ListOf, One};
+use crate::commands::agreements::{self as commands, EndLiaison, NameLiaison, SetAgreementState};
+use crate::domain::agreement::{AgreementState, AgreementTerms, Person};
+use crate::store::agreements;
+
+#[tonic::async_trait]
+impl AgreementService for Handlers {
+    async fn create_agreement(
+        &self,
+        request: Request<pb::CreateAgreementRequest>,
+    ) -> Result<Response<pb::CreateAgreementResponse>, Status> {
+        let dialect = self.store().dialect();
+        self.rpc
+            .mutate("AgreementService/CreateAgreement", request, |mut tx, call| async move {
+                let agreement = commands::create(&mut tx, dialect, &call).await?;
+                Ok((tx, pb::CreateAgreementResponse { agreement: Some(agreement.into()) }))
+            })
+            .await
+    }
+
+    async fn get_agreement(
+        &self,
+        request: Request<pb::GetAgreementRequest>,
+    ) -> Result<Response<pb::GetAgreementResponse>, Status> {
+        self.rpc
+            .query(request, |call: Call<One<AgreementId>>| async move {
+                let One(id) = call.command;
+                let mut snapshot = self.store().snapshot().await?;
+                let agreement = agreements::agreement_fetch(&mut snapshot, id)
+                    .await?
+                    .ok_or_else(|| Error::not_found("agreement", id))?;
+                Ok(pb::GetAgreementResponse { agreement: Some(agreement.into()) })
+            })
+            .await
+    }
+
+    async fn list_agreements(
+        &self,
+        request: Request<pb::ListAgreementsRequest>,
+    ) -> Result<Response<pb::ListAgreementsResponse>, Status> {
+        self.rpc
+            .query(request, |call: Call<Agreements>| async move {
+                let mut snapshot = self.store().snapshot().await?;
+                let Agreements(ListOf { page, filter }) = call.command;
+                let mut agreements = agreements::agreement_list(&mut snapshot, filter.as_ref(), &page).await?;
+                let info = page.cut(&mut agreements, AGREEMENTS, |agreement| agreement.id.to_string());
+                let agreements = agreements.into_iter().map(Into::into).collect();
+                Ok(pb::ListAgreementsResponse { agreements, page: Some(info) })
+            })
+            .await
+    }
+
+    async fn name_liaison(
+        &self,
+        request: Request<pb::NameLiaisonRequest>,
+    ) -> Result<Response<pb::NameLiaisonResponse>, Status> {
+        let dialect = self.store().dialect();
+        self.rpc
+            .mutate("AgreementService/NameLiaison", request, |mut tx, call| async move {
+                let (agreement, liaison) = commands::name_liaison(&mut tx, dialect, &call).await?;
+                let (agreement, liaison) = (Some(agreement.into()), Some(liaison.into()));
+                Ok((tx, pb::NameLiaisonResponse { agreement, liaison }))
+            })
+            .await
+    }
+
+    async fn end_liaison(
+        &self,
+        request: Request<pb::EndLiaisonRequest>,
+    ) -> Result<Response<pb::EndLiaisonResponse>, Status> {
+        let dialect = self.store().dialect();
+        self.rpc
+            .mutate("AgreementService/EndLiaison", request, |mut tx, call| async move {
+                let agreement = commands::end_liaison(&mut tx, dialect, &call).await?;
+                Ok((tx, pb::EndLiaisonResponse { agreement: Some(agreement.into()) }))
+            })
+            .await
+    }
+
+    async fn set_agreement_state(
+        &self,
+        request: Request<pb::SetAgreementStateRequest>,
+    ) -> Result<Response<pb::SetAgreementStateResponse>, Status> {
+        let dialect = self.store().dialect();
+        self.rpc
+            .mutate("AgreementService/SetAgreementState", request, |mut tx, call| async move {
+                let agreement = commands::set_state(&mut tx, dialect, &call).await?;
+                Ok((tx, pb::SetAgreementStateResponse { agreement: Some(agreement.into()) }))
+            })
+            .await
+    }
+}
+
+const AGREEMENTS: &str = "agreements";
+
+/// Agreements, perhaps of one end user.
+struct Agreements(ListOf<Option<EndUserId>>);
+
+impl TryFrom<pb::CreateAgreementRequest> for AgreementTerms {
+    type Error = Violations;
+
+    fn try_from(request: pb::CreateAgreementRequest) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let terms = violations.nested("agreement", request.agreement, |agreement, v| {
+            read::refuse_set(v, "agreement_id", !agreement.agreement_id.is_empty());
+            read::refuse_set(v, "liaisons", !agreement.liaisons.is_empty());
+            read::refuse_set(v, "state", agreement.state != 0);
+            read::refuse_set(v, "create_time", agreement.create_time.is_some());
+            read::refuse_set(v, "etag", !agreement.etag.is_empty());
+            let end_user_id = v.take("end_user_id", EndUserId::parse(&agreement.end_user_id));
+            let tier_id = v.take("tier_id", TierId::parse(&agreement.tier_id));
+            let from = v.take("valid_from", dates::date(&agreement.valid_from));
+            let until = v.take("valid_until", dates::date(&agreement.valid_until));
+            if from.zip(until).is_some_and(|(from, until)| until < from) {
+                v.add("valid_until", "must not lie before valid_from");
+            }
+            let zone = v.take("zone", dates::zone(&agreement.zone));
+            let liaison_seats = v.take("liaison_seats", read::within(agreement.liaison_seats, 1, 1000));
+            Some(Self {
+                end_user_id: end_user_id?,
+                tier_id: tier_id?,
+                from: from?,
+                until: until?,
+                zone: zone?,
+                liaison_seats: liaison_seats?,
+            })
+        });
+        violations.finish(terms)
+    }
+}
+
+impl TryFrom<pb::GetAgreementRequest> for One<AgreementId> {
+    type Error = Violations;
+
+    fn try_from(request: pb::GetAgreementRequest) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let id = violations.take("agreement_id", id::parse(&request.agreement_id));
+        violations.finish(id.map(Self))
+    }
+}
+
+impl TryFrom<pb::ListAgreementsRequest> for Agreements {
+    type Error = Violations;
+
+    fn try_from(request: pb::ListAgreementsRequest) -> Result<Self, Violations> {
+        read::list_of(request.page, AGREEMENTS, "end_user_id", &request.end_user_id).map(Self)
+    }
+}
+
+/// Reads a person to be named; what the service sets must be empty.
+pub(super) fn read_person(liaison: pb::Liaison, v: &mut Violations) -> Option<Person> {
+    read::refuse_set(v, "contact_id", !liaison.contact_id.is_empty());
+    read::refuse_set(v, "named_at", liaison.named_at.is_some());
+    let name = v.take("name", text::line(&liaison.name, 200));
+    let email = v.take("email", text::email(&liaison.email));
+    Some(Person { name: name?, email: email?, administrative_rights: liaison.administrative_rights })
+}
+
+impl TryFrom<pb::NameLiaisonRequest> for NameLiaison {
+    type Error = Violations;
+
+    fn try_from(request: pb::NameLiaisonRequest) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let agreement_id = violations.take("agreement_id", id::parse(&request.agreement_id));
+        let person = violations.nested("liaison", request.liaison, read_person);
+        violations.finish(agreement_id.zip(person).map(|(agreement_id, person)| Self { agreement_id, person }))
+    }
+}
+
+impl TryFrom<pb::EndLiaisonRequest> for EndLiaison {
+    type Error = Violations;
+
+    fn try_from(request: pb::EndLiaisonRequest) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let agreement_id = violations.take("agreement_id", id::parse(&request.agreement_id));
+        let contact_id = violations.take("contact_id", id::parse(&request.contact_id));
+        let command = agreement_id.zip(contact_id);
+        violations.finish(command.map(|(agreement_id, contact_id)| Self { agreement_id, contact_id }))
+    }
+}
+
+impl TryFrom<pb::SetAgreementStateRequest> for SetAgreementState {
+    type Error = Violations;
+
+    fn try_from(request: pb::SetAgreementStateRequest) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let agreement_id = violations.take("agreement_id", id::parse(&request.agreement_id));
+        let etag = violations.take("etag", text::line(&request.etag, 64));
+        let state = match pb::AgreementState::try_from(request.state) {
+            Ok(pb::AgreementState::Active) => Some(AgreementState::Active),
+            Ok(pb::AgreementState::Suspended) => Some(AgreementState::Suspended),
+            Ok(pb::AgreementState::Unspecified) => violations.take("state", Err("is required")),
+            Err(_) => violations.take("state", Err(format!("has the unknown value {}", request.state))),
+        };
+        let command = (|| Some(Self { agreement_id: agreement_id?, etag: etag?, state: state? }))();
+        violations.finish(command)
+    }
+}

@@ -1,0 +1,72 @@
+//! The RPC services: parse, call, wrap, map. One file for each; `read` and `wrap` turn messages into values and back.
+
+mod agreements;
+mod catalog;
+mod directory;
+mod entitlement;
+mod incidents;
+mod licenses;
+mod partners;
+mod read;
+mod wrap;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tonic::service::Routes;
+use vouch_contract::pb::license::v1 as pb;
+use vouch_core::World;
+use vouch_host::{Rpc, SigningKeys};
+use vouch_storage::{Secrets, Store};
+
+use crate::domain::guesses::Guesses;
+use crate::registry::Registry;
+
+/// What the handlers share.
+#[derive(Debug, Clone)]
+pub(crate) struct Handlers {
+    /// What every handler does around its own line.
+    pub rpc: Rpc,
+    /// The keys that sign proofs.
+    pub keys: Arc<SigningKeys>,
+    /// Who is registered, in memory.
+    pub registry: Arc<Registry>,
+    /// The service's own name in proofs.
+    pub issuer: Arc<str>,
+    /// Misses by caller.
+    pub callers: Arc<Guesses<String>>,
+    /// Misses by address.
+    pub addresses: Arc<Guesses<Option<IpAddr>>>,
+}
+
+impl Handlers {
+    fn store(&self) -> &Store {
+        &self.rpc.store
+    }
+
+    fn secrets(&self) -> &Secrets {
+        &self.rpc.secrets
+    }
+
+    fn world(&self) -> &World {
+        &self.rpc.world
+    }
+
+    /// Every RPC service of the package, with the limit on messages.
+    pub(crate) fn routes(self, message_bytes: usize) -> Routes {
+        use pb::{
+            agreement_service_server::AgreementServiceServer, catalog_service_server::CatalogServiceServer,
+            directory_service_server::DirectoryServiceServer, entitlement_service_server::EntitlementServiceServer,
+            incident_service_server::IncidentServiceServer, license_service_server::LicenseServiceServer,
+            partner_registry_service_server::PartnerRegistryServiceServer,
+        };
+        let limit = message_bytes;
+        Routes::new(CatalogServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(LicenseServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(AgreementServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(PartnerRegistryServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(IncidentServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(DirectoryServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(EntitlementServiceServer::new(self).max_decoding_message_size(limit))
+    }
+}

@@ -1,0 +1,241 @@
+//! Values of the domain as the contract's messages.
+
+use vouch_contract::convert::{self, timestamp};
+use vouch_contract::pb::license::v1 as pb;
+
+use crate::commands::etag;
+use crate::domain::agreement::{Agreement, AgreementState, Liaison};
+use crate::domain::entitlement::{Answer, Cover};
+use crate::domain::incident::{Account, Hold, HoldState, LedgerEntry, Movement};
+use crate::domain::license::{License, LicenseState};
+use crate::domain::partner::{Partner, Programme, Standing, SupportContact};
+use crate::domain::product::{Basis, Product, Release};
+use crate::domain::tier::{Charging, Tier};
+use vouch_core::code::EndUserId;
+
+impl From<Product> for pb::Product {
+    fn from(product: Product) -> Self {
+        let (basis, default_tier_id) = match product.basis {
+            Basis::Either(tier) => (pb::EntitlementBasis::Either, tier.to_string()),
+            Basis::Agreement => (pb::EntitlementBasis::Agreement, String::new()),
+        };
+        Self {
+            product_id: product.id.to_string(),
+            name: product.name,
+            basis: basis.into(),
+            default_tier_id,
+            releases: product.releases.into_iter().map(Into::into).collect(),
+            create_time: Some(timestamp(product.created_at)),
+            etag: etag(product.revision),
+        }
+    }
+}
+
+impl From<Release> for pb::Release {
+    fn from(release: Release) -> Self {
+        Self {
+            version: release.version,
+            released_on: release.released_on.to_string(),
+            end_of_support_on: release.end_of_support_on.map(|date| date.to_string()).unwrap_or_default(),
+        }
+    }
+}
+
+impl From<Tier> for pb::Tier {
+    fn from(tier: Tier) -> Self {
+        Self {
+            tier_id: tier.id.to_string(),
+            name: tier.name,
+            assisted: tier.assisted,
+            channels: tier.channels.into_iter().map(|channel| convert::channel(channel).into()).collect(),
+            severities: tier.severities.into_iter().map(|severity| convert::severity(severity).into()).collect(),
+            coverage: tier.coverage,
+            priority: tier.priority,
+            charging: match tier.charging {
+                Charging::Included => pb::Charging::Included,
+                Charging::Prepaid => pb::Charging::Prepaid,
+            }
+            .into(),
+        }
+    }
+}
+
+impl From<License> for pb::License {
+    fn from(license: License) -> Self {
+        let terms = license.terms;
+        Self {
+            license_id: license.id.to_string(),
+            key_hint: license.key_hint,
+            product_id: terms.product_id.to_string(),
+            quantity: terms.quantity,
+            end_user: Some(pb::EndUser { end_user_id: terms.end_user_id.to_string(), name: terms.end_user_name }),
+            responsible_partner_id: terms.responsible_partner_id.to_string(),
+            reseller_partner_id: terms.reseller_partner_id.map(|id| id.to_string()).unwrap_or_default(),
+            valid_from: terms.validity.from.to_string(),
+            valid_until: terms.validity.until.map(|date| date.to_string()).unwrap_or_default(),
+            grace_days: terms.validity.grace_days.into(),
+            maintenance_until: terms.maintenance_until.map(|date| date.to_string()).unwrap_or_default(),
+            zone: terms.validity.zone.iana_name().unwrap_or_default().to_owned(),
+            state: match license.state {
+                LicenseState::Active => pb::LicenseState::Active,
+                LicenseState::Suspended => pb::LicenseState::Suspended,
+                LicenseState::Revoked => pb::LicenseState::Revoked,
+            }
+            .into(),
+            state_note: license.state_note,
+            revision: license.revision,
+            create_time: Some(timestamp(license.created_at)),
+            etag: etag(license.revision),
+            liaisons: license.liaisons.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Agreement> for pb::Agreement {
+    fn from(agreement: Agreement) -> Self {
+        let terms = agreement.terms;
+        Self {
+            agreement_id: agreement.id.to_string(),
+            end_user_id: terms.end_user_id.to_string(),
+            tier_id: terms.tier_id.to_string(),
+            valid_from: terms.from.to_string(),
+            valid_until: terms.until.to_string(),
+            zone: terms.zone.iana_name().unwrap_or_default().to_owned(),
+            liaison_seats: terms.liaison_seats.into(),
+            liaisons: agreement.liaisons.into_iter().map(Into::into).collect(),
+            state: match agreement.state {
+                AgreementState::Active => pb::AgreementState::Active,
+                AgreementState::Suspended => pb::AgreementState::Suspended,
+            }
+            .into(),
+            create_time: Some(timestamp(agreement.created_at)),
+            etag: etag(agreement.revision),
+        }
+    }
+}
+
+impl From<Liaison> for pb::Liaison {
+    fn from(liaison: Liaison) -> Self {
+        Self {
+            contact_id: liaison.id.to_string(),
+            name: liaison.person.name,
+            email: liaison.person.email,
+            administrative_rights: liaison.person.administrative_rights,
+            named_at: Some(timestamp(liaison.named_at)),
+        }
+    }
+}
+
+impl From<Partner> for pb::Partner {
+    fn from(partner: Partner) -> Self {
+        let profile = partner.profile;
+        Self {
+            partner_id: partner.id.to_string(),
+            name: profile.name,
+            programme: match profile.programme {
+                Programme::SolutionProvider => pb::PartnerProgramme::SolutionProvider,
+                Programme::MasterReseller => pb::PartnerProgramme::MasterReseller,
+                Programme::OemSaasMsp => pb::PartnerProgramme::OemSaasMsp,
+                Programme::VendorDesk => pb::PartnerProgramme::VendorDesk,
+            }
+            .into(),
+            standing: match partner.standing {
+                Standing::Good => pb::PartnerStanding::Good,
+                Standing::Suspended => pb::PartnerStanding::Suspended,
+            }
+            .into(),
+            spiffe_ids: profile.spiffe_ids.iter().map(ToString::to_string).collect(),
+            trust_bundle_pem: profile.trust_bundle_pem,
+            manifest_jwks: profile.manifest_jwks,
+            support_contact: Some(profile.support_contact.into()),
+            revision: partner.revision,
+            create_time: Some(timestamp(partner.created_at)),
+            etag: etag(partner.revision),
+        }
+    }
+}
+
+impl From<SupportContact> for pb::SupportContact {
+    fn from(contact: SupportContact) -> Self {
+        Self { name: contact.name, email: contact.email, phone: contact.phone, portal_url: contact.portal_url }
+    }
+}
+
+/// An account with the code of the end user whose it is.
+pub(super) fn account(end_user_id: &EndUserId, account: Account) -> pb::IncidentAccount {
+    pb::IncidentAccount {
+        end_user_id: end_user_id.to_string(),
+        available: account.available,
+        reserved: account.reserved,
+        captured: account.captured,
+        vendor_borne: account.vendor_borne,
+    }
+}
+
+impl From<Hold> for pb::Hold {
+    fn from(hold: Hold) -> Self {
+        Self {
+            hold_id: hold.id.to_string(),
+            escalation_id: hold.escalation_id.to_string(),
+            units: i32::try_from(hold.units).unwrap_or(i32::MAX),
+            state: match hold.state {
+                HoldState::Reserved => pb::HoldState::Reserved,
+                HoldState::Captured => pb::HoldState::Captured,
+                HoldState::Released => pb::HoldState::Released,
+            }
+            .into(),
+        }
+    }
+}
+
+impl From<LedgerEntry> for pb::LedgerEntry {
+    fn from(entry: LedgerEntry) -> Self {
+        Self {
+            entry_id: entry.id.to_string(),
+            movement: match entry.movement {
+                Movement::Grant => pb::LedgerMovement::Grant,
+                Movement::Reserve => pb::LedgerMovement::Reserve,
+                Movement::Capture => pb::LedgerMovement::Capture,
+                Movement::Release => pb::LedgerMovement::Release,
+                Movement::CaptureAnew => pb::LedgerMovement::CaptureAnew,
+                Movement::VendorBears => pb::LedgerMovement::VendorBears,
+            }
+            .into(),
+            units: entry.units,
+            reference: entry.reference,
+            booked_at: Some(timestamp(entry.booked_at)),
+        }
+    }
+}
+
+impl From<Answer> for pb::EntitlementAnswer {
+    fn from(answer: Answer) -> Self {
+        let verdict = if answer.is_entitled() { pb::Verdict::Entitled } else { pb::Verdict::NotEntitled };
+        Self {
+            verdict: verdict.into(),
+            findings: answer.findings.into_sorted().iter().map(convert::finding).collect(),
+            cover: answer.cover.map(Into::into),
+            checked_at: Some(timestamp(answer.checked_at)),
+        }
+    }
+}
+
+impl From<Cover> for pb::Cover {
+    fn from(cover: Cover) -> Self {
+        let severities = cover.tier.iter().flat_map(|tier| {
+            vouch_core::Severity::ALL.into_iter().filter(|severity| tier.covers(*severity))
+        });
+        Self {
+            license_id: cover.license_id.to_string(),
+            license_revision: cover.license_revision,
+            end_user_id: cover.end_user_id.to_string(),
+            agreement_id: cover.agreement_id.map(|id| id.to_string()).unwrap_or_default(),
+            tier_id: cover.tier_id().map(ToString::to_string).unwrap_or_default(),
+            coverage: cover.tier.as_ref().map(|tier| tier.coverage.clone()).unwrap_or_default(),
+            severities: severities.map(|severity| convert::severity(severity).into()).collect(),
+            covered_until: cover.until.map(timestamp),
+            contact_id: cover.contact_id.map(|id| id.to_string()).unwrap_or_default(),
+            priority: cover.tier.as_ref().map(|tier| tier.priority).unwrap_or_default(),
+        }
+    }
+}

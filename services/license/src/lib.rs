@@ -1,0 +1,100 @@
+//! The licence service: who may be helped, and the proof of it.
+//!
+//! Run by the vendor; called by partner services, reseller systems, the vendor service and licence administrators. It owns
+//! products and releases, tiers, licences, agreements with their named contacts, prepaid incidents, and the registry of
+//! partners.
+//!
+//! Read in this order: `domain` (the rules), `commands` (what is locked, asked and written), `store` (the only SQL), `grpc`
+//! (one file for each RPC service), [`Registry`](registry::Registry) (who is registered, in memory), [`License`] (the
+//! service as a program).
+//!
+//! It deliberately does not know tickets, cases or diagnostics: of a bundle it sees a digest, of an escalation an id.
+
+pub mod commands;
+mod config;
+pub mod domain;
+mod grpc;
+pub mod registry;
+pub mod store;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use vouch_core::World;
+use vouch_host::config::{HostConfig, Loaded};
+use vouch_host::{Listeners, Rpc, ServeError, Server, Service, SigningKeys};
+
+pub use config::LicenseConfig;
+pub use store::MIGRATIONS;
+
+/// The service's name in errors.
+pub const DOMAIN: &str = "license.vouch";
+
+/// How often the registry is looked at for changes by other replicas: well under the second in which they must be seen.
+const LOOK_FOR_CHANGES: Duration = Duration::from_millis(500);
+/// How often the keys are looked at for changes by other replicas.
+const LOOK_FOR_KEYS: Duration = Duration::from_secs(30);
+
+/// Serves until `shutdown` resolves.
+pub async fn serve(
+    host: HostConfig,
+    config: LicenseConfig,
+    world: World,
+    listeners: Listeners,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
+    let mut server = Server::prepare(host, DOMAIN, &MIGRATIONS, world.clone()).await?;
+    let (store, secrets) = (server.store.clone(), server.secrets.clone());
+    let keys = Arc::new(SigningKeys::open("entitlement", store.clone(), secrets.clone(), world.clone()).await?);
+    let configured = server.configured_workloads().to_vec();
+    let registry = Arc::new(registry::Registry::open(store.clone(), server.trust.clone(), configured).await?);
+
+    let watched = registry.clone();
+    server.jobs.every("look for changes of the registry", LOOK_FOR_CHANGES, move || {
+        let registry = watched.clone();
+        async move { registry.refresh().await }
+    });
+    let watched = keys.clone();
+    server.jobs.every("look for changes of the keys", LOOK_FOR_KEYS, move || {
+        let keys = watched.clone();
+        async move { keys.reload().await }
+    });
+    let handlers = grpc::Handlers {
+        rpc: Rpc { domain: DOMAIN, store, secrets, world },
+        keys,
+        registry: registry.clone(),
+        issuer: config.issuer.into(),
+        callers: Arc::default(),
+        addresses: Arc::default(),
+    };
+    let routes = handlers.routes(server.message_bytes());
+    server.serve(routes, registry, listeners, shutdown).await
+}
+
+/// The service as a program.
+#[derive(Debug)]
+pub struct License;
+
+impl Service for License {
+    type Config = LicenseConfig;
+    const NAME: &'static str = "vouch-license";
+    const ABOUT: &'static str = "The licence service: checks and proofs of entitlement";
+
+    fn configure(loaded: &mut Loaded) -> LicenseConfig {
+        LicenseConfig::take(loaded)
+    }
+
+    fn show(config: &LicenseConfig) -> String {
+        toml::to_string(config).map(|own| format!("\n[license]\n{own}")).unwrap_or_default()
+    }
+
+    async fn serve(
+        host: HostConfig,
+        config: LicenseConfig,
+        listeners: Listeners,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), ServeError> {
+        serve(host, config, World::system(), listeners, shutdown).await
+    }
+}

@@ -1,0 +1,8 @@
+//! `vouch-license`: the licence service as a program.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    vouch_host::run::<vouch_license::License>().await
+}

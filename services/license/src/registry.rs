@@ -1,0 +1,87 @@
+//! Who is registered, in memory: asked on every request, refreshed with every change of the registry.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use arc_swap::ArcSwap;
+use vouch_core::Error;
+use vouch_host::{Page, Trust};
+use vouch_identity::{CallerKind, SpiffeId, TrustDomain, Workload, WorkloadDirectory, WorkloadPath};
+use vouch_storage::{Store, StoreError};
+
+use crate::domain::partner::Partner;
+use crate::store::partners;
+
+/// The registry as the gate sees it: the operator's own workloads, and the partners'.
+#[derive(Debug)]
+pub struct Registry {
+    store: Store,
+    trust: Arc<Trust>,
+    configured: Vec<SpiffeId>,
+    workloads: ArcSwap<BTreeMap<SpiffeId, Workload>>,
+    seen: AtomicI64,
+}
+
+impl Registry {
+    /// Reads the registry for the first time.
+    pub async fn open(store: Store, trust: Arc<Trust>, configured: Vec<SpiffeId>) -> Result<Self, Error> {
+        let registry =
+            Self { store, trust, configured, workloads: ArcSwap::default(), seen: AtomicI64::new(-1) };
+        registry.refresh().await?;
+        Ok(registry)
+    }
+
+    /// Reads the registry again if it was changed, here or by another replica.
+    pub async fn refresh(&self) -> Result<(), Error> {
+        let mut snapshot = self.store.snapshot().await?;
+        let revision = partners::registry_revision(&mut snapshot).await?;
+        if self.seen.load(Ordering::Acquire) == revision {
+            return Ok(());
+        }
+        let mut workloads = BTreeMap::new();
+        let mut bundles = Vec::new();
+        let mut page = Page { size: 200, after: String::new() };
+        loop {
+            let read = partners::partner_list(&mut snapshot, &page).await?;
+            let is_last = read.len() <= 200;
+            if let Some(last) = read.last() {
+                page.after = last.id.to_string();
+            }
+            for partner in read {
+                workloads.extend(partner.profile.spiffe_ids.iter().map(|id| (id.clone(), workload(id, &partner))));
+                bundles.extend(domains(&partner));
+            }
+            if is_last {
+                break;
+            }
+        }
+        for id in &self.configured {
+            workloads.insert(id.clone(), Workload { kind: CallerKind::VendorWorkload, partner: None });
+        }
+        snapshot.commit().await.map_err(StoreError::from)?;
+        self.trust.set_registered(bundles).map_err(Error::internal)?;
+        self.workloads.store(Arc::new(workloads));
+        self.seen.store(revision, Ordering::Release);
+        Ok(())
+    }
+}
+
+impl WorkloadDirectory for Registry {
+    fn find(&self, id: &SpiffeId) -> Option<Workload> {
+        self.workloads.load().get(id).cloned()
+    }
+}
+
+fn workload(id: &SpiffeId, partner: &Partner) -> Workload {
+    let kind = match id.path() {
+        WorkloadPath::Partner(_) => CallerKind::PartnerWorkload,
+        WorkloadPath::Reseller(_) => CallerKind::ResellerWorkload,
+        WorkloadPath::Vendor(_) => CallerKind::VendorWorkload,
+    };
+    Workload { kind, partner: Some(partner.id.clone()) }
+}
+
+fn domains(partner: &Partner) -> impl Iterator<Item = (TrustDomain, String)> {
+    partner.profile.trust_domains().into_iter().map(|domain| (domain, partner.profile.trust_bundle_pem.clone()))
+}

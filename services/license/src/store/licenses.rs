@@ -1,0 +1,168 @@
+//! Licences.
+
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+use vouch_core::code::{EndUserId, PartnerId, ProductId};
+use vouch_core::dates;
+use vouch_core::id::LicenseId;
+use vouch_host::Page;
+use vouch_storage::{Dialect, StoreError, WriteError, row};
+
+use super::agreements::{liaison_insert, liaison_list};
+use crate::domain::license::{License, LicenseState, LicenseTerms, Validity};
+
+/// Adds a licence with the people named in it, and its end user where that one is new.
+pub async fn license_insert(
+    connection: &mut AnyConnection,
+    license: &License,
+    key_digest: &[u8; 32],
+) -> Result<(), WriteError> {
+    let terms = &license.terms;
+    sqlx::query(
+        "INSERT INTO end_users (end_user_id, name, available, reserved, captured, vendor_borne)
+         VALUES ($1, $2, 0, 0, 0, 0) ON CONFLICT (end_user_id) DO NOTHING",
+    )
+    .bind(terms.end_user_id.as_str())
+    .bind(&terms.end_user_name)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "INSERT INTO licenses (license_id, key_digest, key_hint, product_id, quantity, end_user_id, end_user_name,
+             responsible_partner_id, reseller_partner_id, valid_from, valid_until, grace_days, maintenance_until, zone,
+             state, state_note, revision, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+    )
+    .bind(license.id.to_string())
+    .bind(key_digest.as_slice())
+    .bind(&license.key_hint)
+    .bind(terms.product_id.as_str())
+    .bind(terms.quantity)
+    .bind(terms.end_user_id.as_str())
+    .bind(&terms.end_user_name)
+    .bind(terms.responsible_partner_id.as_str())
+    .bind(terms.reseller_partner_id.as_ref().map(PartnerId::as_str))
+    .bind(terms.validity.from.to_string())
+    .bind(terms.validity.until.map(|date| date.to_string()))
+    .bind(i64::from(terms.validity.grace_days))
+    .bind(terms.maintenance_until.map(|date| date.to_string()))
+    .bind(terms.validity.zone.iana_name().unwrap_or("UTC"))
+    .bind(license.state.as_str())
+    .bind(&license.state_note)
+    .bind(license.revision)
+    .bind(license.created_at.as_microsecond())
+    .execute(&mut *connection)
+    .await?;
+    for liaison in &license.liaisons {
+        liaison_insert(connection, &license.id.to_string(), liaison).await?;
+    }
+    Ok(())
+}
+
+/// Writes a licence's state, with the revision that it has now.
+pub async fn license_update_state(connection: &mut AnyConnection, license: &License) -> Result<(), WriteError> {
+    sqlx::query("UPDATE licenses SET state = $2, state_note = $3, revision = $4 WHERE license_id = $1")
+        .bind(license.id.to_string())
+        .bind(license.state.as_str())
+        .bind(&license.state_note)
+        .bind(license.revision)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The licence with this id.
+pub async fn license_fetch(connection: &mut AnyConnection, id: LicenseId) -> Result<Option<License>, StoreError> {
+    let found = sqlx::query("SELECT * FROM licenses WHERE license_id = $1")
+        .bind(id.to_string())
+        .fetch_optional(&mut *connection)
+        .await?;
+    with_liaisons(connection, found).await
+}
+
+/// The same, its row locked until the transaction ends.
+pub async fn license_lock(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    id: LicenseId,
+) -> Result<Option<License>, StoreError> {
+    let sql = format!("SELECT * FROM licenses WHERE license_id = $1{}", dialect.for_update());
+    let found = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(&mut *connection).await?;
+    with_liaisons(connection, found).await
+}
+
+/// The licence whose key has this digest.
+pub async fn license_fetch_by_key(
+    connection: &mut AnyConnection,
+    key_digest: &[u8; 32],
+) -> Result<Option<License>, StoreError> {
+    let found = sqlx::query("SELECT * FROM licenses WHERE key_digest = $1")
+        .bind(key_digest.as_slice())
+        .fetch_optional(&mut *connection)
+        .await?;
+    with_liaisons(connection, found).await
+}
+
+/// Whose licences a list is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LicenseFilter {
+    /// Only those that this partner supports or sold.
+    pub partner_id: Option<PartnerId>,
+    /// Only those of this end user.
+    pub end_user_id: Option<EndUserId>,
+}
+
+/// A page of licences, by id.
+pub async fn license_list(
+    connection: &mut AnyConnection,
+    filter: &LicenseFilter,
+    page: &Page,
+) -> Result<Vec<License>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT * FROM licenses
+         WHERE license_id > $1
+           AND ($2 = '' OR responsible_partner_id = $2 OR reseller_partner_id = $2)
+           AND ($3 = '' OR end_user_id = $3)
+         ORDER BY license_id LIMIT $4",
+    )
+    .bind(&page.after)
+    .bind(filter.partner_id.as_ref().map_or("", PartnerId::as_str))
+    .bind(filter.end_user_id.as_ref().map_or("", EndUserId::as_str))
+    .bind(page.limit())
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut licenses = Vec::with_capacity(rows.len());
+    for found in rows {
+        licenses.extend(with_liaisons(connection, Some(found)).await?);
+    }
+    Ok(licenses)
+}
+
+async fn with_liaisons(connection: &mut AnyConnection, found: Option<AnyRow>) -> Result<Option<License>, StoreError> {
+    let Some(found) = found else { return Ok(None) };
+    let id: LicenseId = row::id(&found, "license_id")?;
+    let zone = row::parsed(&found, "zone", dates::zone)?;
+    Ok(Some(License {
+        id,
+        key_hint: row::text(&found, "key_hint")?,
+        terms: LicenseTerms {
+            product_id: row::parsed(&found, "product_id", ProductId::parse)?,
+            quantity: row::integer(&found, "quantity")?,
+            end_user_id: row::parsed(&found, "end_user_id", EndUserId::parse)?,
+            end_user_name: row::text(&found, "end_user_name")?,
+            responsible_partner_id: row::parsed(&found, "responsible_partner_id", PartnerId::parse)?,
+            reseller_partner_id: row::optional_parsed(&found, "reseller_partner_id", PartnerId::parse)?,
+            validity: Validity {
+                from: row::parsed(&found, "valid_from", dates::date)?,
+                until: row::optional_parsed(&found, "valid_until", dates::date)?,
+                grace_days: row::number(&found, "grace_days")?,
+                zone,
+            },
+            maintenance_until: row::optional_parsed(&found, "maintenance_until", dates::date)?,
+        },
+        state: row::word(&found, "state", LicenseState::parse)?,
+        state_note: row::text(&found, "state_note")?,
+        liaisons: liaison_list(connection, &id.to_string()).await?,
+        revision: row::integer(&found, "revision")?,
+        created_at: row::instant(&found, "created_at")?,
+    }))
+}

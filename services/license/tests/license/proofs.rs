@@ -1,0 +1,178 @@
+//! Proofs of entitlement, and the holds that they name.
+
+use tonic::Code;
+use vouch_contract::pb::common::v1 as common;
+use vouch_contract::pb::license::v1 as pb;
+use vouch_core::World;
+use vouch_proof::{EntitlementProof, KeySet};
+use vouch_storage::on_both_engines;
+
+use crate::support::{NORTH, Service, escalation, fields, fresh, refused};
+
+async fn key_set(service: &Service) -> KeySet {
+    let mut client = pb::entitlement_service_client::EntitlementServiceClient::new(service.anonymous());
+    let answer = client.get_key_set(pb::GetKeySetRequest {}).await.unwrap().into_inner();
+    KeySet::from_jwks(&answer.key_set.unwrap().jwks).unwrap()
+}
+
+async fn account(service: &Service) -> pb::IncidentAccount {
+    let request = pb::GetIncidentAccountRequest { end_user_id: "contoso".into() };
+    service.incidents().get_incident_account(request).await.unwrap().into_inner().account.unwrap()
+}
+
+async fn grant(service: &Service, units: i64) {
+    let request = pb::GrantIncidentsRequest {
+        request_id: fresh(),
+        end_user_id: "contoso".into(),
+        units,
+        order_reference: "order 1".into(),
+    };
+    service.incidents().grant_incidents(request).await.unwrap();
+}
+
+on_both_engines! {
+    async fn b02_a_proof_names_the_end_user_the_holder_the_bundle_and_the_escalation(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("standard").await;
+        let esc = escalation();
+        let issued = service.entitlement().issue_entitlement_proof(covered.proof_request(&esc)).await.unwrap().into_inner();
+
+        let keys = key_set(&service).await;
+        let now = World::system().now();
+        let proof = EntitlementProof::verify(&issued.proof, &keys, "license.vouch", "vendor.vouch", now).unwrap();
+        assert_eq!((proof.sub.as_str(), proof.act.sub.as_str()), ("contoso", NORTH));
+        assert_eq!((proof.esc, proof.bundle.root), (esc, "07".repeat(32)));
+        assert_eq!((proof.lic.id, proof.lic.rev), (covered.license.license_id, 1));
+        assert_eq!(proof.agr.severities, ["site-down", "1", "2"]);
+        assert_eq!(proof.contact, covered.agreement.liaisons[0].contact_id);
+        assert_eq!(proof.exp - proof.iat, 900);
+        assert_eq!(proof.inc.hold, issued.hold.unwrap().hold_id);
+        assert!(!issued.proof.contains(&covered.license_key), "never the key");
+    }
+
+    async fn b02_a_proof_still_verifies_after_a_restart(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("standard").await;
+        let request = covered.proof_request(&escalation());
+        let issued = service.entitlement().issue_entitlement_proof(request).await.unwrap().into_inner();
+        let service = service.restart(&database).await;
+        EntitlementProof::verify_origin(&issued.proof, &key_set(&service).await).unwrap();
+    }
+
+    async fn v01_a_refused_proof_lists_every_finding_and_reserves_nothing(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("prepaid").await;
+        let mut request = covered.proof_request(&escalation());
+        request.question.as_mut().unwrap().contact_email = "eve@contoso.example".into();
+        let status = service.entitlement().issue_entitlement_proof(request).await.unwrap_err();
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        assert_eq!(vouch_contract::status::reason_of(&status), "ENTITLEMENT_REFUSED");
+        let found = vouch_contract::status::findings(&status).unwrap().findings;
+        let reasons: Vec<_> = found.iter().map(common::Finding::reason).collect();
+        assert_eq!(reasons, [common::Reason::IncidentsExhausted, common::Reason::ContactNotNamed]);
+        assert_eq!(account(&service).await.reserved, 0);
+    }
+
+    async fn one_escalation_has_one_hold_however_often_its_proof_is_renewed(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("prepaid").await;
+        grant(&service, 1).await;
+        let request = covered.proof_request(&escalation());
+        let callers: Vec<_> = (0..8)
+            .map(|_| {
+                let (mut client, request) = (service.entitlement(), request.clone());
+                tokio::spawn(async move { client.issue_entitlement_proof(request).await.unwrap().into_inner() })
+            })
+            .collect();
+        let (mut holds, mut proofs) = (Vec::new(), Vec::new());
+        for caller in callers {
+            let issued = caller.await.unwrap();
+            holds.push(issued.hold.unwrap().hold_id);
+            proofs.push(issued.proof);
+        }
+        holds.dedup();
+        proofs.sort();
+        proofs.dedup();
+        assert_eq!((holds.len(), proofs.len()), (1, 8), "one hold, and a fresh proof each time");
+        let account = account(&service).await;
+        assert_eq!((account.available, account.reserved), (0, 1));
+
+        let other = covered.proof_request(&escalation());
+        let refused = service.entitlement().issue_entitlement_proof(other).await.unwrap_err();
+        let found = vouch_contract::status::findings(&refused).unwrap().findings;
+        assert_eq!(found[0].reason(), common::Reason::IncidentsExhausted);
+    }
+
+    async fn ten_escalations_at_once_share_three_incidents(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("prepaid").await;
+        grant(&service, 3).await;
+        let callers: Vec<_> = (0..10)
+            .map(|_| {
+                let (mut client, request) = (service.entitlement(), covered.proof_request(&escalation()));
+                tokio::spawn(async move { client.issue_entitlement_proof(request).await.is_ok() })
+            })
+            .collect();
+        let mut issued = 0;
+        for caller in callers {
+            issued += u8::from(caller.await.unwrap());
+        }
+        let account = account(&service).await;
+        assert_eq!((issued, account.available, account.reserved), (3, 0, 3));
+    }
+
+    async fn an_escalation_of_one_end_user_is_not_proven_for_another(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("standard").await;
+        let esc = escalation();
+        service.entitlement().issue_entitlement_proof(covered.proof_request(&esc)).await.unwrap();
+        let request = pb::CreateLicenseRequest {
+            request_id: fresh(),
+            license: Some(pb::License {
+                liaisons: vec![pb::Liaison { name: "Ada".into(), email: crate::support::ADA.into(), ..Default::default() }],
+                ..crate::support::license("fabrikam")
+            }),
+        };
+        let other = service.licenses().create_license(request).await.unwrap().into_inner();
+        let mut request = covered.proof_request(&esc);
+        request.question.as_mut().unwrap().license =
+            Some(pb::LicenseRef { r#ref: Some(pb::license_ref::Ref::LicenseKey(other.license_key)) });
+        let (code, reason) = refused(service.entitlement().issue_entitlement_proof(request).await);
+        assert_eq!((code, reason.as_str()), (Code::FailedPrecondition, "STATE_CONFLICT"));
+    }
+
+    async fn a_suspended_partner_is_issued_nothing(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("standard").await;
+        let suspend = pb::SetPartnerStandingRequest {
+            request_id: fresh(),
+            partner_id: "north".into(),
+            etag: "v1".into(),
+            standing: pb::PartnerStanding::Suspended.into(),
+        };
+        service.registry().set_partner_standing(suspend).await.unwrap();
+        let request = covered.proof_request(&escalation());
+        let status = service.entitlement().issue_entitlement_proof(request).await.unwrap_err();
+        let found = vouch_contract::status::findings(&status).unwrap().findings;
+        assert_eq!(found[0].reason(), common::Reason::PartnerSuspended);
+    }
+
+    async fn a_proof_needs_everything_and_names_what_is_missing(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("standard").await;
+        let question = pb::EntitlementQuestion { license: covered.question().license, ..Default::default() };
+        let request = pb::IssueEntitlementProofRequest { question: Some(question), ..Default::default() };
+        let named = fields(service.entitlement().issue_entitlement_proof(request).await);
+        let expected = [
+            "question.product_id",
+            "question.version",
+            "question.severity",
+            "question.channel",
+            "question.contact_email",
+            "escalation_id",
+            "bundle_root",
+            "audience",
+        ];
+        assert_eq!(named, expected);
+    }
+}
