@@ -35,6 +35,16 @@ pub mod pb {
             tonic::include_proto!("vouch.license.v1");
         }
     }
+    pub mod partner {
+        pub mod v1 {
+            tonic::include_proto!("vouch.partner.v1");
+        }
+    }
+    pub mod vendor {
+        pub mod v1 {
+            tonic::include_proto!("vouch.vendor.v1");
+        }
+    }
 }
 
 /// The descriptors of every package, encoded, with all custom options: what reflection serves.

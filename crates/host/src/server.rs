@@ -191,6 +191,8 @@ impl Server {
             world: self.world.clone(),
         });
         let health = HealthReporter::new();
+        // Ordering: told before the first connection is answered, so that nobody who asks is told "unknown".
+        tell(&self.readiness, &health, self.domain).await;
         let routes = self.with_infrastructure(routes, &health)?;
 
         let (rpc, rpc_address) = (listeners.rpc, listeners.browsers.as_ref().map(address));

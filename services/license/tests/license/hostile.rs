@@ -5,7 +5,6 @@ use http::uri::PathAndQuery;
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Code, Request, Status};
 use vouch_contract::pb::license::v1 as pb;
-use vouch_storage::Engine;
 use vouch_storage::testing::Database;
 
 use crate::support::{ALL_ROLES, Service, fresh, license, refused};
