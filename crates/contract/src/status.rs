@@ -83,6 +83,12 @@ pub fn reason_of(status: &Status) -> String {
     status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
 }
 
+/// The fields that a status names as bad.
+pub fn fields_of(status: &Status) -> Vec<String> {
+    let violations = status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default();
+    violations.into_iter().map(|violation| violation.field).collect()
+}
+
 const FINDINGS_TYPE_URL: &str = "type.googleapis.com/vouch.common.v1.Findings";
 
 fn precondition_violations(findings: &[Finding]) -> Vec<PreconditionViolation> {

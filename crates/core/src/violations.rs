@@ -59,6 +59,17 @@ impl Violations {
         parsed
     }
 
+    /// Takes a value that was parsed apart, or all of its violations.
+    pub fn absorb<T>(&mut self, parsed: Result<T, Self>) -> Option<T> {
+        match parsed {
+            Ok(value) => Some(value),
+            Err(others) => {
+                self.0.extend(others.0);
+                None
+            }
+        }
+    }
+
     /// The value, if there was one and nothing is wrong; else the violations.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Violations> {
         match value {

@@ -1,5 +1,6 @@
 //! Calling another service: TLS 1.3, with this service's own certificate.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,36 @@ impl ClientTls {
     pub fn replace(&self, authorities: &[u8], identity: Option<ClientIdentity<'_>>) -> Result<(), String> {
         self.current.store(Arc::new(client_config(&self.provider, authorities, identity)?));
         Ok(())
+    }
+}
+
+/// The files of a client: whom it believes, and what it shows of itself.
+#[derive(Debug, Clone)]
+pub struct ClientFiles {
+    /// The authorities that it believes, PEM.
+    pub authorities: PathBuf,
+    /// Its certificate, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+}
+
+impl ClientFiles {
+    /// Reads the files.
+    pub fn read(&self) -> Result<ClientTls, String> {
+        let [authorities, certificate, key] = self.contents()?;
+        ClientTls::new(&authorities, Some(ClientIdentity { certificate: &certificate, key: &key }))
+    }
+
+    /// Reads the files again into what was made of them before.
+    pub fn reload(&self, tls: &ClientTls) -> Result<(), String> {
+        let [authorities, certificate, key] = self.contents()?;
+        tls.replace(&authorities, Some(ClientIdentity { certificate: &certificate, key: &key }))
+    }
+
+    fn contents(&self) -> Result<[Vec<u8>; 3], String> {
+        let read = |path: &PathBuf| std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
+        Ok([read(&self.authorities)?, read(&self.certificate)?, read(&self.key)?])
     }
 }
 

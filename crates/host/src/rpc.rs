@@ -161,9 +161,7 @@ fn caller<Q>(request: &Request<Q>) -> Result<Caller, Error> {
 fn all_violations(request_id: String, others: Option<Violations>) -> Error {
     let mut violations = Violations::new();
     violations.add("request_id", request_id);
-    for violation in others.iter().flat_map(Violations::iter) {
-        violations.add(violation.field.clone(), violation.description.clone());
-    }
+    let _ = violations.absorb(others.map_or(Ok(()), Err));
     Error::Invalid(violations)
 }
 

@@ -4,7 +4,10 @@
 //! needs one, also when it runs as root; a small watcher stops the cluster and removes it when the process ends, however
 //! it ends.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+
+use sqlx::Row;
 
 use crate::{Engine, Migrations, Store, StoreConfig};
 
@@ -50,6 +53,42 @@ impl Database {
     async fn postgres() -> Self {
         panic!("PostgreSQL's server binaries are not on this machine");
     }
+}
+
+/// The tables of a schema, each with its columns: name, type, and whether a value is required.
+pub type Schema = BTreeMap<String, BTreeSet<(String, String, bool)>>;
+
+const SQLITE_COLUMNS: &str = "SELECT m.name AS table_name, p.name AS column_name, p.type AS type, \
+                              CAST(p.\"notnull\" AS BIGINT) AS required \
+                              FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table'";
+const POSTGRES_COLUMNS: &str = "SELECT table_name::TEXT, column_name::TEXT, data_type::TEXT AS type, \
+                                CAST(CASE WHEN is_nullable = 'NO' THEN 1 ELSE 0 END AS BIGINT) AS required \
+                                FROM information_schema.columns WHERE table_schema = 'public'";
+
+/// The schema that migrations make on every engine of this machine, for a test to compare.
+pub async fn schemas(migrations: &Migrations) -> Vec<Schema> {
+    let mut schemas = Vec::new();
+    for engine in ENGINES {
+        let store = Database::fresh(*engine).await;
+        let store = store.open(migrations).await;
+        let sql = match engine {
+            Engine::Sqlite => SQLITE_COLUMNS,
+            Engine::Postgres => POSTGRES_COLUMNS,
+        };
+        let mut schema = Schema::new();
+        for row in sqlx::query(sql).fetch_all(store.reader()).await.expect("a schema is read") {
+            let table: String = row.get("table_name");
+            if table.starts_with("sqlite_") || table == "_sqlx_migrations" {
+                continue;
+            }
+            let kind: String = row.get("type");
+            let kind = kind.to_uppercase().replace("BLOB", "BYTEA");
+            let column = (row.get("column_name"), kind, row.get::<i64, _>("required") == 1);
+            schema.entry(table).or_default().insert(column);
+        }
+        schemas.push(schema);
+    }
+    schemas
 }
 
 /// The engines that can be tested on this machine.

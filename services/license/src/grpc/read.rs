@@ -51,12 +51,6 @@ pub(super) fn list_of(
 ) -> Result<ListOf<Option<vouch_core::code::EndUserId>>, Violations> {
     let mut violations = Violations::new();
     let filter = violations.take(field, optional(end_user_id, vouch_core::code::EndUserId::parse));
-    let page = match vouch_host::Page::read(page, list) {
-        Ok(page) => Some(page),
-        Err(others) => {
-            others.iter().for_each(|one| violations.add(one.field.clone(), one.description.clone()));
-            None
-        }
-    };
+    let page = violations.absorb(vouch_host::Page::read(page, list));
     violations.finish(page.zip(filter).map(|(page, filter)| ListOf { page, filter }))
 }

@@ -3,29 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use http::uri::PathAndQuery;
-use tonic::body::Body;
-use tonic::codegen::{Bytes, StdError};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Status};
+use vouch_host::testing::call_bare as call;
 
 
 
 use crate::support::{ALL_ROLES, Service};
-
-/// Calls an RPC with an empty request.
-async fn call<C>(channel: C, path: &str) -> Result<(), Status>
-where
-    C: tonic::client::GrpcService<Body>,
-    C::Error: Into<StdError>,
-    C::ResponseBody: http_body::Body<Data = Bytes> + Send + 'static,
-    <C::ResponseBody as http_body::Body>::Error: Into<StdError> + Send,
-{
-    let mut client = tonic::client::Grpc::new(channel);
-    client.ready().await.map_err(|error| Status::unavailable(error.into().to_string()))?;
-    let path: PathAndQuery = path.parse().unwrap();
-    let codec = tonic_prost::ProstCodec::<(), ()>::default();
-    client.unary(Request::new(()), path, codec).await.map(|_| ())
-}
 
 fn cell(answer: &Result<(), Status>) -> &'static str {
     match answer.as_ref().map_err(Status::code) {
@@ -38,7 +21,7 @@ fn cell(answer: &Result<(), Status>) -> &'static str {
 #[tokio::test]
 async fn b05_every_rpc_is_open_to_the_callers_that_the_contract_names_and_to_nobody_else() {
     let service = Service::alone().await.with_catalogue().await;
-    let staff = |roles: &[&str]| service.ground.bearer(service.address, &service.ground.staff_token("ada", roles));
+    let staff = |roles: &[&str]| service.ground.bearer(service.running.address, &service.ground.staff_token("ada", roles));
     let end_user = service.ground.end_user_token("eve", "contoso");
     let mut matrix: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
     for rpc_service in vouch_contract::services().filter(|service| service.full_name().starts_with("vouch.license.")) {
@@ -46,7 +29,7 @@ async fn b05_every_rpc_is_open_to_the_callers_that_the_contract_names_and_to_nob
             let path = format!("/{}/{}", rpc_service.full_name(), method.name());
             let mut row = vec![
                 cell(&call(service.anonymous(), &path).await),
-                cell(&call(service.ground.bearer(service.address, &end_user), &path).await),
+                cell(&call(service.ground.bearer(service.running.address, &end_user), &path).await),
                 cell(&call(service.partner(), &path).await),
                 cell(&call(service.reseller(), &path).await),
                 cell(&call(service.vendor(), &path).await),

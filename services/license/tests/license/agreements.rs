@@ -2,9 +2,10 @@
 
 use tonic::Code;
 use vouch_contract::pb::license::v1 as pb;
+use vouch_host::testing::{fields, fresh, refused};
 use vouch_storage::on_both_engines;
 
-use crate::support::{ADA, Service, agreement, exists, fields, fresh, name_request, not_found, refused};
+use crate::support::{ADA, Service, agreement, exists, name_request, not_found};
 
 fn create(agreement: pb::Agreement) -> pb::CreateAgreementRequest {
     pb::CreateAgreementRequest { request_id: fresh(), agreement: Some(agreement) }

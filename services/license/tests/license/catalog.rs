@@ -2,9 +2,10 @@
 
 use vouch_contract::pb::common::v1 as common;
 use vouch_contract::pb::license::v1 as pb;
+use vouch_host::testing::{fields, fresh, refused};
 use vouch_storage::on_both_engines;
 
-use crate::support::{Service, exists, fields, fresh, invalid, not_found, refused, release_request, tier_request};
+use crate::support::{Service, exists, invalid, not_found, release_request, tier_request};
 
 on_both_engines! {
     async fn a_product_is_entered_read_and_listed(database: Database) {

@@ -3,11 +3,12 @@
 use tonic::Code;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::directory_service_client::DirectoryServiceClient;
+use vouch_host::testing::{fields, fresh, refused};
 use vouch_license::domain::guesses::MISSES;
 use vouch_license::domain::license_key::LicenseKey;
 use vouch_storage::on_both_engines;
 
-use crate::support::{Service, fields, fresh, refused};
+use crate::support::Service;
 
 fn find(license_key: &str) -> pb::FindSupportContactRequest {
     pb::FindSupportContactRequest { license_key: license_key.into() }

@@ -5,11 +5,12 @@ use tonic::{Code, Status};
 use vouch_contract::pb::common::v1 as common;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::entitlement_service_client::EntitlementServiceClient;
+use vouch_host::testing::{fields, fresh, refused};
 use vouch_license::domain::guesses::MISSES;
 use vouch_license::domain::license_key::LicenseKey;
 use vouch_storage::on_both_engines;
 
-use crate::support::{Service, fields, fresh, name_request, refused};
+use crate::support::{Service, name_request};
 
 async fn check(channel: Channel, question: pb::EntitlementQuestion) -> Result<pb::EntitlementAnswer, Status> {
     let request = pb::CheckEntitlementRequest { question: Some(question) };

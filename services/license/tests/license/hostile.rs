@@ -5,9 +5,11 @@ use http::uri::PathAndQuery;
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Code, Request, Status};
 use vouch_contract::pb::license::v1 as pb;
+use vouch_host::testing::{fresh, refused};
+use vouch_storage::Engine;
 use vouch_storage::testing::Database;
 
-use crate::support::{ALL_ROLES, Service, fresh, license, refused};
+use crate::support::{ALL_ROLES, Service, license};
 
 /// Sends any bytes as a message.
 #[derive(Default)]
@@ -122,7 +124,7 @@ async fn a_token_for_another_service_is_not_accepted() {
         .staff
         .token(&vouch_core::World::system(), "vendor.vouch", "ada", None, ALL_ROLES, 300)
         .unwrap();
-    let channel = service.ground.bearer(service.address, &token);
+    let channel = service.ground.bearer(service.running.address, &token);
     let mut client = pb::license_service_client::LicenseServiceClient::new(channel);
     let request = pb::CreateLicenseRequest { request_id: fresh(), license: Some(license("contoso")) };
     let (code, reason) = refused(client.create_license(request).await);

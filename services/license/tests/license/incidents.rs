@@ -3,9 +3,10 @@
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::incident_service_client::IncidentServiceClient;
 use vouch_core::World;
+use vouch_host::testing::{fields, fresh, refused};
 use vouch_storage::on_both_engines;
 
-use crate::support::{Covered, Service, escalation, fields, fresh, not_found, refused};
+use crate::support::{Covered, Service, escalation, not_found};
 
 async fn account(service: &Service) -> (i64, i64, i64, i64) {
     let request = pb::GetIncidentAccountRequest { end_user_id: "contoso".into() };

@@ -4,9 +4,10 @@ use tonic::Code;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::license_service_client::LicenseServiceClient;
 use vouch_core::testing::ManualClock;
+use vouch_host::testing::{fields, fresh, refused};
 use vouch_storage::on_both_engines;
 
-use crate::support::{Service, fields, fresh, license, not_found, refused};
+use crate::support::{Service, license, not_found};
 
 fn create(license: pb::License) -> pb::CreateLicenseRequest {
     pb::CreateLicenseRequest { request_id: fresh(), license: Some(license) }
@@ -48,7 +49,7 @@ on_both_engines! {
             let roles = crate::support::ALL_ROLES;
             ground.staff.token(&clock.world(), vouch_license::DOMAIN, "ada", None, roles, 300).unwrap()
         };
-        let channel = |token: &str| service.ground.bearer(service.address, token);
+        let channel = |token: &str| service.ground.bearer(service.running.address, token);
         let staff = channel(&token(&clock));
         let mut catalog = pb::catalog_service_client::CatalogServiceClient::new(staff.clone());
         catalog.create_tier(crate::support::tier_request("standard", pb::Charging::Included)).await.unwrap();

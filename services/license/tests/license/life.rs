@@ -21,7 +21,7 @@ use vouch_storage::{Engine, on_both_engines};
 use crate::support::Service;
 
 async fn ops(service: &Service, path: &str) -> String {
-    let mut stream = TcpStream::connect(service.ops).await.unwrap();
+    let mut stream = TcpStream::connect(service.running.ops).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -54,11 +54,11 @@ on_both_engines! {
         let request = HealthCheckRequest { service: String::new() };
         let mut watch = health.watch(request).await.unwrap().into_inner();
         assert_eq!(watch.next().await.unwrap().unwrap().status(), ServingStatus::Serving);
-        service.tell_to_stop();
+        service.running.tell_to_stop();
         let next = watch.next().await.unwrap().unwrap();
         assert_eq!(next.status(), ServingStatus::NotServing, "before the first request is turned away");
         drop((watch, health));
-        service.stopped().await.unwrap();
+        service.running.stopped().await.unwrap();
     }
 }
 
@@ -94,7 +94,7 @@ async fn a_request_under_way_is_finished_before_the_service_stops() {
             tokio::spawn(async move { client.check_entitlement(request).await })
         })
         .collect();
-    service.tell_to_stop();
+    service.running.tell_to_stop();
     let mut answered = 0;
     for caller in callers {
         match caller.await.unwrap() {
@@ -103,7 +103,7 @@ async fn a_request_under_way_is_finished_before_the_service_stops() {
         }
     }
     drop(client);
-    tokio::time::timeout(Duration::from_secs(10), service.stopped()).await.expect("in time").unwrap();
+    tokio::time::timeout(Duration::from_secs(10), service.running.stopped()).await.expect("in time").unwrap();
     assert!(answered <= 50);
 }
 
@@ -127,7 +127,7 @@ async fn browsers_call_over_grpc_web_without_a_client_certificate() {
     })
     .await;
     let roots = service.ground.vendor.certificate_pem();
-    let connect = || web::connect(service.browsers.unwrap(), roots);
+    let connect = || web::connect(service.running.browsers.unwrap(), roots);
     let preflight = "OPTIONS /vouch.license.v1.EntitlementService/GetKeySet HTTP/1.1\r\nHost: localhost\r\n\
                      Origin: https://desk.example\r\nAccess-Control-Request-Method: POST\r\n\
                      Access-Control-Request-Headers: content-type,x-grpc-web\r\nConnection: close\r\n\r\n";

@@ -4,10 +4,11 @@ use tonic::Code;
 use vouch_contract::pb::common::v1 as common;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_core::World;
+use vouch_host::testing::{fields, fresh, refused};
 use vouch_proof::{EntitlementProof, KeySet};
 use vouch_storage::on_both_engines;
 
-use crate::support::{NORTH, Service, escalation, fields, fresh, refused};
+use crate::support::{NORTH, Service, escalation};
 
 async fn key_set(service: &Service) -> KeySet {
     let mut client = pb::entitlement_service_client::EntitlementServiceClient::new(service.anonymous());

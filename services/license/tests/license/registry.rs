@@ -4,10 +4,11 @@ use prost_types::FieldMask;
 use tonic::Code;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::partner_registry_service_client::PartnerRegistryServiceClient;
+use vouch_host::testing::{fields, fresh, refused};
 use vouch_identity::development::Authority;
 use vouch_storage::on_both_engines;
 
-use crate::support::{NORTH, Service, exists, fields, fresh, not_found, refused};
+use crate::support::{NORTH, Service, exists, not_found};
 
 fn get(partner_id: &str) -> pb::GetPartnerRequest {
     pb::GetPartnerRequest { partner_id: partner_id.into() }
@@ -49,7 +50,7 @@ on_both_engines! {
         service.registry().update_partner(update(changed, &["trust_bundle_pem"])).await.unwrap();
         let (code, reason) = refused(living.get_partner(get("north")).await);
         assert_eq!((code, reason.as_str()), (Code::Unauthenticated, "UNAUTHENTICATED"));
-        let renewed = service.ground.workload(service.address, &replacement, NORTH);
+        let renewed = service.ground.workload(service.running.address, &replacement, NORTH);
         PartnerRegistryServiceClient::new(renewed).get_partner(get("north")).await.expect("the new one is believed");
     }
 

@@ -1,12 +1,9 @@
 //! A licence service for a test, with a catalogue, a partner and a covered end user.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tonic::Code;
 use tonic::transport::Channel;
-use tonic::{Code, Status};
 use vouch_contract::pb::common::v1 as common;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::agreement_service_client::AgreementServiceClient;
@@ -17,8 +14,7 @@ use vouch_contract::pb::license::v1::license_service_client::LicenseServiceClien
 use vouch_contract::pb::license::v1::partner_registry_service_client::PartnerRegistryServiceClient;
 use vouch_core::World;
 use vouch_host::config::HostConfig;
-use vouch_host::testing::{BearerChannel, Ground};
-use vouch_host::{Listeners, ServeError};
+use vouch_host::testing::{BearerChannel, Ground, Running, fresh};
 use vouch_identity::development::Authority;
 use vouch_license::LicenseConfig;
 use vouch_storage::Engine;
@@ -36,11 +32,7 @@ pub(crate) struct Service {
     pub(crate) ground: Ground,
     pub(crate) north: Authority,
     pub(crate) south: Authority,
-    pub(crate) address: SocketAddr,
-    pub(crate) ops: SocketAddr,
-    pub(crate) browsers: Option<SocketAddr>,
-    stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<Result<(), ServeError>>,
+    pub(crate) running: Running,
     _database: Option<Database>,
 }
 
@@ -61,70 +53,46 @@ impl Service {
     pub(crate) async fn start_with(database: &Database, world: World, change: impl FnOnce(&mut HostConfig)) -> Self {
         let ground = Ground::new(vouch_license::DOMAIN, "license");
         let authority = |name| Authority::new(name).unwrap();
-        Self::start_on(ground, authority("north"), authority("south"), database, world, change).await
-    }
-
-    async fn start_on(
-        ground: Ground,
-        north: Authority,
-        south: Authority,
-        database: &Database,
-        world: World,
-        change: impl FnOnce(&mut HostConfig),
-    ) -> Self {
         let mut config = ground.config(database.config.clone());
         change(&mut config);
-        let listeners = Listeners::bind(&config).await.unwrap();
-        let (address, ops) = (listeners.rpc_address(), listeners.ops_address());
-        let browsers = listeners.browsers_address();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let shutdown = async move {
-            let _ = stopped.await;
-        };
-        let serve = vouch_license::serve(config, LicenseConfig::default(), world, listeners, shutdown);
-        let task = tokio::spawn(serve);
-        Self { ground, north, south, address, ops, browsers, stop: Some(stop), task, _database: None }
-    }
-
-    /// Tells the service to stop, without waiting for it.
-    pub(crate) fn tell_to_stop(&mut self) {
-        let _ = self.stop.take().map(|stop| stop.send(()));
-    }
-
-    /// Waits until the service has stopped.
-    pub(crate) async fn stopped(self) -> Result<(), ServeError> {
-        self.task.await.unwrap()
+        let running = run(config, world).await;
+        Self { ground, north: authority("north"), south: authority("south"), running, _database: None }
     }
 
     /// Stops the service and starts it again on the same ground and data.
     pub(crate) async fn restart(mut self, database: &Database) -> Self {
-        self.tell_to_stop();
-        self.task.await.unwrap().unwrap();
-        Self::start_on(self.ground, self.north, self.south, database, World::system(), |_| {}).await
+        self.running.tell_to_stop();
+        self.running.stopped().await.unwrap();
+        let running = run(self.ground.config(database.config.clone()), World::system()).await;
+        Self { running, ..self }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.running.address
     }
 
     pub(crate) fn staff(&self) -> BearerChannel {
-        self.ground.bearer(self.address, &self.ground.staff_token("ada", ALL_ROLES))
+        self.ground.bearer(self.address(), &self.ground.staff_token("ada", ALL_ROLES))
     }
 
     pub(crate) fn anonymous(&self) -> Channel {
-        self.ground.anonymous(self.address)
+        self.ground.anonymous(self.address())
     }
 
     pub(crate) fn partner(&self) -> Channel {
-        self.ground.workload(self.address, &self.north, NORTH)
+        self.ground.workload(self.address(), &self.north, NORTH)
     }
 
     pub(crate) fn other_partner(&self) -> Channel {
-        self.ground.workload(self.address, &self.south, SOUTH)
+        self.ground.workload(self.address(), &self.south, SOUTH)
     }
 
     pub(crate) fn reseller(&self) -> Channel {
-        self.ground.workload(self.address, &self.north, NORTH_RESELLER)
+        self.ground.workload(self.address(), &self.north, NORTH_RESELLER)
     }
 
     pub(crate) fn vendor(&self) -> Channel {
-        self.ground.workload(self.address, &self.ground.vendor, VENDOR)
+        self.ground.workload(self.address(), &self.ground.vendor, VENDOR)
     }
 
     pub(crate) fn catalog(&self) -> CatalogServiceClient<BearerChannel> {
@@ -210,6 +178,13 @@ impl Service {
     }
 }
 
+async fn run(config: HostConfig, world: World) -> Running {
+    Running::start(config, |config, listeners, shutdown| {
+        vouch_license::serve(config, LicenseConfig::default(), world, listeners, shutdown)
+    })
+    .await
+}
+
 /// A covered end user.
 pub(crate) struct Covered {
     pub(crate) license: pb::License,
@@ -242,12 +217,6 @@ impl Covered {
             audience: "vendor.vouch".into(),
         }
     }
-}
-
-/// A request id that no other test uses.
-pub(crate) fn fresh() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    format!("request-{}", NEXT.fetch_add(1, Ordering::SeqCst))
 }
 
 /// A fresh escalation id.
@@ -303,21 +272,6 @@ pub(crate) fn agreement(end_user_id: &str, tier_id: &str) -> pb::Agreement {
 pub(crate) fn name_request(agreement_id: &str, email: &str) -> pb::NameLiaisonRequest {
     let liaison = pb::Liaison { name: "Ada".into(), email: email.into(), ..pb::Liaison::default() };
     pb::NameLiaisonRequest { request_id: fresh(), agreement_id: agreement_id.into(), liaison: Some(liaison) }
-}
-
-/// The code and reason of a refusal.
-pub(crate) fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> (Code, String) {
-    let status = answer.expect_err("a refusal");
-    (status.code(), vouch_contract::status::reason_of(&status))
-}
-
-/// The fields that a refusal names.
-pub(crate) fn fields<T: std::fmt::Debug>(answer: Result<T, Status>) -> Vec<String> {
-    use tonic_types::StatusExt;
-    let status = answer.expect_err("a refusal");
-    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
-    let details = status.get_details_bad_request().expect("bad fields are named");
-    details.field_violations.into_iter().map(|violation| violation.field).collect()
 }
 
 pub(crate) fn invalid() -> (Code, String) {

@@ -1,0 +1,3 @@
+//! The rules of the front line: plain types, data in and verdict out.
+
+pub mod customer;

@@ -1,0 +1,37 @@
+//! The vendor service's own settings.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use vouch_host::config::Loaded;
+
+/// `[license]`: the licence service that this vendor's registry of partners is read from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LicenseService {
+    /// Where it is: `https://host:port`.
+    pub address: String,
+    /// The authorities of its certificate, PEM.
+    pub authorities: PathBuf,
+}
+
+/// The vendor service's own settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VendorConfig {
+    /// The licence service.
+    pub license: LicenseService,
+}
+
+impl VendorConfig {
+    pub(crate) fn take(loaded: &mut Loaded) -> Self {
+        let mut license: LicenseService = loaded.section("license");
+        if !license.address.starts_with("https://") {
+            loaded.problems.add("license.address", "is required: https://host:port of the licence service");
+        }
+        license.authorities = loaded.path(&license.authorities);
+        if !license.authorities.is_file() {
+            loaded.problems.add("license.authorities", "is required: a file with the authorities of the licence service");
+        }
+        Self { license }
+    }
+}

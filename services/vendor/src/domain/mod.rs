@@ -1,0 +1,3 @@
+//! The rules of the back line: plain types, data in and verdict out.
+
+pub mod article;

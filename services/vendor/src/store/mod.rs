@@ -1,0 +1,12 @@
+//! The vendor service's tables: the only place with SQL.
+
+pub mod articles;
+
+use sqlx::migrate::Migrator;
+use vouch_storage::Migrations;
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// The service's migrations, for both engines.
+pub static MIGRATIONS: Migrations = Migrations::new(&SQLITE, &POSTGRES);

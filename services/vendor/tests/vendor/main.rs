@@ -1,0 +1,6 @@
+//! The vendor service over real sockets, on both engines.
+
+mod knowledge;
+mod life;
+mod schema;
+mod support;

@@ -1,0 +1,30 @@
+//! A vendor service for a test. Its licence service does not answer: what needs one is tested in the federation's tests.
+
+use vouch_core::World;
+use vouch_host::testing::{BearerChannel, Ground, Running};
+use vouch_storage::testing::Database;
+use vouch_vendor::{LicenseService, VendorConfig};
+
+/// A running vendor service.
+pub(crate) struct Service {
+    pub(crate) ground: Ground,
+    pub(crate) running: Running,
+}
+
+impl Service {
+    /// Starts a service.
+    pub(crate) async fn start(database: &Database) -> Self {
+        let ground = Ground::new(vouch_vendor::DOMAIN, "vendor");
+        let authorities = ground.path().join("vendor-ca.pem");
+        let license = LicenseService { address: "https://127.0.0.1:1".into(), authorities };
+        let running = Running::start(ground.config(database.config.clone()), |config, listeners, shutdown| {
+            vouch_vendor::serve(config, VendorConfig { license }, World::system(), listeners, shutdown)
+        })
+        .await;
+        Self { ground, running }
+    }
+
+    pub(crate) fn staff(&self, roles: &[&str]) -> BearerChannel {
+        self.ground.bearer(self.running.address, &self.ground.staff_token("ada", roles))
+    }
+}
