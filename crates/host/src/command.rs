@@ -1,7 +1,7 @@
 //! A service's whole command line: read the configuration, serve until told to stop.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -51,14 +51,25 @@ enum Command {
     Config,
 }
 
-/// Runs a service as a program. What it prints on standard output is for whoever started it: `ready` and the addresses.
+/// Runs a service as a program of its own.
 pub async fn run<S: Service>() -> ExitCode {
     let command = <Arguments as clap::CommandFactory>::command().name(S::NAME).about(S::ABOUT);
     let arguments = match <Arguments as clap::FromArgMatches>::from_arg_matches(&command.get_matches()) {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
     };
-    let mut loaded = config::load(arguments.config.as_deref(), std::env::vars());
+    let show_only = matches!(arguments.command, Some(Command::Config));
+    start::<S>(arguments.config.as_deref(), show_only, false).await
+}
+
+/// Runs a service inside another program's command line. With `leash` it also stops when its standard input ends.
+pub async fn run_with<S: Service>(config: Option<&Path>, leash: bool) -> ExitCode {
+    start::<S>(config, false, leash).await
+}
+
+/// What it prints on standard output is for whoever started it: one line with the addresses.
+async fn start<S: Service>(config: Option<&Path>, show_only: bool, leash: bool) -> ExitCode {
+    let mut loaded = config::load(config, std::env::vars());
     let host = HostConfig::take(&mut loaded);
     let own = S::configure(&mut loaded);
     let problems = loaded.finish();
@@ -66,7 +77,7 @@ pub async fn run<S: Service>() -> ExitCode {
         eprintln!("{}: the configuration has problems:\n{problems}", S::NAME);
         return ExitCode::from(2);
     };
-    if let Some(Command::Config) = arguments.command {
+    if show_only {
         print!("{}{}", host.show(), S::show(&own));
         return ExitCode::SUCCESS;
     }
@@ -74,7 +85,7 @@ pub async fn run<S: Service>() -> ExitCode {
         eprintln!("{}: {problem}", S::NAME);
         return ExitCode::from(2);
     }
-    match serve::<S>(host, own).await {
+    match serve::<S>(host, own, leash).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{}: {}", S::NAME, with_causes(&error));
@@ -83,10 +94,27 @@ pub async fn run<S: Service>() -> ExitCode {
     }
 }
 
-async fn serve<S: Service>(host: HostConfig, own: S::Config) -> Result<(), ServeError> {
+async fn serve<S: Service>(host: HostConfig, own: S::Config, leash: bool) -> Result<(), ServeError> {
     let listeners = Listeners::bind(&host).await?;
     println!("{} listening rpc={} ops={}", S::NAME, listeners.rpc_address(), listeners.ops_address());
-    S::serve(host, own, listeners, told_to_stop()).await
+    let shutdown = async move {
+        tokio::select! {
+            () = told_to_stop() => {}
+            () = input_ended(), if leash => {}
+        }
+    };
+    S::serve(host, own, listeners, shutdown).await
+}
+
+/// Resolves when standard input ends.
+async fn input_ended() {
+    let (ended, input) = tokio::sync::oneshot::channel();
+    // A thread of its own: a read of standard input cannot be called off, and must not hold up the runtime's end.
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = ended.send(());
+    });
+    let _ = input.await;
 }
 
 /// Resolves on SIGTERM or Ctrl-C.

@@ -24,7 +24,7 @@ mod telemetry;
 pub mod testing;
 mod trust;
 
-pub use command::{Service, run};
+pub use command::{Service, run, run_with};
 pub use connections::{Connections, ServerTls};
 pub use edge::{Edge, EdgeLayer};
 pub use jobs::Jobs;

@@ -1,2 +1,2 @@
-//! The services together. This crate has tests only: `tests/registry.rs` runs the vendor service beside the licence service
-//! whose registry it follows, `tests/processes.rs` runs the three programs as an operator does.
+//! The services together: tests that no single service can have. `tests/registry.rs` runs the vendor service beside the
+//! licence service whose registry it follows. The three programs as an operator runs them are tested with `vouch` itself.

@@ -1,0 +1,180 @@
+//! `vouch call`: any RPC, JSON in and out, by the contract's own descriptors.
+
+use std::process::ExitCode;
+
+use bytes::Buf;
+use clap::Args;
+use prost::Message;
+use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions};
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::{Request, Status};
+use tonic_types::StatusExt;
+
+use crate::DataFolder;
+use crate::folder::Folder;
+use crate::identities::Role;
+use crate::output::{self, Problem};
+
+#[derive(Args)]
+pub(crate) struct CallArguments {
+    #[command(flatten)]
+    folder: DataFolder,
+    /// Who calls.
+    #[arg(long = "as", value_enum, default_value = "administrator")]
+    role: Role,
+    /// The RPC: license.v1.EntitlementService/CheckEntitlement.
+    rpc: String,
+    /// The request as JSON, in the names of proto3's JSON form; `-` reads standard input.
+    #[arg(default_value = "{}")]
+    request: String,
+}
+
+pub(crate) async fn run(arguments: &CallArguments) -> Result<ExitCode, Problem> {
+    let folder = Folder::open(&arguments.folder.data)?;
+    let method = find(&arguments.rpc)?;
+    let text = match arguments.request.as_str() {
+        "-" => std::io::read_to_string(std::io::stdin())
+            .map_err(|error| Problem::new(format!("standard input cannot be read: {error}")))?,
+        given => given.to_owned(),
+    };
+    let request = read(&method, &text)?;
+    match call(&folder, arguments.role, &method, request).await {
+        Ok(answer) => {
+            output::line(&show(&answer));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(status) => {
+            tell(&status);
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Calls an RPC and returns its answer.
+pub(crate) async fn call(
+    folder: &Folder,
+    role: Role,
+    method: &MethodDescriptor,
+    request: DynamicMessage,
+) -> Result<DynamicMessage, Status> {
+    let package = method.parent_service().package_name().to_owned();
+    let service = package.split('.').nth(1).unwrap_or_default().to_owned();
+    let local = |problem: Problem| Status::unavailable(problem.what);
+    let channel = role.channel(folder, &service).map_err(local)?;
+    let mut request = Request::new(request);
+    if let Some(token) = role.token(folder, &format!("{service}.vouch")).map_err(local)? {
+        let value = format!("Bearer {token}").parse().map_err(|_| Status::internal("a token is no header"))?;
+        request.metadata_mut().insert("authorization", value);
+    }
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.map_err(|_| {
+        Status::unavailable("the service does not answer; is `vouch up` running on this data folder?")
+    })?;
+    let path = format!("/{}/{}", method.parent_service().full_name(), method.name())
+        .parse()
+        .map_err(|_| Status::internal("an RPC's name is no path"))?;
+    client.unary(request, path, Dynamic(method.output())).await.map(tonic::Response::into_inner)
+}
+
+/// Finds an RPC by its name, with or without `vouch.` before it.
+pub(crate) fn find(rpc: &str) -> Result<MethodDescriptor, Problem> {
+    let full = rpc.trim_start_matches('/').trim_start_matches("vouch.");
+    let found = full.split_once('/').and_then(|(service, method)| {
+        let service = vouch_contract::pool().get_service_by_name(&format!("vouch.{service}"))?;
+        service.methods().find(|candidate| candidate.name() == method)
+    });
+    let method = found.ok_or_else(|| {
+        let last = full.rsplit('/').next().unwrap_or_default().to_lowercase();
+        let near: Vec<String> = vouch_contract::services()
+            .flat_map(|service| service.methods().collect::<Vec<_>>())
+            .filter(|method| !last.is_empty() && method.name().to_lowercase().contains(&last))
+            .map(|method| {
+                let service = method.parent_service().full_name().trim_start_matches("vouch.").to_owned();
+                format!("{service}/{}", method.name())
+            })
+            .collect();
+        let problem = Problem::new(format!("the contract has no RPC {rpc}"));
+        if near.is_empty() {
+            problem.next("Name it as in license.v1.EntitlementService/CheckEntitlement; proto/ has them all.")
+        } else {
+            problem.next(format!("Did you mean {}?", near.join(" or ")))
+        }
+    })?;
+    if method.is_client_streaming() || method.is_server_streaming() {
+        return Err(Problem::new(format!("{rpc} is a stream")).next("This command calls unary RPCs."));
+    }
+    Ok(method)
+}
+
+/// Reads a request in proto3's JSON form.
+pub(crate) fn read(method: &MethodDescriptor, text: &str) -> Result<DynamicMessage, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    DynamicMessage::deserialize(method.input(), &mut deserializer)
+        .map_err(|error| Problem::new(format!("the request is no {}: {error}", method.input().name())))
+}
+
+/// An answer in proto3's JSON form, nothing left out.
+pub(crate) fn show(answer: &DynamicMessage) -> String {
+    let mut buffer = Vec::new();
+    let mut serializer = serde_json::Serializer::pretty(&mut buffer);
+    let options = SerializeOptions::new().skip_default_fields(false);
+    match answer.serialize_with_options(&mut serializer, &options) {
+        Ok(()) => String::from_utf8(buffer).unwrap_or_default(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Tells a refusal: its reason, every bad field, every finding with its remedy.
+fn tell(status: &Status) {
+    let reason = vouch_contract::status::reason_of(status);
+    let reason = if reason.is_empty() { String::new() } else { format!(" {reason}") };
+    let mut problem = Problem::new(format!("{:?}{reason}: {}", status.code(), status.message()));
+    if let Some(retry) = status.get_details_retry_info().and_then(|info| info.retry_delay) {
+        problem = problem.next(format!("Come back in {} s.", retry.as_secs().max(1)));
+    }
+    output::problem(&problem);
+    for violation in status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default() {
+        output::remark(&format!("       {} {}", violation.field, violation.description));
+    }
+    for finding in vouch_contract::status::findings(status).unwrap_or_default().findings {
+        let name = finding.reason().as_str_name().trim_start_matches("REASON_");
+        output::remark(&format!("       {name}: {} {}", finding.message, finding.remedy));
+    }
+}
+
+/// A codec for messages whose type is known by descriptor only.
+struct Dynamic(MessageDescriptor);
+
+impl Codec for Dynamic {
+    type Encode = DynamicMessage;
+    type Decode = DynamicMessage;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self(self.0.clone())
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl Encoder for Dynamic {
+    type Item = DynamicMessage;
+    type Error = Status;
+
+    fn encode(&mut self, message: DynamicMessage, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        message.encode(buffer).map_err(|error| Status::internal(error.to_string()))
+    }
+}
+
+impl Decoder for Dynamic {
+    type Item = DynamicMessage;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<DynamicMessage>, Status> {
+        let bytes = buffer.copy_to_bytes(buffer.remaining());
+        DynamicMessage::decode(self.0.clone(), bytes).map(Some).map_err(|error| Status::internal(error.to_string()))
+    }
+}

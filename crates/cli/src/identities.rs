@@ -1,0 +1,86 @@
+//! Who a command acts as: a person with a token, a workload with a certificate, or nobody.
+
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use tonic::transport::Channel;
+use vouch_core::World;
+use vouch_host::client::{self, ClientIdentity, ClientTls};
+
+use crate::folder::{Folder, ISSUERS, PARTNER};
+use crate::output::Problem;
+
+/// How long a token of the data folder is good for.
+const LIFETIME_SECONDS: i64 = 3600;
+
+/// Somebody of the data folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// The vendor's licence administrator, account manager and partner manager.
+    Administrator,
+    /// An engineer of the vendor's support, who also edits knowledge.
+    Engineer,
+    /// An agent of the sample partner.
+    Agent,
+    /// A person of the sample end user.
+    Customer,
+    /// The sample partner's service.
+    Partner,
+    /// The sample partner's ordering system.
+    Reseller,
+    /// Nobody in particular.
+    Anyone,
+}
+
+impl Role {
+    /// A bearer token for a service; `None` for those who have none.
+    pub(crate) fn token(self, folder: &Folder, audience: &str) -> Result<Option<String>, Problem> {
+        let (issuer, organisation, roles): (_, _, &[&str]) = match self {
+            Self::Administrator => {
+                (&ISSUERS[0], None, &["license-administrator", "account-manager", "partner-manager"])
+            }
+            Self::Engineer => (&ISSUERS[0], None, &["support-engineer", "knowledge-editor"]),
+            Self::Agent => (&ISSUERS[1], Some(PARTNER), &["agent", "partner-manager"]),
+            Self::Customer => (&ISSUERS[2], Some("contoso"), &[]),
+            Self::Partner | Self::Reseller | Self::Anyone => return Ok(None),
+        };
+        let name = self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        folder
+            .token_issuer(issuer)?
+            .token(&World::system(), audience, &name, organisation, roles, LIFETIME_SECONDS)
+            .map(Some)
+            .map_err(|error| Problem::new(format!("a token could not be signed: {error}")))
+    }
+
+    /// A channel to a service of the folder, with the certificate of those who have one.
+    pub(crate) fn channel(self, folder: &Folder, service: &str) -> Result<Channel, Problem> {
+        let authority = folder.read("authority/vendor.pem")?;
+        let identity = match self {
+            Self::Partner => Some("partner"),
+            Self::Reseller => Some("reseller"),
+            Self::Administrator | Self::Engineer | Self::Agent | Self::Customer | Self::Anyone => None,
+        };
+        let files = match identity {
+            Some(name) => Some((
+                folder.read(&format!("identities/{name}.pem"))?,
+                folder.read(&format!("identities/{name}-key.pem"))?,
+            )),
+            None => None,
+        };
+        let identity = files.as_ref().map(|(certificate, key)| ClientIdentity {
+            certificate: certificate.as_bytes(),
+            key: key.as_bytes(),
+        });
+        let tls = ClientTls::new(authority.as_bytes(), identity)?;
+        Ok(client::channel(&address(folder, service)?, Arc::new(tls))?)
+    }
+}
+
+fn address(folder: &Folder, service: &str) -> Result<String, Problem> {
+    let addresses: serde_json::Value = serde_json::from_str(&folder.read("addresses.json")?)
+        .map_err(|_| Problem::new("addresses.json of the data folder cannot be read").next("Start `vouch up` again."))?;
+    addresses[service]
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| Problem::new(format!("there is no service {service}")).next("It is license, vendor or partner."))
+}

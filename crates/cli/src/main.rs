@@ -1,0 +1,96 @@
+//! `vouch`: the whole federation on one machine, and its tools.
+//!
+//! Read in this order: `folder` (a data folder with an authority, issuers and configurations), `up` (three processes on it),
+//! `sample` (a catalogue to try things on), `call` (any RPC, JSON in and out), `verify` (signed texts, offline).
+
+mod call;
+mod folder;
+mod identities;
+mod output;
+mod sample;
+mod token;
+mod up;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Support escalations that a vendor can trust.
+#[derive(Parser)]
+#[command(name = "vouch", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the three services on one data folder, with an authority, issuers and a sample catalogue.
+    Up(up::UpArguments),
+    /// Print a bearer token for a person of the data folder's issuers.
+    Token(token::TokenArguments),
+    /// Call any RPC with a JSON request, and print the answer as JSON.
+    Call(call::CallArguments),
+    /// Verify a proof, a receipt or a manifest signature offline.
+    Verify(verify::VerifyArguments),
+    /// Run one service as a process of its own.
+    #[command(subcommand)]
+    Serve(Serve),
+}
+
+/// One of the three services.
+#[derive(Subcommand)]
+enum Serve {
+    /// The licence service.
+    License(ServeArguments),
+    /// The vendor service.
+    Vendor(ServeArguments),
+    /// The partner service.
+    Partner(ServeArguments),
+}
+
+#[derive(Args)]
+struct ServeArguments {
+    /// The configuration file (TOML).
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Stop when standard input ends: with the process that holds it.
+    #[arg(long)]
+    leash: bool,
+}
+
+/// Where `vouch up` keeps its data.
+#[derive(Args)]
+struct DataFolder {
+    /// The data folder.
+    #[arg(long, value_name = "DIR", default_value = "vouch-data")]
+    data: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Up(arguments) => up::run(&arguments).await,
+        Command::Token(arguments) => token::run(&arguments),
+        Command::Call(arguments) => call::run(&arguments).await,
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Serve(Serve::License(serve)) => {
+            return vouch_host::run_with::<vouch_license::License>(serve.config.as_deref(), serve.leash).await;
+        }
+        Command::Serve(Serve::Vendor(serve)) => {
+            return vouch_host::run_with::<vouch_vendor::Vendor>(serve.config.as_deref(), serve.leash).await;
+        }
+        Command::Serve(Serve::Partner(serve)) => {
+            return vouch_host::run_with::<vouch_partner::Partner>(serve.config.as_deref(), serve.leash).await;
+        }
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(problem) => {
+            output::problem(&problem);
+            ExitCode::FAILURE
+        }
+    }
+}

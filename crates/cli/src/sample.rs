@@ -1,0 +1,125 @@
+//! A catalogue to try things on: two tiers, a product, a partner, a covered end user, an article.
+//!
+//! It is entered over the public RPCs, as an administrator would. Every request has a fixed request_id, so that a second
+//! start enters nothing twice.
+
+use serde_json::{Value, json};
+use tonic::Code;
+
+use crate::call;
+use crate::folder::{Folder, PARTNER};
+use crate::identities::Role;
+use crate::output::Problem;
+
+/// The named contact of the sample end user.
+pub(crate) const CONTACT: &str = "ada@contoso.example";
+
+const PRODUCT: &str = "atlas-server";
+const KEY_FILE: &str = "sample-license-key.txt";
+
+/// What a person needs to try things.
+#[derive(Debug)]
+pub(crate) struct Sample {
+    /// The key of the sample licence.
+    pub(crate) license_key: String,
+}
+
+/// Enters what is not there.
+pub(crate) async fn enter(folder: &Folder) -> Result<Sample, Problem> {
+    if folder.path(KEY_FILE).is_file() {
+        return Ok(Sample { license_key: folder.read(KEY_FILE)?.trim().to_owned() });
+    }
+    let severities = json!(["SEVERITY_ONE", "SEVERITY_TWO", "SEVERITY_THREE"]);
+    let tiers = [
+        ("standard", "Standard", json!(["CHANNEL_PORTAL", "CHANNEL_EMAIL"]), "business-hours", 10),
+        (
+            "premium",
+            "Premium",
+            json!(["CHANNEL_PORTAL", "CHANNEL_EMAIL", "CHANNEL_PHONE", "CHANNEL_CHAT"]),
+            "around-the-clock",
+            20,
+        ),
+    ];
+    for (tier_id, name, channels, coverage, priority) in tiers {
+        let tier = json!({
+            "tierId": tier_id, "name": name, "assisted": true, "channels": channels, "severities": severities,
+            "coverage": coverage, "priority": priority, "charging": "CHARGING_INCLUDED",
+        });
+        let request = json!({ "requestId": format!("sample-tier-{tier_id}"), "tier": tier });
+        once(folder, "license.v1.CatalogService/CreateTier", request).await?;
+    }
+    let product = json!({
+        "productId": PRODUCT, "name": "Atlas Server", "basis": "ENTITLEMENT_BASIS_EITHER", "defaultTierId": "standard",
+    });
+    let request = json!({ "requestId": "sample-product", "product": product });
+    once(folder, "license.v1.CatalogService/CreateProduct", request).await?;
+    for (version, released_on) in [("7.1.0", "2025-06-02"), ("7.2.1", "2026-01-15")] {
+        let release = json!({ "version": version, "releasedOn": released_on });
+        let request =
+            json!({ "requestId": format!("sample-release-{version}"), "productId": PRODUCT, "release": release });
+        once(folder, "license.v1.CatalogService/PublishRelease", request).await?;
+    }
+    let partner = json!({
+        "partnerId": PARTNER, "name": "North Systems", "programme": "PARTNER_PROGRAMME_SOLUTION_PROVIDER",
+        "spiffeIds": [
+            format!("spiffe://{PARTNER}.example/partner/{PARTNER}"),
+            format!("spiffe://{PARTNER}.example/reseller/{PARTNER}"),
+        ],
+        "trustBundlePem": folder.read(&format!("authority/{PARTNER}.pem"))?,
+        "manifestJwks": "{\"keys\":[]}",
+        "supportContact": {
+            "name": "North help desk", "email": "help@north.example", "phone": "+49 30 123456",
+            "portalUrl": "https://north.example/support",
+        },
+    });
+    let request = json!({ "requestId": "sample-partner", "partner": partner });
+    once(folder, "license.v1.PartnerRegistryService/RegisterPartner", request).await?;
+    let license_key = cover(folder).await?;
+    let article = json!({
+        "productId": PRODUCT, "title": "The disk of the spool is full", "audience": "ARTICLE_AUDIENCE_PUBLIC",
+        "body": "Atlas stops taking work when less than 5 % of the spool's disk is free.\nRemove finished spools: atlas spool clean.",
+    });
+    let request = json!({ "requestId": "sample-article", "article": article });
+    enter_as(folder, Role::Engineer, "vendor.v1.KnowledgeService/PublishArticle", request).await?;
+    // Written last: a file that is there means that everything is.
+    folder.make(KEY_FILE, || Ok(format!("{license_key}\n").into_bytes()))?;
+    Ok(Sample { license_key })
+}
+
+/// Enters a licence and an agreement that names a contact; returns the licence's key.
+async fn cover(folder: &Folder) -> Result<String, Problem> {
+    let license = json!({
+        "productId": PRODUCT, "quantity": "25", "endUser": { "endUserId": "contoso", "name": "Contoso Ltd" },
+        "responsiblePartnerId": PARTNER, "validFrom": "2026-01-01", "validUntil": "2036-12-31", "graceDays": 14,
+        "zone": "America/Denver",
+    });
+    let request = json!({ "requestId": "sample-license", "license": license });
+    let created = once(folder, "license.v1.LicenseService/CreateLicense", request).await?;
+    let agreement = json!({
+        "endUserId": "contoso", "tierId": "premium", "validFrom": "2026-01-01", "validUntil": "2036-12-31",
+        "zone": "America/Denver", "liaisonSeats": 3,
+    });
+    let request = json!({ "requestId": "sample-agreement", "agreement": agreement });
+    let agreed = once(folder, "license.v1.AgreementService/CreateAgreement", request).await?;
+    let liaison = json!({ "name": "Ada Lovelace", "email": CONTACT, "administrativeRights": true });
+    let agreement_id = &agreed["agreement"]["agreementId"];
+    let request = json!({ "requestId": "sample-liaison", "agreementId": agreement_id, "liaison": liaison });
+    once(folder, "license.v1.AgreementService/NameLiaison", request).await?;
+    created["licenseKey"].as_str().map(str::to_owned).ok_or_else(|| Problem::new("a licence came without its key"))
+}
+
+async fn once(folder: &Folder, rpc: &str, request: Value) -> Result<Value, Problem> {
+    enter_as(folder, Role::Administrator, rpc, request).await
+}
+
+async fn enter_as(folder: &Folder, role: Role, rpc: &str, request: Value) -> Result<Value, Problem> {
+    let method = call::find(rpc)?;
+    let message = call::read(&method, &request.to_string())?;
+    match call::call(folder, role, &method, message).await {
+        Ok(answer) => serde_json::from_str(&call::show(&answer)).map_err(|error| Problem::new(error.to_string())),
+        // Entered at an earlier start, so long ago that its result is forgotten.
+        Err(status) if status.code() == Code::AlreadyExists => Ok(Value::Null),
+        Err(status) => Err(Problem::new(format!("the sample catalogue could not be entered: {rpc}: {}", status.message()))
+            .next("Start without it: vouch up --bare.")),
+    }
+}

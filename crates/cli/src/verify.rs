@@ -1,0 +1,71 @@
+//! `vouch verify`: signed texts, checked without a network.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+use vouch_proof::{AdmissionReceipt, EntitlementProof, KeySet, ManifestSignature, VerifyError};
+
+use crate::output::{self, Problem};
+
+#[derive(Args)]
+pub(crate) struct VerifyArguments {
+    /// A file with a proof, a receipt or a manifest signature: a compact JWS.
+    file: PathBuf,
+    /// A file with the public keys of whom it should be from: a JSON Web Key Set, as GetKeySet answers it.
+    #[arg(long, value_name = "FILE")]
+    keys: PathBuf,
+    /// Print what it says as JSON only.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Problem> {
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path)
+            .map_err(|error| Problem::new(format!("{} cannot be read: {error}", path.display())))
+    };
+    let (signed, keys) = (read(&arguments.file)?, read(&arguments.keys)?);
+    let keys = KeySet::from_jwks(&unwrap_answer(&keys))
+        .map_err(|problem| Problem::new(format!("{} {problem}", arguments.keys.display())))?;
+    let signed = signed.trim();
+    let (kind, claims) = identify(signed, &keys).map_err(|error| {
+        Problem::new(format!("{} is not to be trusted: {error}", arguments.file.display()))
+            .next("Ask for it again, and for the keys of the service that issued it.")
+    })?;
+    if !arguments.json {
+        output::done(&format!("genuine: {kind}"));
+    }
+    output::line(&claims);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tries each kind: a text of another kind says so, and anything else is final.
+fn identify(signed: &str, keys: &KeySet) -> Result<(&'static str, String), VerifyError> {
+    match EntitlementProof::verify_origin(signed, keys) {
+        Ok(claims) => return Ok(("an entitlement proof (whether it is in its time, its reader judges)", show(&claims))),
+        Err(VerifyError::WrongKind) => {}
+        Err(error) => return Err(error),
+    }
+    match AdmissionReceipt::verify(signed, keys) {
+        Ok(claims) => return Ok(("an admission receipt", show(&claims))),
+        Err(VerifyError::WrongKind) => {}
+        Err(error) => return Err(error),
+    }
+    ManifestSignature::verify(signed, keys).map(|claims| ("a manifest signature", show(&claims)))
+}
+
+fn show(claims: &impl Serialize) -> String {
+    serde_json::to_string_pretty(claims).unwrap_or_default()
+}
+
+/// Takes the key set itself, or GetKeySet's answer with the set in it.
+fn unwrap_answer(text: &str) -> String {
+    let answer: Option<serde_json::Value> = serde_json::from_str(text).ok();
+    answer
+        .as_ref()
+        .and_then(|answer| answer.pointer("/keySet/jwks"))
+        .and_then(serde_json::Value::as_str)
+        .map_or_else(|| text.to_owned(), str::to_owned)
+}

@@ -1,0 +1,161 @@
+//! The three programs as an operator runs them: separate processes, started and stopped by `vouch up`.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// The `vouch` program of this build.
+fn vouch() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_vouch"))
+}
+
+/// A running `vouch up`, stopped when it is dropped.
+struct Up {
+    child: Child,
+    told: Value,
+}
+
+impl Up {
+    fn start(data: &Path) -> Self {
+        let mut child = vouch()
+            .args(["up", "--port", "0", "--json", "--data"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        Self { child, told: serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line:?}")) }
+    }
+
+    fn stop(mut self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success(), "it stops cleanly");
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+fn call(data: &Path, role: &str, rpc: &str, request: &str) -> Result<Value, String> {
+    let output = vouch().args(["call", "--as", role, "--data"]).arg(data).args([rpc, request]).output().unwrap();
+    if output.status.success() {
+        Ok(serde_json::from_slice(&output.stdout).unwrap())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+#[test]
+fn b01_b05_three_processes_serve_a_partner_an_engineer_and_a_customer_and_carry_on_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let up = Up::start(&data);
+    for service in ["license", "vendor", "partner"] {
+        assert!(up.told["addresses"][service].as_str().unwrap().starts_with("https://127.0.0.1:"), "{}", up.told);
+    }
+    let key = up.told["license_key"].as_str().unwrap().to_owned();
+
+    let check = format!(
+        r#"{{"question":{{"license":{{"licenseKey":"{key}"}},"contactEmail":"ada@contoso.example","version":"7.2.1"}}}}"#
+    );
+    let rpc = "license.v1.EntitlementService/CheckEntitlement";
+    let answer = call(&data, "partner", rpc, &check).unwrap();
+    assert_eq!(answer["answer"]["verdict"], "VERDICT_ENTITLED", "{answer}");
+    let answer = call(&data, "reseller", rpc, &check).unwrap();
+    assert_eq!(answer["answer"]["cover"]["tierId"], "premium");
+    let refused = call(&data, "customer", rpc, &check).unwrap_err();
+    assert!(refused.contains("ACCESS_DENIED"), "{refused}");
+
+    let search = r#"{"productId":"atlas-server","query":"disk"}"#;
+    let answer = call(&data, "engineer", "vendor.v1.KnowledgeService/SearchArticles", search).unwrap();
+    assert_eq!(answer["articles"][0]["title"], "The disk of the spool is full");
+    let customer = r#"{"requestId":"r1","customer":{"name":"Contoso"}}"#;
+    call(&data, "agent", "partner.v1.EndUserService/CreateCustomer", customer).unwrap();
+    up.stop();
+
+    let up = Up::start(&data);
+    assert_eq!(up.told["license_key"].as_str(), Some(key.as_str()), "the same data");
+    let answer = call(&data, "partner", rpc, &check).unwrap();
+    assert_eq!(answer["answer"]["verdict"], "VERDICT_ENTITLED");
+    let answer = call(&data, "agent", "partner.v1.EndUserService/ListCustomers", "{}").unwrap();
+    assert_eq!(answer["customers"][0]["name"], "Contoso");
+    up.stop();
+}
+
+#[test]
+fn b02_a_proof_is_written_out_and_verified_offline_and_an_altered_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let up = Up::start(&data);
+    let key = up.told["license_key"].as_str().unwrap();
+    let escalation = "esc_01jz0000000000000000000000";
+    let request = format!(
+        r#"{{"question":{{"license":{{"licenseKey":"{key}"}},"productId":"atlas-server","version":"7.2.1","severity":"SEVERITY_TWO","channel":"CHANNEL_PORTAL","contactEmail":"ada@contoso.example"}},"escalationId":"{escalation}","bundleRoot":"{}","audience":"vendor.vouch"}}"#,
+        "A".repeat(42) + "A="
+    );
+    let issued = call(&data, "partner", "license.v1.EntitlementService/IssueEntitlementProof", &request).unwrap();
+    let keys = call(&data, "anyone", "license.v1.EntitlementService/GetKeySet", "{}").unwrap();
+    up.stop();
+
+    let (proof, keys_file) = (folder.path().join("proof"), folder.path().join("keys.json"));
+    std::fs::write(&keys_file, keys.to_string()).unwrap();
+    let verify = |text: &str| {
+        std::fs::write(&proof, text).unwrap();
+        vouch().args(["verify", "--json"]).arg(&proof).arg("--keys").arg(&keys_file).output().unwrap()
+    };
+    let text = issued["proof"].as_str().unwrap();
+    let good = verify(text);
+    assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
+    let claims: Value = serde_json::from_slice(&good.stdout).unwrap();
+    assert_eq!(claims["esc"], escalation);
+    let mut altered: Vec<char> = text.chars().collect();
+    let middle = altered.len() / 2;
+    altered[middle] = if altered[middle] == 'A' { 'B' } else { 'A' };
+    let bad = verify(&altered.into_iter().collect::<String>());
+    assert!(!bad.status.success());
+    assert!(String::from_utf8_lossy(&bad.stderr).contains("not to be trusted"));
+}
+
+#[test]
+fn a_configuration_with_problems_is_told_whole_and_nothing_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("license.toml");
+    std::fs::write(&config, "[listen]\nops = '0.0.0.0:1'\n[stroe]\n[limits]\nmessage_bytes = 'many'\n").unwrap();
+    let output = vouch().args(["serve", "license", "--config"]).arg(&config).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr);
+    for place in ["listen.ops", "stroe", "limits", "tls.certificate", "tls.key", "secrets.root", "store.address"] {
+        assert!(told.contains(place), "{place} is missing in:\n{told}");
+    }
+}
+
+#[test]
+fn services_end_with_the_process_that_started_them_however_it_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut up = Up::start(&data);
+    up.child.kill().unwrap();
+    up.child.wait().unwrap();
+    // The lock of the licence service's file is free once its process has ended.
+    let lock = std::fs::File::open(data.join("license/license.db.lock")).unwrap();
+    lock.lock().unwrap();
+}
+
+#[test]
+fn a_second_start_on_the_same_folder_says_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let up = Up::start(&data);
+    let second = vouch().args(["up", "--port", "0", "--data"]).arg(&data).output().unwrap();
+    assert!(!second.status.success());
+    let told = String::from_utf8_lossy(&second.stderr);
+    assert!(told.contains("in use by another process") && told.contains("vouch up"), "{told}");
+    up.stop();
+}

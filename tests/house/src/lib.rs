@@ -1,0 +1,1 @@
+//! Whether the house is tidy. This crate has tests only.
