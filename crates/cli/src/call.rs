@@ -63,17 +63,23 @@ pub(crate) async fn call(
     let channel = role.channel(folder, &service).map_err(local)?;
     let mut request = Request::new(request);
     if let Some(token) = role.token(folder, &format!("{service}.vouch")).map_err(local)? {
-        let value = format!("Bearer {token}").parse().map_err(|_| Status::internal("a token is no header"))?;
+        let value = format!("Bearer {token}")
+            .parse()
+            .map_err(|_| Status::internal("a token is no header"))?;
         request.metadata_mut().insert("authorization", value);
     }
     let mut client = tonic::client::Grpc::new(channel);
-    client.ready().await.map_err(|_| {
-        Status::unavailable("the service does not answer; is `vouch up` running on this data folder?")
-    })?;
+    client
+        .ready()
+        .await
+        .map_err(|_| Status::unavailable("the service does not answer; is `vouch up` running on this data folder?"))?;
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name())
         .parse()
         .map_err(|_| Status::internal("an RPC's name is no path"))?;
-    client.unary(request, path, Dynamic(method.output())).await.map(tonic::Response::into_inner)
+    client
+        .unary(request, path, Dynamic(method.output()))
+        .await
+        .map(tonic::Response::into_inner)
 }
 
 /// Finds an RPC by its name, with or without `vouch.` before it.
@@ -89,7 +95,11 @@ pub(crate) fn find(rpc: &str) -> Result<MethodDescriptor, Problem> {
             .flat_map(|service| service.methods().collect::<Vec<_>>())
             .filter(|method| !last.is_empty() && method.name().to_lowercase().contains(&last))
             .map(|method| {
-                let service = method.parent_service().full_name().trim_start_matches("vouch.").to_owned();
+                let service = method
+                    .parent_service()
+                    .full_name()
+                    .trim_start_matches("vouch.")
+                    .to_owned();
                 format!("{service}/{}", method.name())
             })
             .collect();
@@ -127,13 +137,21 @@ pub(crate) fn show(answer: &DynamicMessage) -> String {
 /// Tells a refusal: its reason, every bad field, every finding with its remedy.
 fn tell(status: &Status) {
     let reason = vouch_contract::status::reason_of(status);
-    let reason = if reason.is_empty() { String::new() } else { format!(" {reason}") };
+    let reason = if reason.is_empty() {
+        String::new()
+    } else {
+        format!(" {reason}")
+    };
     let mut problem = Problem::new(format!("{:?}{reason}: {}", status.code(), status.message()));
     if let Some(retry) = status.get_details_retry_info().and_then(|info| info.retry_delay) {
         problem = problem.next(format!("Come back in {} s.", retry.as_secs().max(1)));
     }
     output::problem(&problem);
-    for violation in status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default() {
+    for violation in status
+        .get_details_bad_request()
+        .map(|details| details.field_violations)
+        .unwrap_or_default()
+    {
         output::remark(&format!("       {} {}", violation.field, violation.description));
     }
     for finding in vouch_contract::status::findings(status).unwrap_or_default().findings {
@@ -165,7 +183,9 @@ impl Encoder for Dynamic {
     type Error = Status;
 
     fn encode(&mut self, message: DynamicMessage, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        message.encode(buffer).map_err(|error| Status::internal(error.to_string()))
+        message
+            .encode(buffer)
+            .map_err(|error| Status::internal(error.to_string()))
     }
 }
 
@@ -175,6 +195,8 @@ impl Decoder for Dynamic {
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<DynamicMessage>, Status> {
         let bytes = buffer.copy_to_bytes(buffer.remaining());
-        DynamicMessage::decode(self.0.clone(), bytes).map(Some).map_err(|error| Status::internal(error.to_string()))
+        DynamicMessage::decode(self.0.clone(), bytes)
+            .map(Some)
+            .map_err(|error| Status::internal(error.to_string()))
     }
 }

@@ -28,9 +28,21 @@ pub(crate) struct IssuerEntry {
 
 /// The issuers of the folder.
 pub(crate) const ISSUERS: [IssuerEntry; 3] = [
-    IssuerEntry { name: "vendor-staff", issuer: "https://staff.vendor.example", kind: "vendor-staff" },
-    IssuerEntry { name: "partner-staff", issuer: "https://id.partners.example", kind: "partner-staff" },
-    IssuerEntry { name: "end-users", issuer: "https://id.customers.example", kind: "end-user" },
+    IssuerEntry {
+        name: "vendor-staff",
+        issuer: "https://staff.vendor.example",
+        kind: "vendor-staff",
+    },
+    IssuerEntry {
+        name: "partner-staff",
+        issuer: "https://id.partners.example",
+        kind: "partner-staff",
+    },
+    IssuerEntry {
+        name: "end-users",
+        issuer: "https://id.customers.example",
+        kind: "end-user",
+    },
 ];
 
 /// A data folder that is ready for use.
@@ -48,7 +60,9 @@ impl Folder {
         for service in SERVICES {
             let id = format!("spiffe://vendor.example/vendor/{service}");
             folder.identity(&vendor, &format!("{service}/service"), &id)?;
-            folder.make(&format!("{service}/root.key"), || Ok(World::system().random::<32>().to_vec()))?;
+            folder.make(&format!("{service}/root.key"), || {
+                Ok(World::system().random::<32>().to_vec())
+            })?;
         }
         let id = |kind: &str| format!("spiffe://{PARTNER}.example/{kind}/{PARTNER}");
         folder.identity(&partner, "identities/partner", &id("partner"))?;
@@ -65,8 +79,10 @@ impl Folder {
         if folder.path("authority/vendor.pem").is_file() {
             return Ok(folder);
         }
-        Err(Problem::new(format!("{} is not a data folder of vouch", root.display()))
-            .next("Start the services first: vouch up. Or name the folder: --data DIR."))
+        Err(
+            Problem::new(format!("{} is not a data folder of vouch", root.display()))
+                .next("Start the services first: vouch up. Or name the folder: --data DIR."),
+        )
     }
 
     /// A file of the folder.
@@ -89,11 +105,7 @@ impl Folder {
     }
 
     /// Makes a file that only its owner reads, unless it is there.
-    pub(crate) fn make(
-        &self,
-        name: &str,
-        content: impl FnOnce() -> Result<Vec<u8>, Problem>,
-    ) -> Result<(), Problem> {
+    pub(crate) fn make(&self, name: &str, content: impl FnOnce() -> Result<Vec<u8>, Problem>) -> Result<(), Problem> {
         let path = self.path(name);
         if path.exists() {
             return Ok(());
@@ -104,23 +116,39 @@ impl Folder {
         }
         // Written beside and moved into place: a file that is there is whole.
         let beside = path.with_extension("new");
-        let mut file =
-            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside).map_err(cannot)?;
-        file.write_all(&content()?).and_then(|()| file.sync_all()).map_err(cannot)?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&beside)
+            .map_err(cannot)?;
+        file.write_all(&content()?)
+            .and_then(|()| file.sync_all())
+            .map_err(cannot)?;
         std::fs::rename(&beside, &path).map_err(cannot)
     }
 
     /// A token issuer of the folder.
     pub(crate) fn token_issuer(&self, entry: &IssuerEntry) -> Result<TokenIssuer, Problem> {
-        Ok(TokenIssuer::restore(entry.issuer, &self.read(&format!("issuers/{}-key.pem", entry.name))?))
+        Ok(TokenIssuer::restore(
+            entry.issuer,
+            &self.read(&format!("issuers/{}-key.pem", entry.name))?,
+        ))
     }
 
     fn issuer(&self, entry: &IssuerEntry) -> Result<(), Problem> {
         self.make(&format!("issuers/{}-key.pem", entry.name), || {
-            Ok(TokenIssuer::new(entry.issuer).map_err(crypto)?.key_pem().as_bytes().to_vec())
+            Ok(TokenIssuer::new(entry.issuer)
+                .map_err(crypto)?
+                .key_pem()
+                .as_bytes()
+                .to_vec())
         })?;
         let issuer = self.token_issuer(entry)?;
-        self.make(&format!("issuers/{}.jwks", entry.name), || Ok(issuer.jwks().map_err(crypto)?.into_bytes()))
+        self.make(&format!("issuers/{}.jwks", entry.name), || {
+            Ok(issuer.jwks().map_err(crypto)?.into_bytes())
+        })
     }
 
     fn authority(&self, name: &str, title: &str) -> Result<Authority, Problem> {
@@ -137,7 +165,10 @@ impl Folder {
         if self.path(&format!("{name}.pem")).exists() {
             return Ok(());
         }
-        let Identity { certificate_pem, key_pem } = authority.workload(spiffe_id).map_err(crypto)?;
+        let Identity {
+            certificate_pem,
+            key_pem,
+        } = authority.workload(spiffe_id).map_err(crypto)?;
         self.make(&format!("{name}-key.pem"), || Ok(key_pem.into_bytes()))?;
         self.make(&format!("{name}.pem"), || Ok(certificate_pem.into_bytes()))
     }

@@ -36,15 +36,20 @@ impl Role {
     /// A bearer token for a service; `None` for those who have none.
     pub(crate) fn token(self, folder: &Folder, audience: &str) -> Result<Option<String>, Problem> {
         let (issuer, organisation, roles): (_, _, &[&str]) = match self {
-            Self::Administrator => {
-                (&ISSUERS[0], None, &["license-administrator", "account-manager", "partner-manager"])
-            }
+            Self::Administrator => (
+                &ISSUERS[0],
+                None,
+                &["license-administrator", "account-manager", "partner-manager"],
+            ),
             Self::Engineer => (&ISSUERS[0], None, &["support-engineer", "knowledge-editor"]),
             Self::Agent => (&ISSUERS[1], Some(PARTNER), &["agent", "partner-manager"]),
             Self::Customer => (&ISSUERS[2], Some("contoso"), &[]),
             Self::Partner | Self::Reseller | Self::Anyone => return Ok(None),
         };
-        let name = self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let name = self
+            .to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default();
         folder
             .token_issuer(issuer)?
             .token(&World::system(), audience, &name, organisation, roles, LIFETIME_SECONDS)
@@ -77,8 +82,9 @@ impl Role {
 }
 
 fn address(folder: &Folder, service: &str) -> Result<String, Problem> {
-    let addresses: serde_json::Value = serde_json::from_str(&folder.read("addresses.json")?)
-        .map_err(|_| Problem::new("addresses.json of the data folder cannot be read").next("Start `vouch up` again."))?;
+    let addresses: serde_json::Value = serde_json::from_str(&folder.read("addresses.json")?).map_err(|_| {
+        Problem::new("addresses.json of the data folder cannot be read").next("Start `vouch up` again.")
+    })?;
     addresses[service]
         .as_str()
         .map(str::to_owned)

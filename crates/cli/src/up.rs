@@ -1,5 +1,6 @@
 //! `vouch up`: the three services as processes of their own, on one data folder.
 
+use std::fmt::Write as _;
 use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -50,14 +51,27 @@ pub(crate) async fn run(arguments: &UpArguments) -> Result<ExitCode, Problem> {
             0 => 0,
             first => first + 2 * u16::try_from(index).unwrap_or(0) + offset,
         };
-        let address = |name: &str| running.iter().find(|other| other.name == name).map(|other| other.rpc.clone());
+        let address = |name: &str| {
+            running
+                .iter()
+                .find(|other| other.name == name)
+                .map(|other| other.rpc.clone())
+        };
         let config = configuration(&folder, service, [port(0), port(1)], &address);
         folder.write(&format!("{service}/config.toml"), &config)?;
         running.push(start(&folder, service).await?);
     }
-    let addresses: Value = running.iter().map(|one| (one.name.to_owned(), json!(one.rpc))).collect::<serde_json::Map<_, _>>().into();
+    let addresses: Value = running
+        .iter()
+        .map(|one| (one.name.to_owned(), json!(one.rpc)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
     folder.write("addresses.json", &addresses.to_string())?;
-    let sample = if arguments.bare { None } else { Some(sample::enter(&folder).await?) };
+    let sample = if arguments.bare {
+        None
+    } else {
+        Some(sample::enter(&folder).await?)
+    };
     if arguments.json {
         let license_key = sample.as_ref().map(|sample| sample.license_key.clone());
         output::line(&json!({ "addresses": addresses, "license_key": license_key }).to_string());
@@ -68,12 +82,7 @@ pub(crate) async fn run(arguments: &UpArguments) -> Result<ExitCode, Problem> {
 }
 
 /// A service's configuration on this folder. Written anew at every start: the data are elsewhere.
-fn configuration(
-    folder: &Folder,
-    service: &str,
-    ports: [u16; 2],
-    address: &dyn Fn(&str) -> Option<String>,
-) -> String {
+fn configuration(folder: &Folder, service: &str, ports: [u16; 2], address: &dyn Fn(&str) -> Option<String>) -> String {
     let path = |name: &str| toml::Value::String(folder.path(name).display().to_string()).to_string();
     let mut text = format!(
         "# Written by `vouch up`.\n[listen]\naddress = \"127.0.0.1:{}\"\nops = \"127.0.0.1:{}\"\n\n\
@@ -83,31 +92,41 @@ fn configuration(
         ports[1],
         path(&format!("{service}/service.pem")),
         path(&format!("{service}/service-key.pem")),
-        toml::Value::String(format!("sqlite:{}", folder.path(&format!("{service}/{service}.db")).display())),
+        toml::Value::String(format!(
+            "sqlite:{}",
+            folder.path(&format!("{service}/{service}.db")).display()
+        )),
         path(&format!("{service}/root.key")),
         path("authority/vendor.pem"),
     );
     for entry in ISSUERS {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "\n[[issuers]]\nissuer = \"{}\"\naudience = \"{service}.vouch\"\nkind = \"{}\"\nalgorithms = [\"ES256\"]\n\
              jwks_file = {}\n",
             entry.issuer,
             entry.kind,
             path(&format!("issuers/{}.jwks", entry.name)),
-        ));
+        );
     }
     let license = address("license").unwrap_or_default();
     let authorities = path("authority/vendor.pem");
     match service {
         "license" => text.push_str("\n[[workloads]]\nid = \"spiffe://vendor.example/vendor/vendor\"\n"),
         "vendor" => {
-            text.push_str(&format!("\n[license]\naddress = \"{license}\"\nauthorities = {authorities}\n"));
+            let _ = write!(
+                text,
+                "\n[license]\naddress = \"{license}\"\nauthorities = {authorities}\n"
+            );
         }
-        _ => text.push_str(&format!(
-            "\n[[vendors]]\nid = \"acme\"\nname = \"Acme\"\nlicense_address = \"{license}\"\nvendor_address = \"{}\"\n\
-             authorities = {authorities}\naudience = \"vendor.vouch\"\n",
-            address("vendor").unwrap_or_default()
-        )),
+        _ => {
+            let vendor = address("vendor").unwrap_or_default();
+            let _ = write!(
+                text,
+                "\n[[vendors]]\nid = \"acme\"\nname = \"Acme\"\nlicense_address = \"{license}\"\n\
+                 vendor_address = \"{vendor}\"\nauthorities = {authorities}\naudience = \"vendor.vouch\"\n"
+            );
+        }
     }
     text
 }
@@ -128,7 +147,10 @@ async fn start(folder: &Folder, name: &'static str) -> Result<Running, Problem> 
         .map_err(cannot)?;
     // Taken out of the child: waiting for it would close what it still has.
     let leash = child.stdin.take();
-    let stdout = child.stdout.take().ok_or_else(|| Problem::new("a service has no output"))?;
+    let stdout = child
+        .stdout
+        .take()
+        .ok_or_else(|| Problem::new("a service has no output"))?;
     let mut lines = BufReader::new(stdout).lines();
     let failed = || {
         Problem::new(format!("the {name} service did not start"))
@@ -144,14 +166,22 @@ async fn start(folder: &Folder, name: &'static str) -> Result<Running, Problem> 
         _ = child.wait() => None,
     };
     let (rpc, ops) = up.ok_or_else(failed)?;
-    Ok(Running { name, child, _leash: leash, rpc: format!("https://{rpc}"), ops, took: began.elapsed() })
+    Ok(Running {
+        name,
+        child,
+        _leash: leash,
+        rpc: format!("https://{rpc}"),
+        ops,
+        took: began.elapsed(),
+    })
 }
 
 /// The addresses that a service prints when it has bound its sockets.
 async fn listening(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<(String, String)> {
     let line = lines.next_line().await.ok()??;
     let value = |name: &str| {
-        line.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+        line.split_whitespace()
+            .find_map(|word| word.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
     };
     value("rpc").zip(value("ops"))
 }
@@ -170,7 +200,9 @@ async fn ready(ops: &str) {
 
 async fn get(address: &str, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes()).await?;
+    stream
+        .write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes())
+        .await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     Ok(answer)
@@ -193,9 +225,16 @@ fn tell(folder: &Folder, running: &[Running], sample: Option<&sample::Sample>, a
     output::heading("A covered end user is in the sample catalogue");
     output::field("licence key", &sample.license_key);
     output::field("named contact", sample::CONTACT);
-    let default = DataFolder { data: "vouch-data".into() }.data;
+    let default = DataFolder {
+        data: "vouch-data".into(),
+    }
+    .data;
     let data = &arguments.folder.data;
-    let flag = if *data == default { String::new() } else { format!(" --data {}", data.display()) };
+    let flag = if *data == default {
+        String::new()
+    } else {
+        format!(" --data {}", data.display())
+    };
     let key = &sample.license_key;
     // As it was started, so that what is printed can be pasted.
     let vouch = std::env::args().next().unwrap_or_else(|| "vouch".into());
@@ -242,7 +281,9 @@ async fn wait(mut running: Vec<Running>) -> Result<ExitCode, Problem> {
     let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(|error| Problem::new(format!("signals cannot be listened for: {error}")))?;
     let ended = {
-        let ends = running.iter_mut().map(|one| Box::pin(async { (one.name, one.child.wait().await) }));
+        let ends = running
+            .iter_mut()
+            .map(|one| Box::pin(async { (one.name, one.child.wait().await) }));
         let mut ends: Vec<_> = ends.collect();
         tokio::select! {
             _ = tokio::signal::ctrl_c() => None,
@@ -261,8 +302,10 @@ async fn wait(mut running: Vec<Running>) -> Result<ExitCode, Problem> {
     }
     match ended {
         None => Ok(ExitCode::SUCCESS),
-        Some(name) => Err(Problem::new(format!("the {name} service ended by itself; the others were stopped"))
-            .next("Its own words are above.")),
+        Some(name) => Err(
+            Problem::new(format!("the {name} service ended by itself; the others were stopped"))
+                .next("Its own words are above."),
+        ),
     }
 }
 

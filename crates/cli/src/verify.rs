@@ -13,7 +13,7 @@ use crate::output::{self, Problem};
 pub(crate) struct VerifyArguments {
     /// A file with a proof, a receipt or a manifest signature: a compact JWS.
     file: PathBuf,
-    /// A file with the public keys of whom it should be from: a JSON Web Key Set, as GetKeySet answers it.
+    /// A file with the public keys of whom it should be from: a JSON Web Key Set, as `GetKeySet` answers it.
     #[arg(long, value_name = "FILE")]
     keys: PathBuf,
     /// Print what it says as JSON only.
@@ -44,7 +44,12 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Problem> {
 /// Tries each kind: a text of another kind says so, and anything else is final.
 fn identify(signed: &str, keys: &KeySet) -> Result<(&'static str, String), VerifyError> {
     match EntitlementProof::verify_origin(signed, keys) {
-        Ok(claims) => return Ok(("an entitlement proof (whether it is in its time, its reader judges)", show(&claims))),
+        Ok(claims) => {
+            return Ok((
+                "an entitlement proof (whether it is in its time, its reader judges)",
+                show(&claims),
+            ));
+        }
         Err(VerifyError::WrongKind) => {}
         Err(error) => return Err(error),
     }
@@ -60,7 +65,7 @@ fn show(claims: &impl Serialize) -> String {
     serde_json::to_string_pretty(claims).unwrap_or_default()
 }
 
-/// Takes the key set itself, or GetKeySet's answer with the set in it.
+/// Takes the key set itself, or the answer of `GetKeySet` with the set in it.
 fn unwrap_answer(text: &str) -> String {
     let answer: Option<serde_json::Value> = serde_json::from_str(text).ok();
     answer

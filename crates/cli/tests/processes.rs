@@ -1,5 +1,7 @@
 //! The three programs as an operator runs them: separate processes, started and stopped by `vouch up`.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -26,8 +28,13 @@ impl Up {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        Self { child, told: serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line:?}")) }
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        Self {
+            child,
+            told: serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line:?}")),
+        }
     }
 
     fn stop(mut self) {
@@ -44,7 +51,12 @@ impl Drop for Up {
 }
 
 fn call(data: &Path, role: &str, rpc: &str, request: &str) -> Result<Value, String> {
-    let output = vouch().args(["call", "--as", role, "--data"]).arg(data).args([rpc, request]).output().unwrap();
+    let output = vouch()
+        .args(["call", "--as", role, "--data"])
+        .arg(data)
+        .args([rpc, request])
+        .output()
+        .unwrap();
     if output.status.success() {
         Ok(serde_json::from_slice(&output.stdout).unwrap())
     } else {
@@ -58,7 +70,14 @@ fn b01_b05_three_processes_serve_a_partner_an_engineer_and_a_customer_and_carry_
     let data = folder.path().join("data");
     let up = Up::start(&data);
     for service in ["license", "vendor", "partner"] {
-        assert!(up.told["addresses"][service].as_str().unwrap().starts_with("https://127.0.0.1:"), "{}", up.told);
+        assert!(
+            up.told["addresses"][service]
+                .as_str()
+                .unwrap()
+                .starts_with("https://127.0.0.1:"),
+            "{}",
+            up.told
+        );
     }
     let key = up.told["license_key"].as_str().unwrap().to_owned();
 
@@ -100,7 +119,13 @@ fn b02_a_proof_is_written_out_and_verified_offline_and_an_altered_one_is_not() {
         r#"{{"question":{{"license":{{"licenseKey":"{key}"}},"productId":"atlas-server","version":"7.2.1","severity":"SEVERITY_TWO","channel":"CHANNEL_PORTAL","contactEmail":"ada@contoso.example"}},"escalationId":"{escalation}","bundleRoot":"{}","audience":"vendor.vouch"}}"#,
         "A".repeat(42) + "A="
     );
-    let issued = call(&data, "partner", "license.v1.EntitlementService/IssueEntitlementProof", &request).unwrap();
+    let issued = call(
+        &data,
+        "partner",
+        "license.v1.EntitlementService/IssueEntitlementProof",
+        &request,
+    )
+    .unwrap();
     let keys = call(&data, "anyone", "license.v1.EntitlementService/GetKeySet", "{}").unwrap();
     up.stop();
 
@@ -108,7 +133,13 @@ fn b02_a_proof_is_written_out_and_verified_offline_and_an_altered_one_is_not() {
     std::fs::write(&keys_file, keys.to_string()).unwrap();
     let verify = |text: &str| {
         std::fs::write(&proof, text).unwrap();
-        vouch().args(["verify", "--json"]).arg(&proof).arg("--keys").arg(&keys_file).output().unwrap()
+        vouch()
+            .args(["verify", "--json"])
+            .arg(&proof)
+            .arg("--keys")
+            .arg(&keys_file)
+            .output()
+            .unwrap()
     };
     let text = issued["proof"].as_str().unwrap();
     let good = verify(text);
@@ -127,11 +158,27 @@ fn b02_a_proof_is_written_out_and_verified_offline_and_an_altered_one_is_not() {
 fn a_configuration_with_problems_is_told_whole_and_nothing_starts() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("license.toml");
-    std::fs::write(&config, "[listen]\nops = '0.0.0.0:1'\n[stroe]\n[limits]\nmessage_bytes = 'many'\n").unwrap();
-    let output = vouch().args(["serve", "license", "--config"]).arg(&config).output().unwrap();
+    std::fs::write(
+        &config,
+        "[listen]\nops = '0.0.0.0:1'\n[stroe]\n[limits]\nmessage_bytes = 'many'\n",
+    )
+    .unwrap();
+    let output = vouch()
+        .args(["serve", "license", "--config"])
+        .arg(&config)
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(2));
     let told = String::from_utf8_lossy(&output.stderr);
-    for place in ["listen.ops", "stroe", "limits", "tls.certificate", "tls.key", "secrets.root", "store.address"] {
+    for place in [
+        "listen.ops",
+        "stroe",
+        "limits",
+        "tls.certificate",
+        "tls.key",
+        "secrets.root",
+        "store.address",
+    ] {
         assert!(told.contains(place), "{place} is missing in:\n{told}");
     }
 }
@@ -153,9 +200,16 @@ fn a_second_start_on_the_same_folder_says_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let up = Up::start(&data);
-    let second = vouch().args(["up", "--port", "0", "--data"]).arg(&data).output().unwrap();
+    let second = vouch()
+        .args(["up", "--port", "0", "--data"])
+        .arg(&data)
+        .output()
+        .unwrap();
     assert!(!second.status.success());
     let told = String::from_utf8_lossy(&second.stderr);
-    assert!(told.contains("in use by another process") && told.contains("vouch up"), "{told}");
+    assert!(
+        told.contains("in use by another process") && told.contains("vouch up"),
+        "{told}"
+    );
     up.stop();
 }

@@ -41,9 +41,7 @@ fn clear_outside_content(message: &mut DynamicMessage) -> Result<(), Error> {
     let outside: Vec<_> = message
         .descriptor()
         .fields()
-        .filter(|field| {
-            field.name() == "request_id" || field.options().get_extension(&option).as_bool() == Some(true)
-        })
+        .filter(|field| field.name() == "request_id" || field.options().get_extension(&option).as_bool() == Some(true))
         .collect();
     for field in &outside {
         message.clear_field(field);
@@ -59,20 +57,33 @@ mod tests {
     fn request(request_id: &str, name: &str) -> CreateTierRequest {
         CreateTierRequest {
             request_id: request_id.into(),
-            tier: Some(Tier { tier_id: "premium".into(), name: name.into(), ..Tier::default() }),
+            tier: Some(Tier {
+                tier_id: "premium".into(),
+                name: name.into(),
+                ..Tier::default()
+            }),
         }
     }
 
     #[test]
     fn v04_a_repeat_is_the_same_request_whatever_its_request_id() {
-        assert_eq!(digest(&request("a", "Premium")).unwrap(), digest(&request("b", "Premium")).unwrap());
+        assert_eq!(
+            digest(&request("a", "Premium")).unwrap(),
+            digest(&request("b", "Premium")).unwrap()
+        );
     }
 
     #[test]
     fn v04_other_content_is_another_request() {
-        assert_ne!(digest(&request("a", "Premium")).unwrap(), digest(&request("a", "Gold")).unwrap());
         assert_ne!(
-            digest(&GetProductRequest { product_id: String::new() }).unwrap(),
+            digest(&request("a", "Premium")).unwrap(),
+            digest(&request("a", "Gold")).unwrap()
+        );
+        assert_ne!(
+            digest(&GetProductRequest {
+                product_id: String::new()
+            })
+            .unwrap(),
             digest(&CreateTierRequest::default()).unwrap()
         );
     }

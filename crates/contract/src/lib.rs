@@ -20,6 +20,7 @@ pub mod status;
 #[expect(
     missing_docs,
     clippy::pedantic,
+    clippy::allow_attributes,
     rustdoc::invalid_html_tags,
     rustdoc::bare_urls,
     reason = "generated"
@@ -62,5 +63,7 @@ pub fn pool() -> &'static DescriptorPool {
 
 /// The RPC services that Vouch defines, in the order of the contract; infrastructure such as health is not among them.
 pub fn services() -> impl Iterator<Item = prost_reflect::ServiceDescriptor> {
-    pool().services().filter(|service| service.full_name().starts_with("vouch."))
+    pool()
+        .services()
+        .filter(|service| service.full_name().starts_with("vouch."))
 }

@@ -107,12 +107,18 @@ pub enum Error {
 impl Error {
     /// No such thing, or somebody else's.
     pub fn not_found(what: &'static str, id: impl ToString) -> Self {
-        Self::NotFound { what, id: id.to_string() }
+        Self::NotFound {
+            what,
+            id: id.to_string(),
+        }
     }
 
     /// It is there already.
     pub fn already_exists(what: &'static str, id: impl ToString) -> Self {
-        Self::AlreadyExists { what, id: id.to_string() }
+        Self::AlreadyExists {
+            what,
+            id: id.to_string(),
+        }
     }
 
     /// The service's own fault, told to the log only.

@@ -4,7 +4,10 @@
 /// contract crate takes the name; a test there holds the two lists together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i32)]
-#[expect(missing_docs, reason = "the documentation of each reason is the contract's, in one place")]
+#[expect(
+    missing_docs,
+    reason = "the documentation of each reason is the contract's, in one place"
+)]
 pub enum Reason {
     InvalidField = 1,
     Unauthenticated = 2,

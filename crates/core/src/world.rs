@@ -67,7 +67,10 @@ impl World {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the system's clock"
+    )]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -87,6 +90,11 @@ impl Entropy for SystemEntropy {
 
 /// A world that tests hold in their hands.
 #[cfg(any(test, feature = "testing"))]
+#[expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a test fails by panicking"
+)]
 pub mod testing {
     use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 

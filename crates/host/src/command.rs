@@ -36,7 +36,7 @@ pub trait Service {
 
 #[derive(Parser)]
 struct Arguments {
-    /// The configuration file (TOML); VOUCH_SECTION__NAME in the environment lies over it.
+    /// The configuration file (TOML); `VOUCH_SECTION__NAME` in the environment lies over it.
     #[arg(long, short, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -53,7 +53,9 @@ enum Command {
 
 /// Runs a service as a program of its own.
 pub async fn run<S: Service>() -> ExitCode {
-    let command = <Arguments as clap::CommandFactory>::command().name(S::NAME).about(S::ABOUT);
+    let command = <Arguments as clap::CommandFactory>::command()
+        .name(S::NAME)
+        .about(S::ABOUT);
     let arguments = match <Arguments as clap::FromArgMatches>::from_arg_matches(&command.get_matches()) {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
@@ -96,7 +98,12 @@ async fn start<S: Service>(config: Option<&Path>, show_only: bool, leash: bool) 
 
 async fn serve<S: Service>(host: HostConfig, own: S::Config, leash: bool) -> Result<(), ServeError> {
     let listeners = Listeners::bind(&host).await?;
-    println!("{} listening rpc={} ops={}", S::NAME, listeners.rpc_address(), listeners.ops_address());
+    println!(
+        "{} listening rpc={} ops={}",
+        S::NAME,
+        listeners.rpc_address(),
+        listeners.ops_address()
+    );
     let shutdown = async move {
         tokio::select! {
             () = told_to_stop() => {}
@@ -138,7 +145,8 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(&format!("\n  because {cause}"));
+        text.push_str("\n  because ");
+        text.push_str(&cause.to_string());
         source = cause.source();
     }
     text

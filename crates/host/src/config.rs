@@ -8,6 +8,6 @@ mod settings;
 
 pub use load::{Loaded, Problem, Problems, load};
 pub use settings::{
-    HostConfig, IssuerConfig, LimitsConfig, ListenConfig, LogConfig, LogFormat, SecretsConfig, StoreSettings, TlsConfig,
-    TrustConfig,
+    HostConfig, IssuerConfig, LimitsConfig, ListenConfig, LogConfig, LogFormat, SecretsConfig, StoreSettings,
+    TlsConfig, TrustConfig,
 };

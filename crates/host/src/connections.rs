@@ -52,12 +52,23 @@ impl ServerTls {
         key: &[u8],
     ) -> Result<Self, String> {
         let config = server_config(&provider, &bundles, client_certificates, certificate, key)?;
-        Ok(Self { bundles, provider, client_certificates, current: ArcSwap::from_pointee(config) })
+        Ok(Self {
+            bundles,
+            provider,
+            client_certificates,
+            current: ArcSwap::from_pointee(config),
+        })
     }
 
     /// Takes another certificate and key: new connections see them, living ones go on.
     pub fn replace(&self, certificate: &[u8], key: &[u8]) -> Result<(), String> {
-        let config = server_config(&self.provider, &self.bundles, self.client_certificates, certificate, key)?;
+        let config = server_config(
+            &self.provider,
+            &self.bundles,
+            self.client_certificates,
+            certificate,
+            key,
+        )?;
         self.current.store(Arc::new(config));
         Ok(())
     }
@@ -108,7 +119,9 @@ impl Connections {
         let places = Arc::new(Semaphore::new(most));
         tokio::spawn(async move {
             loop {
-                let Ok(place) = places.clone().acquire_owned().await else { return };
+                let Ok(place) = places.clone().acquire_owned().await else {
+                    return;
+                };
                 let accepted = tokio::select! {
                     accepted = listener.accept() => accepted,
                     () = finished.closed() => return,
@@ -130,9 +143,18 @@ impl Connections {
                             let (tcp, session) = stream.get_ref();
                             let _ = tcp.set_nodelay(true);
                             let peer = tls.bundles.peer(session.peer_certificates()).map(Arc::new);
-                            let info = PeerInfo { peer, address: Some(address) };
+                            let info = PeerInfo {
+                                peer,
+                                address: Some(address),
+                            };
                             metrics::gauge!("vouch_connections").increment(1);
-                            let _ = finished.send(Ok(Connection { stream, info, _place: place })).await;
+                            let _ = finished
+                                .send(Ok(Connection {
+                                    stream,
+                                    info,
+                                    _place: place,
+                                }))
+                                .await;
                         }
                         Ok(Err(error)) => tracing::debug!(peer.address = %address, %error, "a handshake failed"),
                         Err(_) => tracing::debug!(peer.address = %address, "a handshake took too long"),

@@ -68,11 +68,13 @@ where
                 Ok(Ok(Err(error))) => return Err(error),
                 Ok(Err(_panic)) => {
                     tracing::error!(rpc.method = %path, "a handler panicked");
-                    edge.status(Code::Internal, Reason::Internal, "the service failed").into_http()
+                    edge.status(Code::Internal, Reason::Internal, "the service failed")
+                        .into_http()
                 }
                 Err(_elapsed) => {
                     let message = "the deadline passed; a mutation may have happened: ask again with its request_id";
-                    edge.status(Code::DeadlineExceeded, Reason::Unavailable, message).into_http()
+                    edge.status(Code::DeadlineExceeded, Reason::Unavailable, message)
+                        .into_http()
                 }
             };
             measure(&path, &response, began.elapsed());
@@ -85,18 +87,24 @@ impl Edge {
     /// Statuses that the transport made before any handler ran get a reason, and the code that the caller's mistake
     /// deserves; what a handler said passes through.
     fn plain<R: Default>(self, response: Response<R>) -> Response<R> {
-        let Some(code) = code_in(response.headers()) else { return response };
+        let Some(code) = code_in(response.headers()) else {
+            return response;
+        };
         if response.headers().contains_key("grpc-status-details-bin") {
             return response;
         }
         let status = match code {
-            Code::OutOfRange => {
-                self.status(Code::ResourceExhausted, Reason::MessageTooLarge, "the message is larger than the limit")
-            }
+            Code::OutOfRange => self.status(
+                Code::ResourceExhausted,
+                Reason::MessageTooLarge,
+                "the message is larger than the limit",
+            ),
             // Handlers' own internal errors carry details; this one is the codec's.
-            Code::Internal => {
-                self.status(Code::InvalidArgument, Reason::InvalidField, "the message cannot be decoded as the contract has it")
-            }
+            Code::Internal => self.status(
+                Code::InvalidArgument,
+                Reason::InvalidField,
+                "the message cannot be decoded as the contract has it",
+            ),
             _ => return response,
         };
         status.into_http()
@@ -127,12 +135,18 @@ fn callers_deadline(headers: &HeaderMap) -> Option<Duration> {
 }
 
 fn code_in(headers: &HeaderMap) -> Option<Code> {
-    headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
+    headers
+        .get("grpc-status")
+        .map(|value| Code::from_bytes(value.as_bytes()))
 }
 
 fn measure<R>(path: &str, response: &Response<R>, took: Duration) {
     // A path that is not in the contract must not become a label: callers would choose its values.
-    let method = if code_in(response.headers()) == Some(Code::Unimplemented) { "unknown" } else { path };
+    let method = if code_in(response.headers()) == Some(Code::Unimplemented) {
+        "unknown"
+    } else {
+        path
+    };
     let code = code_in(response.headers()).unwrap_or(Code::Ok);
     metrics::counter!("vouch_rpc_requests_total", "method" => method.to_owned(), "code" => format!("{code:?}"))
         .increment(1);

@@ -16,7 +16,10 @@ pub struct Jobs {
 impl Jobs {
     /// No loops yet; they end when `stop` turns true.
     pub(crate) fn new(stop: watch::Receiver<bool>) -> Self {
-        Self { tasks: JoinSet::new(), stop }
+        Self {
+            tasks: JoinSet::new(),
+            stop,
+        }
     }
 
     /// Runs `work` every `pause`, the first time after one pause. A run that fails is logged; the next one comes all the

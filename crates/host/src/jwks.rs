@@ -22,7 +22,9 @@ pub(crate) fn read_files(issuers: &Issuers, configs: &[IssuerConfig]) -> Result<
     for config in configs {
         if let Some(path) = &config.jwks_file {
             let jwks = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            issuers.set_keys(&config.issuer, &jwks).map_err(|problem| format!("{} {problem}", path.display()))?;
+            issuers
+                .set_keys(&config.issuer, &jwks)
+                .map_err(|problem| format!("{} {problem}", path.display()))?;
         }
     }
     Ok(())
@@ -40,7 +42,9 @@ pub(crate) async fn fetch(
                 .await
                 .map_err(|_| format!("{url} did not answer in time"))?
                 .map_err(|problem| format!("{url}: {problem}"))?;
-            issuers.set_keys(&config.issuer, &jwks).map_err(|problem| format!("{url} {problem}"))?;
+            issuers
+                .set_keys(&config.issuer, &jwks)
+                .map_err(|problem| format!("{url} {problem}"))?;
         }
     }
     Ok(())
@@ -59,6 +63,9 @@ async fn get(url: &str, provider: &Arc<CryptoProvider>) -> Result<String, String
     if !response.status().is_success() {
         return Err(format!("answered {}", response.status()));
     }
-    let body = Limited::new(response.into_body(), MAX_BYTES).collect().await.map_err(|error| error.to_string())?;
+    let body = Limited::new(response.into_body(), MAX_BYTES)
+        .collect()
+        .await
+        .map_err(|error| error.to_string())?;
     String::from_utf8(body.to_bytes().to_vec()).map_err(|_| "is no text".into())
 }

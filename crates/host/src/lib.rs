@@ -7,8 +7,8 @@
 //! This crate knows no service's rules: it knows how a service lives.
 
 mod browsers;
-mod command;
 pub mod client;
+mod command;
 pub mod config;
 mod connections;
 mod edge;

@@ -49,7 +49,9 @@ fn read_token(token: &str, list: &str) -> Result<String, String> {
     let wrong = || "must be the next_page_token of a page of this list".to_owned();
     let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| wrong())?;
     let text = String::from_utf8(bytes).map_err(|_| wrong())?;
-    text.strip_prefix(&format!("1:{list}:")).map(str::to_owned).ok_or_else(wrong)
+    text.strip_prefix(&format!("1:{list}:"))
+        .map(str::to_owned)
+        .ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -58,7 +60,10 @@ mod tests {
 
     fn read(token: &str) -> Result<Page, Violations> {
         Page::read(
-            Some(pb::common::v1::PageRequest { page_size: 2, page_token: token.to_owned() }),
+            Some(pb::common::v1::PageRequest {
+                page_size: 2,
+                page_token: token.to_owned(),
+            }),
             "licenses",
         )
     }
@@ -70,7 +75,12 @@ mod tests {
         loop {
             let page = read(&token).unwrap();
             let limit = usize::try_from(page.limit()).unwrap();
-            let mut found: Vec<_> = rows.iter().filter(|row| **row > page.after).take(limit).cloned().collect();
+            let mut found: Vec<_> = rows
+                .iter()
+                .filter(|row| **row > page.after)
+                .take(limit)
+                .cloned()
+                .collect();
             token = page.cut(&mut found, "licenses", Clone::clone).next_page_token;
             assert!(found.len() <= 2);
             seen.extend(found);
@@ -84,7 +94,12 @@ mod tests {
     #[test]
     fn a_foreign_or_broken_token_is_refused_with_its_field() {
         let mut rows = vec!["a".to_owned(); 3];
-        let foreign = Page { size: 2, after: String::new() }.cut(&mut rows, "products", Clone::clone).next_page_token;
+        let foreign = Page {
+            size: 2,
+            after: String::new(),
+        }
+        .cut(&mut rows, "products", Clone::clone)
+        .next_page_token;
         for token in [foreign.as_str(), "x", "!!!", "MTo"] {
             assert_eq!(read(token).unwrap_err().iter().next().unwrap().field, "page.page_token");
         }

@@ -49,7 +49,13 @@ impl Rpc {
         let answer = async {
             let caller = caller(&request)?;
             let command = C::try_from(request.into_inner())?;
-            act(Call { caller, command, now: self.world.now(), world: self.world.clone() }).await
+            act(Call {
+                caller,
+                command,
+                now: self.world.now(),
+                world: self.world.clone(),
+            })
+            .await
         };
         answer.await.map(Response::new).map_err(|error| self.status(&error))
     }
@@ -69,7 +75,10 @@ impl Rpc {
         F: Fn(Tx, Arc<Call<C>>) -> Fut,
         Fut: Future<Output = Result<(Tx, R), WriteError>>,
     {
-        self.once(method, request, Keeping::Plain, act).await.map(Response::new).map_err(|error| self.status(&error))
+        self.once(method, request, Keeping::Plain, act)
+            .await
+            .map(Response::new)
+            .map_err(|error| self.status(&error))
     }
 
     /// The same, for a result that tells a secret: it is kept encrypted, and told again for a day only.
@@ -87,7 +96,10 @@ impl Rpc {
         Fut: Future<Output = Result<(Tx, R), WriteError>>,
     {
         let keeping = Keeping::Sealed(&self.secrets);
-        self.once(method, request, keeping, act).await.map(Response::new).map_err(|error| self.status(&error))
+        self.once(method, request, keeping, act)
+            .await
+            .map(Response::new)
+            .map_err(|error| self.status(&error))
     }
 
     async fn once<Q, C, R, F, Fut>(
@@ -114,7 +126,12 @@ impl Rpc {
             (Ok(request_id), command) => (request_id, command),
             (Err(problem), command) => return Err(all_violations(problem, command.err())),
         };
-        let key = results::Call { caller: caller.name(), method, request_id, content };
+        let key = results::Call {
+            caller: caller.name(),
+            method,
+            request_id,
+            content,
+        };
         // Ordering: a stored result is looked for before the request is validated, so that a request that was good once
         // stays good when it is repeated.
         let command = match command {
@@ -127,7 +144,12 @@ impl Rpc {
                 };
             }
         };
-        let call = Arc::new(Call { caller, command, now, world: self.world.clone() });
+        let call = Arc::new(Call {
+            caller,
+            command,
+            now,
+            world: self.world.clone(),
+        });
         let (key, act) = (&key, &act);
         self.store
             .write(|mut tx| {
@@ -155,7 +177,11 @@ impl Rpc {
 
 /// The caller that the gate put into the request.
 fn caller<Q>(request: &Request<Q>) -> Result<Caller, Error> {
-    request.extensions().get::<Caller>().cloned().ok_or_else(|| Error::internal("a request came past the gate"))
+    request
+        .extensions()
+        .get::<Caller>()
+        .cloned()
+        .ok_or_else(|| Error::internal("a request came past the gate"))
 }
 
 fn all_violations(request_id: String, others: Option<Violations>) -> Error {

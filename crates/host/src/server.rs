@@ -61,7 +61,11 @@ impl Listeners {
             Some(address) => Some(bind(address).await?),
             None => None,
         };
-        Ok(Self { rpc: bind(config.listen.address).await?, ops: bind(config.listen.ops).await?, browsers })
+        Ok(Self {
+            rpc: bind(config.listen.address).await?,
+            ops: bind(config.listen.ops).await?,
+            browsers,
+        })
     }
 
     /// Where gRPC is served.
@@ -81,13 +85,16 @@ impl Listeners {
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| ServeError::Listen { what: format!("cannot listen on {address}"), source: source.into() })
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen {
+        what: format!("cannot listen on {address}"),
+        source: source.into(),
+    })
 }
 
 fn address(listener: &TcpListener) -> SocketAddr {
-    listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)))
+    listener
+        .local_addr()
+        .unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)))
 }
 
 /// A service that is being put together: its ground is laid, its routes are not.
@@ -113,16 +120,18 @@ pub struct Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("domain", &self.domain).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("domain", &self.domain)
+            .finish_non_exhaustive()
     }
 }
 
 /// How often files are looked at for changes, and the store for a sign of life.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How often keys are fetched anew.
-const FETCH_AGAIN: Duration = Duration::from_secs(300);
+const FETCH_AGAIN: Duration = Duration::from_mins(5);
 /// How often stored results past their time are swept out.
-const SWEEP: Duration = Duration::from_secs(3600);
+const SWEEP: Duration = Duration::from_hours(1);
 
 impl Server {
     /// Lays the ground: opens the store and brings its schema up to date, reads secrets, certificates and keys.
@@ -134,8 +143,13 @@ impl Server {
     ) -> Result<Self, ServeError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let secrets = Arc::new(Secrets::from_file(&config.root_secret)?);
-        let trust = Trust::new(TrustBundles::empty(provider.clone()), config.trust.clone()).map_err(ServeError::Setup)?;
-        let believed = config.issuers.iter().map(crate::config::IssuerConfig::to_issuer).collect::<Result<_, _>>();
+        let trust =
+            Trust::new(TrustBundles::empty(provider.clone()), config.trust.clone()).map_err(ServeError::Setup)?;
+        let believed = config
+            .issuers
+            .iter()
+            .map(crate::config::IssuerConfig::to_issuer)
+            .collect::<Result<_, _>>();
         let issuers = Issuers::new(believed.map_err(ServeError::Setup)?);
         jwks::read_files(&issuers, &config.issuers).map_err(ServeError::Setup)?;
         if let Err(error) = jwks::fetch(&issuers, &config.issuers, &provider).await {
@@ -193,7 +207,7 @@ impl Server {
         let health = HealthReporter::new();
         // Ordering: told before the first connection is answered, so that nobody who asks is told "unknown".
         tell(&self.readiness, &health, self.domain).await;
-        let routes = self.with_infrastructure(routes, &health)?;
+        let routes = with_infrastructure(routes, &health)?;
 
         let (rpc, rpc_address) = (listeners.rpc, listeners.browsers.as_ref().map(address));
         let mut serving = vec![self.spawn_rpc(rpc, ClientCertificates::Optional, routes.clone(), access.clone())?];
@@ -231,18 +245,6 @@ impl Server {
         Ok(())
     }
 
-    /// Adds health, which anybody may ask, and reflection, which known callers may.
-    fn with_infrastructure(&self, routes: Routes, health: &HealthReporter) -> Result<Routes, ServeError> {
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(vouch_contract::DESCRIPTOR_SET)
-            .build_v1()
-            .map_err(|error| ServeError::Setup(error.to_string()))?;
-        let health = tonic_health::pb::health_server::HealthServer::new(
-            tonic_health::server::HealthService::from_health_reporter(health.clone()),
-        );
-        Ok(routes.add_service(health).add_service(reflection))
-    }
-
     fn spawn_rpc(
         &mut self,
         listener: TcpListener,
@@ -265,7 +267,7 @@ impl Server {
         self.tls.push(tls.clone());
 
         let limits = &self.config.limits;
-        let age = Duration::from_secs(limits.connection_minutes * 60);
+        let age = Duration::from_mins(limits.connection_minutes);
         let origins: &[String] = match client_certificates {
             ClientCertificates::Optional => &[],
             ClientCertificates::Never => &self.config.listen.origins,
@@ -275,16 +277,21 @@ impl Server {
             .max_concurrent_streams(limits.requests_per_connection)
             .max_connection_age(age)
             .max_connection_age_grace(limits.drain())
-            .http2_keepalive_interval(Some(Duration::from_secs(60)))
+            .http2_keepalive_interval(Some(Duration::from_mins(1)))
             .http2_max_pending_accept_reset_streams(Some(64))
             .http2_max_header_list_size(16 * 1024)
             .layer(browsers::cors(origins))
             .layer(GrpcWebLayer::new())
-            .layer(EdgeLayer(Edge { domain: self.domain, longest: limits.request() }))
+            .layer(EdgeLayer(Edge {
+                domain: self.domain,
+                longest: limits.request(),
+            }))
             .layer(AccessLayer(access))
             .add_routes(routes);
         let incoming = Connections::accept(listener, tls, limits.connections);
-        Ok(tokio::spawn(server.serve_with_incoming_shutdown(incoming, self.stopped())))
+        Ok(tokio::spawn(
+            server.serve_with_incoming_shutdown(incoming, self.stopped()),
+        ))
     }
 
     fn spawn_jobs(&mut self, access: Arc<Access>, health: HealthReporter) {
@@ -294,7 +301,8 @@ impl Server {
             let outcome = trust
                 .reload()
                 .and_then(|()| {
-                    tls.iter().try_for_each(|tls| tls.reload(&config.tls.certificate, &config.tls.key))
+                    tls.iter()
+                        .try_for_each(|tls| tls.reload(&config.tls.certificate, &config.tls.key))
                 })
                 .and_then(|()| jwks::read_files(&for_files.issuers, &config.issuers));
             std::future::ready(outcome)
@@ -307,15 +315,16 @@ impl Server {
             });
         }
         let (store, readiness, domain) = (self.store.clone(), self.readiness.clone(), self.domain);
-        self.jobs.every("ask the store for a sign of life", LOOK_AGAIN, move || {
-            let (store, readiness, health) = (store.clone(), readiness.clone(), health.clone());
-            async move {
-                let alive = store.ping().await;
-                readiness.set(alive.is_ok());
-                tell(&readiness, &health, domain).await;
-                alive
-            }
-        });
+        self.jobs
+            .every("ask the store for a sign of life", LOOK_AGAIN, move || {
+                let (store, readiness, health) = (store.clone(), readiness.clone(), health.clone());
+                async move {
+                    let alive = store.ping().await;
+                    readiness.set(alive.is_ok());
+                    tell(&readiness, &health, domain).await;
+                    alive
+                }
+            });
         let (store, world) = (self.store.clone(), self.world.clone());
         self.jobs.every("sweep stored results", SWEEP, move || {
             let (store, now) = (store.clone(), world.now());
@@ -336,9 +345,25 @@ impl Server {
     }
 }
 
+/// Adds health, which anybody may ask, and reflection, which known callers may.
+fn with_infrastructure(routes: Routes, health: &HealthReporter) -> Result<Routes, ServeError> {
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(vouch_contract::DESCRIPTOR_SET)
+        .build_v1()
+        .map_err(|error| ServeError::Setup(error.to_string()))?;
+    let health = tonic_health::pb::health_server::HealthServer::new(
+        tonic_health::server::HealthService::from_health_reporter(health.clone()),
+    );
+    Ok(routes.add_service(health).add_service(reflection))
+}
+
 /// Tells those who ask for the health of this service, or of one of its RPC services, how it is.
 async fn tell(readiness: &Readiness, health: &HealthReporter, domain: &str) {
-    let status = if readiness.get() { ServingStatus::Serving } else { ServingStatus::NotServing };
+    let status = if readiness.get() {
+        ServingStatus::Serving
+    } else {
+        ServingStatus::NotServing
+    };
     health.set_service_status("", status).await;
     let package = format!("vouch.{}.", domain.split('.').next().unwrap_or_default());
     for service in vouch_contract::services().filter(|service| service.full_name().starts_with(&package)) {

@@ -22,7 +22,11 @@ struct Sources {
 impl Trust {
     /// Reads the operator's files.
     pub fn new(bundles: TrustBundles, files: Vec<(TrustDomain, PathBuf)>) -> Result<Self, String> {
-        let trust = Self { bundles, files, sources: Mutex::default() };
+        let trust = Self {
+            bundles,
+            files,
+            sources: Mutex::default(),
+        };
         trust.reload()?;
         Ok(trust)
     }
@@ -64,7 +68,13 @@ impl Trust {
             .iter()
             .filter(|(domain, _)| !sources.configured.iter().any(|(configured, _)| configured == domain));
         self.bundles
-            .replace(sources.configured.iter().chain(registered).map(|(domain, pem)| (domain.clone(), pem.as_str())))
+            .replace(
+                sources
+                    .configured
+                    .iter()
+                    .chain(registered)
+                    .map(|(domain, pem)| (domain.clone(), pem.as_str())),
+            )
             .map_err(|(domain, problem)| format!("the authorities of {domain}: {problem}"))
     }
 

@@ -118,15 +118,26 @@ pub struct Issuers {
 
 impl std::fmt::Debug for Issuers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.believed.iter().map(|believed| &believed.issuer.issuer)).finish()
+        f.debug_list()
+            .entries(self.believed.iter().map(|believed| &believed.issuer.issuer))
+            .finish()
     }
 }
 
 impl Issuers {
     /// Believes these issuers; their keys are set by [`Issuers::set_keys`].
     pub fn new(issuers: Vec<Issuer>) -> Self {
-        let believed = issuers.into_iter().map(|issuer| Believed { issuer, keys: ArcSwap::default() }).collect();
-        Self { believed, verified: Mutex::default() }
+        let believed = issuers
+            .into_iter()
+            .map(|issuer| Believed {
+                issuer,
+                keys: ArcSwap::default(),
+            })
+            .collect();
+        Self {
+            believed,
+            verified: Mutex::default(),
+        }
     }
 
     /// Sets the keys that an issuer publishes (a JSON Web Key Set). What was verified with others is forgotten.
@@ -190,7 +201,8 @@ impl Issuers {
             return Err(TokenError::Malformed);
         }
         // Read unverified only to find whose keys to verify with.
-        let unverified: Claims = jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| TokenError::Malformed)?;
+        let unverified: Claims =
+            jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| TokenError::Malformed)?;
         let believed = self.issuer_of(&unverified)?;
         if !believed.issuer.algorithms.contains(&header.alg) {
             return Err(TokenError::BadSignature);
@@ -219,7 +231,11 @@ impl Issuers {
         self.believed
             .iter()
             .find(|believed| believed.issuer.issuer == claims.iss && claims.aud.names(&believed.issuer.audience))
-            .or_else(|| self.believed.iter().find(|believed| believed.issuer.issuer == claims.iss))
+            .or_else(|| {
+                self.believed
+                    .iter()
+                    .find(|believed| believed.issuer.issuer == claims.iss)
+            })
             .ok_or(TokenError::UnknownIssuer)
     }
 

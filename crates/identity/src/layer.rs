@@ -29,7 +29,9 @@ pub struct Access {
 
 impl std::fmt::Debug for Access {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Access").field("domain", &self.domain).finish_non_exhaustive()
+        f.debug_struct("Access")
+            .field("domain", &self.domain)
+            .finish_non_exhaustive()
     }
 }
 
@@ -59,7 +61,9 @@ impl Access {
             return Ok(caller);
         }
         match caller.kind {
-            CallerKind::Anonymous => Err(Refusal::Unauthenticated("present a client certificate or a bearer token")),
+            CallerKind::Anonymous => Err(Refusal::Unauthenticated(
+                "present a client certificate or a bearer token",
+            )),
             kind => Err(Refusal::Denied(kind)),
         }
     }
@@ -73,8 +77,9 @@ impl Access {
             Some(_) => return Err(Refusal::Unauthenticated("the client certificate is no longer accepted")),
         };
         if let Some(authorization) = authorization {
-            let token = bearer(authorization)
-                .ok_or(Refusal::Unauthenticated("the authorization header must be a bearer token"))?;
+            let token = bearer(authorization).ok_or(Refusal::Unauthenticated(
+                "the authorization header must be a bearer token",
+            ))?;
             let person = self.issuers.verify(token, now).map_err(|error| {
                 tracing::debug!(%error, "a bearer token was refused");
                 Refusal::Unauthenticated("the bearer token is not accepted")
@@ -115,16 +120,16 @@ impl Access {
 
     fn status(&self, refusal: &Refusal) -> Status {
         match refusal {
-            Refusal::Unauthenticated(message) => vouch_contract::status::early(
-                Code::Unauthenticated,
-                Reason::Unauthenticated,
-                *message,
-                self.domain,
-            ),
+            Refusal::Unauthenticated(message) => {
+                vouch_contract::status::early(Code::Unauthenticated, Reason::Unauthenticated, *message, self.domain)
+            }
             Refusal::Denied(kind) => vouch_contract::status::early(
                 Code::PermissionDenied,
                 Reason::AccessDenied,
-                format!("this RPC is not open to a caller of kind {} with these roles", kind.as_str()),
+                format!(
+                    "this RPC is not open to a caller of kind {} with these roles",
+                    kind.as_str()
+                ),
                 self.domain,
             ),
             Refusal::Unknown => Status::unimplemented("the contract has no such RPC"),
@@ -163,7 +168,10 @@ impl<S> Layer<S> for AccessLayer {
     type Service = AccessService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AccessService { access: self.0.clone(), inner }
+        AccessService {
+            access: self.0.clone(),
+            inner,
+        }
     }
 }
 
@@ -193,7 +201,10 @@ where
         let path = request.uri().path();
         if !is_health(path) {
             let peer = request.extensions().get::<PeerInfo>().cloned().unwrap_or_default();
-            let authorization = request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap_or(""));
+            let authorization = request
+                .headers()
+                .get(AUTHORIZATION)
+                .map(|value| value.to_str().unwrap_or(""));
             match self.access.judge(path, &peer, authorization) {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);

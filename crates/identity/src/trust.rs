@@ -36,7 +36,11 @@ struct Inner {
 impl TrustBundles {
     /// Believes nobody yet.
     pub fn empty(provider: Arc<CryptoProvider>) -> Self {
-        Self(Arc::new(Inner { verifiers: ArcSwap::default(), generation: AtomicU64::new(0), provider }))
+        Self(Arc::new(Inner {
+            verifiers: ArcSwap::default(),
+            generation: AtomicU64::new(0),
+            provider,
+        }))
     }
 
     /// Replaces all authorities: for each trust domain its certificates in PEM. Either all are taken or none.
@@ -90,7 +94,12 @@ impl TrustBundles {
         let chain = chain?.to_vec();
         let id = SpiffeId::from_certificate(chain.first()?).ok()?;
         // Generation 0 is never current once authorities are there: the first request judges the peer.
-        Some(Peer { id, chain, judged: AtomicU64::new(0), ends_at: AtomicU64::new(0) })
+        Some(Peer {
+            id,
+            chain,
+            judged: AtomicU64::new(0),
+            ends_at: AtomicU64::new(0),
+        })
     }
 
     /// Whether a peer is believed now: judged again whenever the authorities changed, and never past its certificate's end.
@@ -101,7 +110,9 @@ impl TrustBundles {
             return true;
         }
         let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
-        let Some((end_entity, intermediates)) = peer.chain.split_first() else { return false };
+        let Some((end_entity, intermediates)) = peer.chain.split_first() else {
+            return false;
+        };
         if self.verify(end_entity, intermediates, now).is_err() {
             return false;
         }
@@ -178,7 +189,8 @@ impl ClientCertVerifier for TrustBundles {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.verify(end_entity, intermediates, now).map(|_| ClientCertVerified::assertion())
+        self.verify(end_entity, intermediates, now)
+            .map(|_| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

@@ -1,5 +1,7 @@
 //! What a proof promises, and what does not pass for one.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use data_encoding::BASE64URL_NOPAD;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -33,8 +35,16 @@ fn proof() -> EntitlementProof {
         nbf: noon().as_second(),
         exp: noon().as_second() + 900,
         sub: "contoso".into(),
-        act: Act { sub: "spiffe://north.example/partner/north".into(), partner: "north".into() },
-        lic: License { id: "lic_1".into(), rev: 3, product: "atlas".into(), version: "7.2.1".into() },
+        act: Act {
+            sub: "spiffe://north.example/partner/north".into(),
+            partner: "north".into(),
+        },
+        lic: License {
+            id: "lic_1".into(),
+            rev: 3,
+            product: "atlas".into(),
+            version: "7.2.1".into(),
+        },
         agr: Agreement {
             id: Some("agr_1".into()),
             tier: "premium".into(),
@@ -44,9 +54,15 @@ fn proof() -> EntitlementProof {
             priority: 10,
         },
         contact: "con_1".into(),
-        bundle: Bundle { alg: "sha-256".into(), root: "ab".repeat(32) },
+        bundle: Bundle {
+            alg: "sha-256".into(),
+            root: "ab".repeat(32),
+        },
         esc: "esc_1".into(),
-        inc: Incident { hold: "hold_1".into(), units: 1 },
+        inc: Incident {
+            hold: "hold_1".into(),
+            units: 1,
+        },
     }
 }
 
@@ -57,7 +73,10 @@ fn verify_at(signed: &str, keys: &KeySet, at: Timestamp) -> Result<EntitlementPr
 #[test]
 fn b02_a_genuine_proof_verifies_without_a_network() {
     let key = key();
-    assert_eq!(verify_at(&proof().sign(&key).unwrap(), &keys(&key), noon()), Ok(proof()));
+    assert_eq!(
+        verify_at(&proof().sign(&key).unwrap(), &keys(&key), noon()),
+        Ok(proof())
+    );
 }
 
 #[test]
@@ -92,7 +111,12 @@ fn b02_a_proof_holds_in_its_time_give_or_take_a_minute() {
 #[test]
 fn b02_no_proof_lives_longer_than_fifteen_minutes_whatever_it_says() {
     let key = key();
-    let signed = EntitlementProof { exp: noon().as_second() + 86_400, ..proof() }.sign(&key).unwrap();
+    let signed = EntitlementProof {
+        exp: noon().as_second() + 86_400,
+        ..proof()
+    }
+    .sign(&key)
+    .unwrap();
     let later = noon() + SignedDuration::from_mins(17);
     assert_eq!(verify_at(&signed, &keys(&key), later), Err(VerifyError::Expired));
 }
@@ -100,10 +124,18 @@ fn b02_no_proof_lives_longer_than_fifteen_minutes_whatever_it_says() {
 #[test]
 fn one_kind_of_signed_text_does_not_pass_for_another() {
     let key = key();
-    let manifest = ManifestSignature { iss: "north".into(), iat: 0, root: String::new(), redaction: String::new() };
+    let manifest = ManifestSignature {
+        iss: "north".into(),
+        iat: 0,
+        root: String::new(),
+        redaction: String::new(),
+    };
     let signed = manifest.sign(&key).unwrap();
     assert_eq!(verify_at(&signed, &keys(&key), noon()), Err(VerifyError::WrongKind));
-    assert_eq!(AdmissionReceipt::verify(&signed, &keys(&key)), Err(VerifyError::WrongKind));
+    assert_eq!(
+        AdmissionReceipt::verify(&signed, &keys(&key)),
+        Err(VerifyError::WrongKind)
+    );
     assert_eq!(ManifestSignature::verify(&signed, &keys(&key)), Ok(manifest));
 }
 
@@ -113,10 +145,16 @@ fn a_token_that_names_another_algorithm_is_refused() {
     let signed = proof().sign(&key).unwrap();
     let (_, rest) = signed.split_once('.').unwrap();
     for alg in ["none", "HS256", "ES256", "RS256"] {
-        let header = format!(r#"{{"alg":"{alg}","typ":"vouch-entitlement+jwt","kid":"{}"}}"#, key.kid());
+        let header = format!(
+            r#"{{"alg":"{alg}","typ":"vouch-entitlement+jwt","kid":"{}"}}"#,
+            key.kid()
+        );
         let forged = format!("{}.{rest}", BASE64URL_NOPAD.encode(header.as_bytes()));
         let refused = verify_at(&forged, &keys(&key), noon()).unwrap_err();
-        assert!(matches!(refused, VerifyError::BadSignature | VerifyError::Malformed), "{alg}: {refused:?}");
+        assert!(
+            matches!(refused, VerifyError::BadSignature | VerifyError::Malformed),
+            "{alg}: {refused:?}"
+        );
     }
 }
 
@@ -156,12 +194,24 @@ fn a_new_key_is_published_before_it_signs_and_an_old_one_after() {
     let (old_kid, new_kid) = (old.kid().to_owned(), new.kid().to_owned());
     let switch = noon() + ROTATION_OVERLAP;
     let ring = KeyRing::new(vec![
-        RingKey { key: new, active_from: switch, retires_at: None },
-        RingKey { key: old, active_from: noon(), retires_at: Some(switch + ROTATION_OVERLAP) },
+        RingKey {
+            key: new,
+            active_from: switch,
+            retires_at: None,
+        },
+        RingKey {
+            key: old,
+            active_from: noon(),
+            retires_at: Some(switch + ROTATION_OVERLAP),
+        },
     ]);
     let at = |at: Timestamp| {
         let published = ring.published(at).unwrap();
-        (ring.signer(at).unwrap().kid().to_owned(), published.contains(&old_kid), published.contains(&new_kid))
+        (
+            ring.signer(at).unwrap().kid().to_owned(),
+            published.contains(&old_kid),
+            published.contains(&new_kid),
+        )
     };
     assert_eq!(at(noon()), (old_kid.clone(), true, true));
     assert_eq!(at(switch), (new_kid.clone(), true, true));

@@ -35,10 +35,16 @@ impl StoreConfig {
             if path.is_empty() || path.contains('?') {
                 return Err("must be sqlite:FOLDER/FILE, without parameters".into());
             }
-            return Ok(Self::Sqlite { path: path.into(), readers: connections });
+            return Ok(Self::Sqlite {
+                path: path.into(),
+                readers: connections,
+            });
         }
         if address.starts_with("postgres://") || address.starts_with("postgresql://") {
-            return Ok(Self::Postgres { url: address.to_owned(), connections });
+            return Ok(Self::Postgres {
+                url: address.to_owned(),
+                connections,
+            });
         }
         Err("must begin with sqlite: or postgres://".into())
     }
@@ -78,7 +84,10 @@ mod tests {
 
     #[test]
     fn an_address_names_its_engine() {
-        assert_eq!(StoreConfig::parse("sqlite:data/license.db", 4).unwrap().engine(), Engine::Sqlite);
+        assert_eq!(
+            StoreConfig::parse("sqlite:data/license.db", 4).unwrap().engine(),
+            Engine::Sqlite
+        );
         for bad in ["", "license.db", "sqlite:", "sqlite:a.db?mode=memory", "mysql://x"] {
             assert!(StoreConfig::parse(bad, 4).is_err(), "{bad:?}");
         }

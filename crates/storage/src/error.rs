@@ -50,7 +50,12 @@ impl StoreError {
         };
         if database.is_unique_violation() {
             let named = database.constraint().map_or_else(
-                || database.message().trim_start_matches("UNIQUE constraint failed: ").to_owned(),
+                || {
+                    database
+                        .message()
+                        .trim_start_matches("UNIQUE constraint failed: ")
+                        .to_owned()
+                },
                 str::to_owned,
             );
             return Self::Unique(named);

@@ -106,7 +106,9 @@ pub async fn store(
     if inserted.rows_affected() == 1 {
         Ok(())
     } else {
-        Err(WriteError::Store(StoreError::Conflict(sqlx::Error::Protocol("the same call is running".into()))))
+        Err(WriteError::Store(StoreError::Conflict(sqlx::Error::Protocol(
+            "the same call is running".into(),
+        ))))
     }
 }
 

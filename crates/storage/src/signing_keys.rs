@@ -21,11 +21,7 @@ pub struct StoredKey {
 }
 
 /// The keys of one purpose that are not retired, oldest first.
-pub async fn list(
-    connection: &mut AnyConnection,
-    purpose: &str,
-    now: Timestamp,
-) -> Result<Vec<StoredKey>, StoreError> {
+pub async fn list(connection: &mut AnyConnection, purpose: &str, now: Timestamp) -> Result<Vec<StoredKey>, StoreError> {
     let rows = sqlx::query(
         "SELECT kid, sealed_private, public_jwk, active_from, retires_at FROM signing_keys
          WHERE purpose = $1 AND (retires_at IS NULL OR retires_at > $2) ORDER BY active_from, kid",

@@ -26,8 +26,13 @@ pub struct Registry {
 impl Registry {
     /// Reads the registry for the first time.
     pub async fn open(store: Store, trust: Arc<Trust>, configured: Vec<SpiffeId>) -> Result<Self, Error> {
-        let registry =
-            Self { store, trust, configured, workloads: ArcSwap::default(), seen: AtomicI64::new(-1) };
+        let registry = Self {
+            store,
+            trust,
+            configured,
+            workloads: ArcSwap::default(),
+            seen: AtomicI64::new(-1),
+        };
         registry.refresh().await?;
         Ok(registry)
     }
@@ -41,7 +46,10 @@ impl Registry {
         }
         let mut workloads = BTreeMap::new();
         let mut bundles = Vec::new();
-        let mut page = Page { size: 200, after: String::new() };
+        let mut page = Page {
+            size: 200,
+            after: String::new(),
+        };
         loop {
             let read = partners::partner_list(&mut snapshot, &page).await?;
             let is_last = read.len() <= 200;
@@ -49,7 +57,13 @@ impl Registry {
                 page.after = last.id.to_string();
             }
             for partner in read {
-                workloads.extend(partner.profile.spiffe_ids.iter().map(|id| (id.clone(), workload(id, &partner))));
+                workloads.extend(
+                    partner
+                        .profile
+                        .spiffe_ids
+                        .iter()
+                        .map(|id| (id.clone(), workload(id, &partner))),
+                );
                 bundles.extend(domains(&partner));
             }
             if is_last {
@@ -57,7 +71,13 @@ impl Registry {
             }
         }
         for id in &self.configured {
-            workloads.insert(id.clone(), Workload { kind: CallerKind::VendorWorkload, partner: None });
+            workloads.insert(
+                id.clone(),
+                Workload {
+                    kind: CallerKind::VendorWorkload,
+                    partner: None,
+                },
+            );
         }
         snapshot.commit().await.map_err(StoreError::from)?;
         self.trust.set_registered(bundles).map_err(Error::internal)?;
@@ -79,9 +99,16 @@ fn workload(id: &SpiffeId, partner: &Partner) -> Workload {
         WorkloadPath::Reseller(_) => CallerKind::ResellerWorkload,
         WorkloadPath::Vendor(_) => CallerKind::VendorWorkload,
     };
-    Workload { kind, partner: Some(partner.id.clone()) }
+    Workload {
+        kind,
+        partner: Some(partner.id.clone()),
+    }
 }
 
 fn domains(partner: &Partner) -> impl Iterator<Item = (TrustDomain, String)> {
-    partner.profile.trust_domains().into_iter().map(|domain| (domain, partner.profile.trust_bundle_pem.clone()))
+    partner
+        .profile
+        .trust_domains()
+        .into_iter()
+        .map(|domain| (domain, partner.profile.trust_bundle_pem.clone()))
 }

@@ -58,20 +58,32 @@ pub async fn serve(
     let configured = server.configured_workloads().to_vec();
     let partners = Arc::new(partners::Partners::new(channel, server.trust.clone(), configured));
 
-    server.jobs.every("reload the certificate shown to the licence service", RELOAD, move || {
-        std::future::ready(files.reload(&tls))
-    });
+    server.jobs.every(
+        "reload the certificate shown to the licence service",
+        RELOAD,
+        move || std::future::ready(files.reload(&tls)),
+    );
     let followed = partners.clone();
     server.jobs.every("follow the registry of partners", FOLLOW, move || {
         let partners = followed.clone();
         async move { partners.follow().await }
     });
     let watched = keys.clone();
-    server.jobs.every("look for changes of the keys", LOOK_FOR_KEYS, move || {
-        let keys = watched.clone();
-        async move { keys.reload().await }
-    });
-    let handlers = grpc::Handlers { rpc: Rpc { domain: DOMAIN, store, secrets, world }, keys };
+    server
+        .jobs
+        .every("look for changes of the keys", LOOK_FOR_KEYS, move || {
+            let keys = watched.clone();
+            async move { keys.reload().await }
+        });
+    let handlers = grpc::Handlers {
+        rpc: Rpc {
+            domain: DOMAIN,
+            store,
+            secrets,
+            world,
+        },
+        keys,
+    };
     let routes = handlers.routes(server.message_bytes());
     server.serve(routes, partners, listeners, shutdown).await
 }
@@ -90,7 +102,9 @@ impl Service for Vendor {
     }
 
     fn show(config: &VendorConfig) -> String {
-        toml::to_string(config).map(|own| format!("\n{own}")).unwrap_or_default()
+        toml::to_string(config)
+            .map(|own| format!("\n{own}"))
+            .unwrap_or_default()
     }
 
     async fn serve(

@@ -2,6 +2,8 @@
 //!
 //! Two pages are written from the contract. When it changed, write them anew: `VOUCH_WRITE_PAGES=1 cargo test -p vouch-house`.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +22,10 @@ fn page(name: &str, expected: &str) {
         std::fs::write(&path, expected).unwrap();
     }
     let actual = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(actual == expected, "proto/{name} is behind the contract: VOUCH_WRITE_PAGES=1 cargo test -p vouch-house");
+    assert!(
+        actual == expected,
+        "proto/{name} is behind the contract: VOUCH_WRITE_PAGES=1 cargo test -p vouch-house"
+    );
 }
 
 /// A file of the contract, with its comments.
@@ -43,7 +48,11 @@ fn commented_values(file: &FileDescriptorProto) -> Vec<(String, i32, String)> {
             let path = [5, 0, 2, i32::try_from(index).unwrap()];
             let location = locations.iter().find(|location| location.path == path).unwrap();
             let comment: Vec<_> = location.leading_comments().lines().map(str::trim).collect();
-            (value.name().to_owned(), value.number(), comment.join(" ").trim().to_owned())
+            (
+                value.name().to_owned(),
+                value.number(),
+                comment.join(" ").trim().to_owned(),
+            )
         })
         .collect()
 }
@@ -58,7 +67,9 @@ fn every_error_reason_has_its_meaning_and_its_cure_on_the_page() {
         if number == 0 {
             continue;
         }
-        let (meaning, cure) = comment.split_once(" Cure: ").unwrap_or_else(|| panic!("{name} has no cure"));
+        let (meaning, cure) = comment
+            .split_once(" Cure: ")
+            .unwrap_or_else(|| panic!("{name} has no cure"));
         let name = name.trim_start_matches("REASON_");
         writeln!(text, "| `{name}` | {meaning} | {} |", capital(cure)).unwrap();
     }
@@ -82,7 +93,11 @@ fn every_rpc_has_an_access_rule_on_the_page() {
         let callers: Vec<String> = grants
             .iter()
             .map(|grant| {
-                let roles = if grant.roles.is_empty() { String::new() } else { format!(" ({})", grant.roles.join(", ")) };
+                let roles = if grant.roles.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", grant.roles.join(", "))
+                };
                 format!("{}{roles}", grant.caller.as_str())
             })
             .collect();
@@ -96,11 +111,19 @@ fn every_request_that_carries_a_request_id_is_a_mutation_and_says_so() {
     for service in vouch_contract::services() {
         for method in service.methods() {
             let request = method.input();
-            assert!(request.name() == format!("{}Request", method.name()), "{}", method.full_name());
+            assert!(
+                request.name() == format!("{}Request", method.name()),
+                "{}",
+                method.full_name()
+            );
             let reads = ["Get", "List", "Find", "Check", "Query", "Watch", "Preflight"];
             let is_read = reads.iter().any(|verb| method.name().starts_with(verb));
             let has_id = request.get_field_by_name("request_id").is_some();
-            assert!(!(is_read && has_id), "{} reads, and asks for a request_id", method.full_name());
+            assert!(
+                !(is_read && has_id),
+                "{} reads, and asks for a request_id",
+                method.full_name()
+            );
         }
     }
 }
@@ -113,5 +136,8 @@ fn the_released_contract_is_there_to_be_compared_with() {
 
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()
+    chars
+        .next()
+        .map(|first| first.to_uppercase().collect::<String>() + chars.as_str())
+        .unwrap_or_default()
 }

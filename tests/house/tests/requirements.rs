@@ -1,10 +1,15 @@
 //! The requirements that are proven so far have tests that name them.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 
 /// The rows that are proven by tests, by id. A row enters when its good path and its refusal are tested over the public RPCs,
 /// or where it is a rule alone, by its table.
-const PROVEN: &[&str] = &["b02", "b03", "b05", "h03", "h05", "h06", "m01", "m05", "m13", "q01", "q02", "q04", "q08", "s01", "v01", "v04", "v05", "w04"];
+const PROVEN: &[&str] = &[
+    "b02", "b03", "b05", "h03", "h05", "h06", "m01", "m05", "m13", "q01", "q02", "q04", "q08", "s01", "v01", "v04",
+    "v05", "w04",
+];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
@@ -24,7 +29,13 @@ fn each_proven_requirement_is_named_by_a_test() {
     for folder in ["crates", "services", "tests"] {
         rust_files(&root.join(folder), &mut files);
     }
-    let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
-    let unnamed: Vec<_> = PROVEN.iter().filter(|id| !text.contains(&format!("fn {id}_"))).collect();
+    let text: String = files
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    let unnamed: Vec<_> = PROVEN
+        .iter()
+        .filter(|id| !text.contains(&format!("fn {id}_")))
+        .collect();
     assert!(unnamed.is_empty(), "no test names {unnamed:?}");
 }

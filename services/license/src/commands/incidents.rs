@@ -37,9 +37,20 @@ pub async fn grant(
     dialect: Dialect,
     call: &Call<GrantIncidents>,
 ) -> Result<Account, WriteError> {
-    let GrantIncidents { end_user_id, units, order_reference } = &call.command;
-    let unknown = || Error::field("end_user_id", format!("no licence is known of an end user {end_user_id}"));
-    let account = incidents::account_lock(tx, dialect, end_user_id).await?.ok_or_else(unknown)?;
+    let GrantIncidents {
+        end_user_id,
+        units,
+        order_reference,
+    } = &call.command;
+    let unknown = || {
+        Error::field(
+            "end_user_id",
+            format!("no licence is known of an end user {end_user_id}"),
+        )
+    };
+    let account = incidents::account_lock(tx, dialect, end_user_id)
+        .await?
+        .ok_or_else(unknown)?;
     let entry = entry(&call.world, Movement::Grant, *units, order_reference.clone(), call.now);
     book(tx, end_user_id, account, &entry).await
 }
@@ -70,7 +81,9 @@ pub async fn reserve(
 ) -> Result<Option<Hold>, WriteError> {
     // Ordering: the account's row is locked before the hold is looked for, so that two requests for one escalation see one
     // another.
-    let account = incidents::account_lock(tx, dialect, reservation.end_user_id).await?.unwrap_or_default();
+    let account = incidents::account_lock(tx, dialect, reservation.end_user_id)
+        .await?
+        .unwrap_or_default();
     let found = incidents::hold_fetch_of(tx, reservation.partner_id, reservation.escalation_id).await?;
     let mut hold = match found {
         Some(hold) if hold.end_user_id != *reservation.end_user_id => {
@@ -123,13 +136,26 @@ pub async fn settle(
     command: &SettleHold,
 ) -> Result<Hold, WriteError> {
     let not_found = || Error::not_found("hold", command.hold_id);
-    let end_user_id = incidents::hold_fetch(tx, command.hold_id).await?.ok_or_else(not_found)?.end_user_id;
-    let account = incidents::account_lock(tx, dialect, &end_user_id).await?.unwrap_or_default();
+    let end_user_id = incidents::hold_fetch(tx, command.hold_id)
+        .await?
+        .ok_or_else(not_found)?
+        .end_user_id;
+    let account = incidents::account_lock(tx, dialect, &end_user_id)
+        .await?
+        .unwrap_or_default();
     // Read again under the lock: its state may have changed while this one waited.
-    let mut hold = incidents::hold_fetch(tx, command.hold_id).await?.ok_or_else(not_found)?;
+    let mut hold = incidents::hold_fetch(tx, command.hold_id)
+        .await?
+        .ok_or_else(not_found)?;
     let settled = hold.settle(command.settlement, account);
     if let Some(movement) = settled.movement {
-        let entry = entry(world, movement, i64::from(hold.units), hold.escalation_id.to_string(), now);
+        let entry = entry(
+            world,
+            movement,
+            i64::from(hold.units),
+            hold.escalation_id.to_string(),
+            now,
+        );
         book(tx, &end_user_id, account, &entry).await?;
         if movement == Movement::VendorBears {
             tracing::warn!(hold.id = %hold.id, "an incident was captured with none left and is borne by the vendor");
@@ -143,7 +169,13 @@ pub async fn settle(
 }
 
 fn entry(world: &World, movement: Movement, units: i64, reference: String, now: Timestamp) -> LedgerEntry {
-    LedgerEntry { id: world.id(), movement, units, reference, booked_at: now }
+    LedgerEntry {
+        id: world.id(),
+        movement,
+        units,
+        reference,
+        booked_at: now,
+    }
 }
 
 async fn book(

@@ -8,7 +8,7 @@ use vouch_proof::{Act, Agreement, Bundle, EntitlementProof, Incident, License};
 use vouch_storage::{Dialect, Secrets, Tx, WriteError};
 
 use super::incidents::{Reservation, reserve};
-use crate::domain::entitlement::{Answer, ProofRequest, Viewer, judge};
+use crate::domain::entitlement::{Answer, Cover, ProofRequest, Viewer, judge};
 use crate::domain::incident::Hold;
 use crate::domain::tier::{Charging, Tier};
 use crate::store::facts::facts_fetch;
@@ -58,7 +58,13 @@ pub async fn issue(
     holder: &Holder,
     request: &ProofRequest,
 ) -> Result<(Tx, Issued), WriteError> {
-    let Surroundings { dialect, secrets, world, issuer, now } = around;
+    let Surroundings {
+        dialect,
+        secrets,
+        world,
+        issuer,
+        now,
+    } = around;
     let viewer = Viewer::Partner(holder.partner_id.clone());
     let facts = facts_fetch(&mut tx, secrets, &request.question.license, now).await?;
     let mut answer = judge(facts.as_ref(), &request.question, &viewer, now);
@@ -96,38 +102,22 @@ pub async fn issue(
         answer.findings.remove(Reason::IncidentsExhausted);
     }
 
-    let version = request.question.version.clone().unwrap_or_default();
-    let product = facts.as_ref().map(|facts| facts.product.id.to_string()).unwrap_or_default();
-    let claims = EntitlementProof {
-        iss: issuer.to_owned(),
-        aud: request.audience.clone(),
-        jti: world.id::<vouch_core::id::ProofTag>().to_string(),
-        iat: now.as_second(),
-        nbf: now.as_second(),
-        exp: expires_at.as_second(),
-        sub: cover.end_user_id.to_string(),
-        act: Act { sub: holder.workload.to_string(), partner: holder.partner_id.to_string() },
-        lic: License { id: cover.license_id.to_string(), rev: cover.license_revision, product, version },
-        agr: Agreement {
-            id: cover.agreement_id.map(|id| id.to_string()),
-            tier: tier.id.to_string(),
-            severities: vouch_core::Severity::ALL
-                .into_iter()
-                .filter(|severity| tier.covers(*severity))
-                .map(|severity| severity.as_str().to_owned())
-                .collect(),
-            coverage: tier.coverage.clone(),
-            until: cover.until.map(Timestamp::as_second),
-            priority: tier.priority,
+    let product = facts
+        .as_ref()
+        .map(|facts| facts.product.id.to_string())
+        .unwrap_or_default();
+    let claims = claims(
+        around,
+        holder,
+        request,
+        &Proven {
+            cover,
+            tier: &tier,
+            product,
+            hold: &hold,
+            expires_at,
         },
-        contact: cover.contact_id.map(|id| id.to_string()).unwrap_or_default(),
-        bundle: Bundle {
-            alg: "sha-256".into(),
-            root: data_encoding::HEXLOWER.encode(&request.bundle_root),
-        },
-        esc: request.escalation_id.to_string(),
-        inc: Incident { hold: hold.id.to_string(), units: hold.units },
-    };
+    );
     let record = IssuedProof {
         id: vouch_core::id::parse(&claims.jti).map_err(Error::internal)?,
         hold_id: hold.id,
@@ -138,7 +128,75 @@ pub async fn issue(
         expires_at,
     };
     proof_insert(&mut tx, &record).await?;
-    Ok((tx, Issued { claims, hold, answer, expires_at }))
+    Ok((
+        tx,
+        Issued {
+            claims,
+            hold,
+            answer,
+            expires_at,
+        },
+    ))
+}
+
+/// What was found and set aside, to be proven.
+struct Proven<'a> {
+    cover: &'a Cover,
+    tier: &'a Tier,
+    product: String,
+    hold: &'a Hold,
+    expires_at: Timestamp,
+}
+
+fn claims(around: Surroundings<'_>, holder: &Holder, request: &ProofRequest, proven: &Proven<'_>) -> EntitlementProof {
+    let Proven {
+        cover,
+        tier,
+        product,
+        hold,
+        expires_at,
+    } = proven;
+    let issued_at = around.now.as_second();
+    let severities = vouch_core::Severity::ALL
+        .into_iter()
+        .filter(|severity| tier.covers(*severity));
+    EntitlementProof {
+        iss: around.issuer.to_owned(),
+        aud: request.audience.clone(),
+        jti: around.world.id::<vouch_core::id::ProofTag>().to_string(),
+        iat: issued_at,
+        nbf: issued_at,
+        exp: expires_at.as_second(),
+        sub: cover.end_user_id.to_string(),
+        act: Act {
+            sub: holder.workload.to_string(),
+            partner: holder.partner_id.to_string(),
+        },
+        lic: License {
+            id: cover.license_id.to_string(),
+            rev: cover.license_revision,
+            product: product.clone(),
+            version: request.question.version.clone().unwrap_or_default(),
+        },
+        agr: Agreement {
+            id: cover.agreement_id.map(|id| id.to_string()),
+            tier: tier.id.to_string(),
+            severities: severities.map(|severity| severity.as_str().to_owned()).collect(),
+            coverage: tier.coverage.clone(),
+            until: cover.until.map(Timestamp::as_second),
+            priority: tier.priority,
+        },
+        contact: cover.contact_id.map(|id| id.to_string()).unwrap_or_default(),
+        bundle: Bundle {
+            alg: "sha-256".into(),
+            root: data_encoding::HEXLOWER.encode(&request.bundle_root),
+        },
+        esc: request.escalation_id.to_string(),
+        inc: Incident {
+            hold: hold.id.to_string(),
+            units: hold.units,
+        },
+    }
 }
 
 fn tier_of(answer: &Answer) -> Option<Tier> {
@@ -147,5 +205,9 @@ fn tier_of(answer: &Answer) -> Option<Tier> {
 
 fn refused(findings: Findings) -> WriteError {
     let message = "the end user is not entitled to this; see the findings";
-    WriteError::Refused(Error::Judged { reason: Reason::EntitlementRefused, message, findings })
+    WriteError::Refused(Error::Judged {
+        reason: Reason::EntitlementRefused,
+        message,
+        findings,
+    })
 }

@@ -68,7 +68,7 @@ mod tests {
             assert_eq!(guesses.allowed(&"a", noon), Ok(()));
             guesses.missed("a", noon);
         }
-        assert_eq!(guesses.allowed(&"a", noon), Err(Duration::from_secs(60)));
+        assert_eq!(guesses.allowed(&"a", noon), Err(Duration::from_mins(1)));
         assert_eq!(guesses.allowed(&"b", noon), Ok(()));
         assert_eq!(guesses.allowed(&"a", noon + WINDOW), Ok(()));
     }

@@ -38,8 +38,14 @@ pub enum Movement {
 
 impl Movement {
     /// Every movement.
-    pub const ALL: [Self; 6] =
-        [Self::Grant, Self::Reserve, Self::Capture, Self::Release, Self::CaptureAnew, Self::VendorBears];
+    pub const ALL: [Self; 6] = [
+        Self::Grant,
+        Self::Reserve,
+        Self::Capture,
+        Self::Release,
+        Self::CaptureAnew,
+        Self::VendorBears,
+    ];
 
     /// The word that is stored.
     pub fn as_str(self) -> &'static str {
@@ -160,12 +166,19 @@ impl Hold {
     /// What a settlement does. Repeating one changes nothing, and a capture wins over a release, whichever comes first.
     pub fn settle(&self, settlement: Settlement, account: Account) -> Settled {
         let units = i64::from(self.units);
-        let book = |state, movement| Settled { state, movement: (units > 0).then_some(movement) };
+        let book = |state, movement| Settled {
+            state,
+            movement: (units > 0).then_some(movement),
+        };
         match (self.state, settlement) {
-            (HoldState::Captured, Settlement::Capture | Settlement::Release) => {
-                Settled { state: HoldState::Captured, movement: None }
-            }
-            (HoldState::Released, Settlement::Release) => Settled { state: HoldState::Released, movement: None },
+            (HoldState::Captured, Settlement::Capture | Settlement::Release) => Settled {
+                state: HoldState::Captured,
+                movement: None,
+            },
+            (HoldState::Released, Settlement::Release) => Settled {
+                state: HoldState::Released,
+                movement: None,
+            },
             (HoldState::Reserved, Settlement::Capture) => book(HoldState::Captured, Movement::Capture),
             (HoldState::Reserved, Settlement::Release) => book(HoldState::Released, Movement::Release),
             (HoldState::Released, Settlement::Capture) if account.available >= units => {
@@ -212,12 +225,21 @@ mod tests {
 
     #[test]
     fn h05_capture_wins_over_release_whichever_comes_first() {
-        let start = Account { available: 0, reserved: 1, ..Account::default() };
-        for order in [[Settlement::Capture, Settlement::Release], [Settlement::Release, Settlement::Capture]] {
+        let start = Account {
+            available: 0,
+            reserved: 1,
+            ..Account::default()
+        };
+        for order in [
+            [Settlement::Capture, Settlement::Release],
+            [Settlement::Release, Settlement::Capture],
+        ] {
             let (mut hold, mut account) = (hold(1, HoldState::Reserved), start);
             for settlement in order {
                 let settled = hold.settle(settlement, account);
-                account = settled.movement.map_or(account, |movement| account.after(movement, 1).unwrap());
+                account = settled
+                    .movement
+                    .map_or(account, |movement| account.after(movement, 1).unwrap());
                 hold.state = settled.state;
             }
             assert_eq!(hold.state, HoldState::Captured);
@@ -234,7 +256,12 @@ mod tests {
     #[test]
     fn a_hold_of_no_units_moves_nothing() {
         for settlement in [Settlement::Capture, Settlement::Release] {
-            assert_eq!(hold(0, HoldState::Reserved).settle(settlement, Account::default()).movement, None);
+            assert_eq!(
+                hold(0, HoldState::Reserved)
+                    .settle(settlement, Account::default())
+                    .movement,
+                None
+            );
         }
     }
 

@@ -140,9 +140,15 @@ impl Validity {
         if now < dates::end_of_day(until, &self.zone) {
             return Phase::Valid;
         }
-        let grace = until.checked_add(i64::from(self.grace_days).days()).unwrap_or(Date::MAX);
+        let grace = until
+            .checked_add(i64::from(self.grace_days).days())
+            .unwrap_or(Date::MAX);
         let grace_ends = dates::end_of_day(grace, &self.zone);
-        if now < grace_ends { Phase::InGrace(grace_ends) } else { Phase::Over }
+        if now < grace_ends {
+            Phase::InGrace(grace_ends)
+        } else {
+            Phase::Over
+        }
     }
 
     /// The instant at which it ends, grace left aside.
@@ -186,12 +192,24 @@ mod tests {
     #[test]
     fn the_table_of_states_is_the_contracts() {
         let table = [
-            (LicenseState::Active, LicenseStep::Suspend, Some(LicenseState::Suspended)),
+            (
+                LicenseState::Active,
+                LicenseStep::Suspend,
+                Some(LicenseState::Suspended),
+            ),
             (LicenseState::Active, LicenseStep::Reinstate, None),
             (LicenseState::Active, LicenseStep::Revoke, Some(LicenseState::Revoked)),
             (LicenseState::Suspended, LicenseStep::Suspend, None),
-            (LicenseState::Suspended, LicenseStep::Reinstate, Some(LicenseState::Active)),
-            (LicenseState::Suspended, LicenseStep::Revoke, Some(LicenseState::Revoked)),
+            (
+                LicenseState::Suspended,
+                LicenseStep::Reinstate,
+                Some(LicenseState::Active),
+            ),
+            (
+                LicenseState::Suspended,
+                LicenseStep::Revoke,
+                Some(LicenseState::Revoked),
+            ),
             (LicenseState::Revoked, LicenseStep::Suspend, None),
             (LicenseState::Revoked, LicenseStep::Reinstate, None),
             (LicenseState::Revoked, LicenseStep::Revoke, None),

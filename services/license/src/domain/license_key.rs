@@ -23,14 +23,18 @@ impl fmt::Debug for LicenseKey {
 impl LicenseKey {
     /// Makes a key from 24 random bytes, of which each gives five bits.
     pub fn from_random(random: [u8; RANDOM]) -> Self {
-        let mut key: String = random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
+        let mut key: String = random
+            .iter()
+            .map(|byte| char::from(ALPHABET[usize::from(byte % 32)]))
+            .collect();
         key.push(check_character(&key));
         Self(key)
     }
 
     /// Reads a key as people write it: with or without hyphens and blanks, in either case.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || "must be a licence key: 25 letters and digits in groups of five; check for a typing error".to_owned();
+        let wrong =
+            || "must be a licence key: 25 letters and digits in groups of five; check for a typing error".to_owned();
         if text.len() > 64 {
             return Err(wrong());
         }
@@ -44,7 +48,11 @@ impl LicenseKey {
             })
             .collect();
         let fits = key.len() == RANDOM + 1 && key.bytes().all(|byte| ALPHABET.contains(&byte));
-        if fits && key.ends_with(check_character(&key[..RANDOM])) { Ok(Self(key)) } else { Err(wrong()) }
+        if fits && key.ends_with(check_character(&key[..RANDOM])) {
+            Ok(Self(key))
+        } else {
+            Err(wrong())
+        }
     }
 
     /// The key as it is handed to the end user: groups of five joined by hyphens.
@@ -116,6 +124,10 @@ mod tests {
     fn letters_that_look_like_digits_are_read_as_digits() {
         let key = LicenseKey::from_random([1; 24]);
         assert_eq!(LicenseKey::parse(&key.reveal().replace('1', "l")), Ok(key.clone()));
-        assert_eq!(format!("{key:?}"), "LicenseKey(…)", "a key is never printed by accident");
+        assert_eq!(
+            format!("{key:?}"),
+            "LicenseKey(…)",
+            "a key is never printed by accident"
+        );
     }
 }

@@ -32,7 +32,10 @@ impl DirectoryService for Handlers {
                 let Some(license) = license else {
                     self.addresses.missed(address, call.now);
                     let message = "there is no such licence key".to_owned();
-                    return Err(Error::Refused { reason: Reason::LicenseNotFound, message });
+                    return Err(Error::Refused {
+                        reason: Reason::LicenseNotFound,
+                        message,
+                    });
                 };
                 let responsible = &license.terms.responsible_partner_id;
                 let partner = partners::partner_fetch(&mut snapshot, responsible)

@@ -30,7 +30,9 @@ impl EntitlementService for Handlers {
                 let facts = facts_fetch(&mut snapshot, self.secrets(), &question.license, call.now).await?;
                 let answer = judge(facts.as_ref(), &question, &viewer(&call.caller), call.now);
                 self.note_miss(&call, &answer);
-                Ok(pb::CheckEntitlementResponse { answer: Some(answer.into()) })
+                Ok(pb::CheckEntitlementResponse {
+                    answer: Some(answer.into()),
+                })
             })
             .await
     }
@@ -42,7 +44,10 @@ impl EntitlementService for Handlers {
         self.rpc
             .query(request, |call: Call<ProofRequest>| async move {
                 let question = ask_as(&call.caller, call.command.question.clone())?;
-                let request = ProofRequest { question, ..call.command.clone() };
+                let request = ProofRequest {
+                    question,
+                    ..call.command.clone()
+                };
                 self.may_guess(&call)?;
                 let around = Surroundings {
                     dialect: self.store().dialect(),
@@ -53,7 +58,10 @@ impl EntitlementService for Handlers {
                 };
                 let holder = holder(&call.caller)?;
                 let (holder, request) = (&holder, &request);
-                let issued = self.store().write(|tx| proofs::issue(tx, around, holder, request)).await;
+                let issued = self
+                    .store()
+                    .write(|tx| proofs::issue(tx, around, holder, request))
+                    .await;
                 if let Err(Error::Judged { findings, .. }) = &issued
                     && findings.has(Reason::LicenseNotFound)
                 {
@@ -175,7 +183,10 @@ fn read_question(question: pb::EntitlementQuestion, v: &mut Violations) -> Optio
     });
     let partner_id = v.take("partner_id", read::optional(&question.partner_id, PartnerId::parse));
     let product_id = v.take("product_id", read::optional(&question.product_id, ProductId::parse));
-    let version = v.take("version", read::optional(&question.version, |version| text::line(version, 64)));
+    let version = v.take(
+        "version",
+        read::optional(&question.version, |version| text::line(version, 64)),
+    );
     let severity = v.take("severity", optional_number(question.severity, convert::read_severity));
     let channel = v.take("channel", optional_number(question.channel, convert::read_channel));
     let contact_email = v.take("contact_email", read::optional(&question.contact_email, text::email));

@@ -26,7 +26,13 @@ impl LicenseService for Handlers {
             .mutate_sealed("LicenseService/CreateLicense", request, |mut tx, call| async move {
                 let (license, key) = commands::create(&mut tx, self.secrets(), &call).await?;
                 let license_key = key.reveal();
-                Ok((tx, pb::CreateLicenseResponse { license: Some(license.into()), license_key }))
+                Ok((
+                    tx,
+                    pb::CreateLicenseResponse {
+                        license: Some(license.into()),
+                        license_key,
+                    },
+                ))
             })
             .await
     }
@@ -43,7 +49,9 @@ impl LicenseService for Handlers {
                     .await?
                     .filter(|license| sees(&call.caller, |partner| license.is_seen_by(partner)))
                     .ok_or_else(|| Error::not_found("license", id))?;
-                Ok(pb::GetLicenseResponse { license: Some(license.into()) })
+                Ok(pb::GetLicenseResponse {
+                    license: Some(license.into()),
+                })
             })
             .await
     }
@@ -56,11 +64,17 @@ impl LicenseService for Handlers {
             .query(request, |call: Call<ListOf<Option<EndUserId>>>| async move {
                 let mut snapshot = self.store().snapshot().await?;
                 let ListOf { page, filter } = call.command;
-                let filter = LicenseFilter { partner_id: call.caller.partner(), end_user_id: filter };
+                let filter = LicenseFilter {
+                    partner_id: call.caller.partner(),
+                    end_user_id: filter,
+                };
                 let mut licenses = licenses::license_list(&mut snapshot, &filter, &page).await?;
                 let info = page.cut(&mut licenses, LICENSES, |license| license.id.to_string());
                 let licenses = licenses.into_iter().map(Into::into).collect();
-                Ok(pb::ListLicensesResponse { licenses, page: Some(info) })
+                Ok(pb::ListLicensesResponse {
+                    licenses,
+                    page: Some(info),
+                })
             })
             .await
     }
@@ -73,7 +87,12 @@ impl LicenseService for Handlers {
         self.rpc
             .mutate("LicenseService/SetLicenseState", request, |mut tx, call| async move {
                 let license = commands::set_state(&mut tx, dialect, &call).await?;
-                Ok((tx, pb::SetLicenseStateResponse { license: Some(license.into()) }))
+                Ok((
+                    tx,
+                    pb::SetLicenseStateResponse {
+                        license: Some(license.into()),
+                    },
+                ))
             })
             .await
     }
@@ -129,8 +148,14 @@ fn read_license(license: pb::License, v: &mut Violations) -> Option<CreateLicens
         let name = v.take("name", text::line(&end_user.name, 200));
         id.zip(name)
     });
-    let responsible = v.take("responsible_partner_id", PartnerId::parse(&license.responsible_partner_id));
-    let reseller = v.take("reseller_partner_id", read::optional(&license.reseller_partner_id, PartnerId::parse));
+    let responsible = v.take(
+        "responsible_partner_id",
+        PartnerId::parse(&license.responsible_partner_id),
+    );
+    let reseller = v.take(
+        "reseller_partner_id",
+        read::optional(&license.reseller_partner_id, PartnerId::parse),
+    );
     let validity = read_validity(&license, v);
     let maintenance_until = v.take("maintenance_until", read::optional_date(&license.maintenance_until));
     if license.liaisons.len() > 10 {
@@ -171,7 +196,12 @@ fn read_validity(license: &pb::License, v: &mut Violations) -> Option<Validity> 
     {
         v.add("valid_until", "must not lie before valid_from");
     }
-    Some(Validity { from: from?, until: until?, grace_days: grace_days?, zone: zone? })
+    Some(Validity {
+        from: from?,
+        until: until?,
+        grace_days: grace_days?,
+        zone: zone?,
+    })
 }
 
 impl TryFrom<pb::SetLicenseStateRequest> for SetLicenseState {
@@ -189,7 +219,14 @@ impl TryFrom<pb::SetLicenseStateRequest> for SetLicenseState {
             Ok(pb::LicenseState::Unspecified) => violations.take("state", Err("is required")),
             Err(_) => violations.take("state", Err(format!("has the unknown value {}", request.state))),
         };
-        let command = (|| Some(Self { license_id: license_id?, etag: etag?, state: state?, note: note? }))();
+        let command = (|| {
+            Some(Self {
+                license_id: license_id?,
+                etag: etag?,
+                state: state?,
+                note: note?,
+            })
+        })();
         violations.finish(command)
     }
 }

@@ -26,10 +26,19 @@ impl PartnerRegistryService for Handlers {
     ) -> Result<Response<pb::RegisterPartnerResponse>, Status> {
         let registered = self
             .rpc
-            .mutate("PartnerRegistryService/RegisterPartner", request, |mut tx, call| async move {
-                let partner = commands::register(&mut tx, &call).await?;
-                Ok((tx, pb::RegisterPartnerResponse { partner: Some(partner.into()) }))
-            })
+            .mutate(
+                "PartnerRegistryService/RegisterPartner",
+                request,
+                |mut tx, call| async move {
+                    let partner = commands::register(&mut tx, &call).await?;
+                    Ok((
+                        tx,
+                        pb::RegisterPartnerResponse {
+                            partner: Some(partner.into()),
+                        },
+                    ))
+                },
+            )
             .await?;
         self.registry.refresh().await.map_err(|error| self.rpc.status(&error))?;
         Ok(registered)
@@ -42,10 +51,19 @@ impl PartnerRegistryService for Handlers {
         let dialect = self.store().dialect();
         let updated = self
             .rpc
-            .mutate("PartnerRegistryService/UpdatePartner", request, |mut tx, call| async move {
-                let partner = commands::update(&mut tx, dialect, &call).await?;
-                Ok((tx, pb::UpdatePartnerResponse { partner: Some(partner.into()) }))
-            })
+            .mutate(
+                "PartnerRegistryService/UpdatePartner",
+                request,
+                |mut tx, call| async move {
+                    let partner = commands::update(&mut tx, dialect, &call).await?;
+                    Ok((
+                        tx,
+                        pb::UpdatePartnerResponse {
+                            partner: Some(partner.into()),
+                        },
+                    ))
+                },
+            )
             .await?;
         self.registry.refresh().await.map_err(|error| self.rpc.status(&error))?;
         Ok(updated)
@@ -63,8 +81,12 @@ impl PartnerRegistryService for Handlers {
                     return Err(not_found());
                 }
                 let mut snapshot = self.store().snapshot().await?;
-                let partner = partners::partner_fetch(&mut snapshot, id).await?.ok_or_else(not_found)?;
-                Ok(pb::GetPartnerResponse { partner: Some(partner.into()) })
+                let partner = partners::partner_fetch(&mut snapshot, id)
+                    .await?
+                    .ok_or_else(not_found)?;
+                Ok(pb::GetPartnerResponse {
+                    partner: Some(partner.into()),
+                })
             })
             .await
     }
@@ -80,7 +102,10 @@ impl PartnerRegistryService for Handlers {
                 let mut partners = partners::partner_list(&mut snapshot, page).await?;
                 let info = page.cut(&mut partners, PARTNERS, |partner| partner.id.to_string());
                 let partners = partners.into_iter().map(Into::into).collect();
-                Ok(pb::ListPartnersResponse { partners, page: Some(info) })
+                Ok(pb::ListPartnersResponse {
+                    partners,
+                    page: Some(info),
+                })
             })
             .await
     }
@@ -91,10 +116,19 @@ impl PartnerRegistryService for Handlers {
     ) -> Result<Response<pb::SetPartnerStandingResponse>, Status> {
         let dialect = self.store().dialect();
         self.rpc
-            .mutate("PartnerRegistryService/SetPartnerStanding", request, |mut tx, call| async move {
-                let partner = commands::set_standing(&mut tx, dialect, &call).await?;
-                Ok((tx, pb::SetPartnerStandingResponse { partner: Some(partner.into()) }))
-            })
+            .mutate(
+                "PartnerRegistryService/SetPartnerStanding",
+                request,
+                |mut tx, call| async move {
+                    let partner = commands::set_standing(&mut tx, dialect, &call).await?;
+                    Ok((
+                        tx,
+                        pb::SetPartnerStandingResponse {
+                            partner: Some(partner.into()),
+                        },
+                    ))
+                },
+            )
             .await
     }
 }
@@ -119,7 +153,10 @@ impl TryFrom<pb::ListPartnersRequest> for ListOf<AllPartners> {
     type Error = Violations;
 
     fn try_from(request: pb::ListPartnersRequest) -> Result<Self, Violations> {
-        Page::read(request.page, PARTNERS).map(|page| Self { page, filter: AllPartners })
+        Page::read(request.page, PARTNERS).map(|page| Self {
+            page,
+            filter: AllPartners,
+        })
     }
 }
 
@@ -143,7 +180,7 @@ impl TryFrom<pb::RegisterPartnerRequest> for RegisterPartner {
             let profile = PartnerProfile {
                 name: name?,
                 programme: programme?,
-                spiffe_ids: spiffe_ids?,
+                spiffe_ids,
                 trust_bundle_pem: trust_bundle_pem?,
                 manifest_jwks: manifest_jwks?,
                 support_contact: support_contact?,
@@ -163,28 +200,36 @@ impl TryFrom<pb::UpdatePartnerRequest> for UpdatePartner {
         if mask.is_empty() {
             violations.add("update_mask", "is required: name the fields to change");
         }
-        let known = ["name", "spiffe_ids", "trust_bundle_pem", "manifest_jwks", "support_contact"];
+        let known = [
+            "name",
+            "spiffe_ids",
+            "trust_bundle_pem",
+            "manifest_jwks",
+            "support_contact",
+        ];
         for path in mask.iter().filter(|path| !known.contains(&path.as_str())) {
-            violations.add("update_mask", format!("names {path}, and may name {}", known.join(", ")));
+            violations.add(
+                "update_mask",
+                format!("names {path}, and may name {}", known.join(", ")),
+            );
         }
         let named = |path: &str| mask.contains(path);
         let command = violations.nested("partner", request.partner, |partner, v| {
             let id = v.take("partner_id", PartnerId::parse(&partner.partner_id));
             let etag = v.take("etag", text::line(&partner.etag, 64));
             let name = named("name").then(|| v.take("name", text::line(&partner.name, 200)));
-            let spiffe_ids =
-                named("spiffe_ids").then(|| read_spiffe_ids(&partner.spiffe_ids, id.as_ref(), v));
-            let trust_bundle_pem = named("trust_bundle_pem")
-                .then(|| v.take("trust_bundle_pem", read_bundle(partner.trust_bundle_pem)));
+            let spiffe_ids = named("spiffe_ids").then(|| read_spiffe_ids(&partner.spiffe_ids, id.as_ref(), v));
+            let trust_bundle_pem =
+                named("trust_bundle_pem").then(|| v.take("trust_bundle_pem", read_bundle(partner.trust_bundle_pem)));
             let manifest_jwks =
                 named("manifest_jwks").then(|| v.take("manifest_jwks", read_jwks(partner.manifest_jwks)));
-            let support_contact = named("support_contact")
-                .then(|| v.nested("support_contact", partner.support_contact, read_contact));
+            let support_contact =
+                named("support_contact").then(|| v.nested("support_contact", partner.support_contact, read_contact));
             Some(Self {
                 id: id?,
                 etag: etag?,
                 name: name.flatten(),
-                spiffe_ids: spiffe_ids.flatten(),
+                spiffe_ids,
                 trust_bundle_pem: trust_bundle_pem.flatten(),
                 manifest_jwks: manifest_jwks.flatten(),
                 support_contact: support_contact.flatten(),
@@ -205,7 +250,7 @@ fn read_programme(number: i32) -> Result<Programme, String> {
     }
 }
 
-fn read_spiffe_ids(ids: &[String], partner: Option<&PartnerId>, v: &mut Violations) -> Option<Vec<SpiffeId>> {
+fn read_spiffe_ids(ids: &[String], partner: Option<&PartnerId>, v: &mut Violations) -> Vec<SpiffeId> {
     if !(1..=8).contains(&ids.len()) {
         v.add("spiffe_ids", "must be 1 to 8");
     }
@@ -219,7 +264,7 @@ fn read_spiffe_ids(ids: &[String], partner: Option<&PartnerId>, v: &mut Violatio
             read.insert(id);
         }
     }
-    Some(read.into_iter().collect())
+    read.into_iter().collect()
 }
 
 fn read_bundle(pem: String) -> Result<String, String> {
@@ -236,19 +281,32 @@ fn read_jwks(jwks: String) -> Result<String, String> {
     KeySet::from_jwks(&jwks).map(|_| jwks)
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a parser of a nested message takes it whole"
+)]
 fn read_contact(contact: pb::SupportContact, v: &mut Violations) -> Option<SupportContact> {
     let name = v.take("name", text::line(&contact.name, 200));
     let email = v.take("email", text::email(&contact.email));
     let phone = v.take("phone", read_phone(&contact.phone));
     let portal_url = v.take("portal_url", read_portal(&contact.portal_url));
-    Some(SupportContact { name: name?, email: email?, phone: phone?, portal_url: portal_url? })
+    Some(SupportContact {
+        name: name?,
+        email: email?,
+        phone: phone?,
+        portal_url: portal_url?,
+    })
 }
 
 fn read_phone(phone: &str) -> Result<String, String> {
-    let digits = phone.strip_prefix('+').map(|rest| rest.chars().filter(|c| !matches!(c, ' ' | '-')));
+    let digits = phone
+        .strip_prefix('+')
+        .map(|rest| rest.chars().filter(|c| !matches!(c, ' ' | '-')));
     match digits {
         None if phone.is_empty() => Ok(String::new()),
-        Some(digits) if phone.len() <= 32 && digits.clone().all(|c| c.is_ascii_digit()) && digits.clone().count() >= 5 => {
+        Some(digits)
+            if phone.len() <= 32 && digits.clone().all(|c| c.is_ascii_digit()) && digits.clone().count() >= 5 =>
+        {
             Ok(phone.to_owned())
         }
         _ => Err("must be a number in international form such as +49 30 123456".into()),
@@ -277,7 +335,13 @@ impl TryFrom<pb::SetPartnerStandingRequest> for SetPartnerStanding {
             Ok(pb::PartnerStanding::Unspecified) => violations.take("standing", Err("is required")),
             Err(_) => violations.take("standing", Err(format!("has the unknown value {}", request.standing))),
         };
-        let command = (|| Some(Self { id: id?, etag: etag?, standing: standing? }))();
+        let command = (|| {
+            Some(Self {
+                id: id?,
+                etag: etag?,
+                standing: standing?,
+            })
+        })();
         violations.finish(command)
     }
 }

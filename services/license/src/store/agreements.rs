@@ -47,10 +47,7 @@ pub async fn agreement_update(connection: &mut AnyConnection, agreement: &Agreem
 }
 
 /// The agreement with this id.
-pub async fn agreement_fetch(
-    connection: &mut AnyConnection,
-    id: AgreementId,
-) -> Result<Option<Agreement>, StoreError> {
+pub async fn agreement_fetch(connection: &mut AnyConnection, id: AgreementId) -> Result<Option<Agreement>, StoreError> {
     let found = sqlx::query("SELECT * FROM agreements WHERE agreement_id = $1")
         .bind(id.to_string())
         .fetch_optional(&mut *connection)
@@ -64,8 +61,14 @@ pub async fn agreement_lock(
     dialect: Dialect,
     id: AgreementId,
 ) -> Result<Option<Agreement>, StoreError> {
-    let sql = format!("SELECT * FROM agreements WHERE agreement_id = $1{}", dialect.for_update());
-    let found = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(&mut *connection).await?;
+    let sql = format!(
+        "SELECT * FROM agreements WHERE agreement_id = $1{}",
+        dialect.for_update()
+    );
+    let found = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(id.to_string())
+        .fetch_optional(&mut *connection)
+        .await?;
     with_liaisons(connection, found).await
 }
 
@@ -96,7 +99,10 @@ pub async fn agreement_list_of(
     connection: &mut AnyConnection,
     end_user_id: &EndUserId,
 ) -> Result<Vec<Agreement>, StoreError> {
-    let all = Page { size: i64::from(i32::MAX), after: String::new() };
+    let all = Page {
+        size: i64::from(i32::MAX),
+        after: String::new(),
+    };
     agreement_list(connection, Some(end_user_id), &all).await
 }
 
@@ -129,25 +135,23 @@ pub async fn liaison_end(
     contact_id: ContactId,
     at: Timestamp,
 ) -> Result<bool, WriteError> {
-    let ended = sqlx::query(
-        "UPDATE liaisons SET ended_at = $3 WHERE holder_id = $1 AND contact_id = $2 AND ended_at IS NULL",
-    )
-    .bind(holder_id)
-    .bind(contact_id.to_string())
-    .bind(at.as_microsecond())
-    .execute(connection)
-    .await?;
+    let ended =
+        sqlx::query("UPDATE liaisons SET ended_at = $3 WHERE holder_id = $1 AND contact_id = $2 AND ended_at IS NULL")
+            .bind(holder_id)
+            .bind(contact_id.to_string())
+            .bind(at.as_microsecond())
+            .execute(connection)
+            .await?;
     Ok(ended.rows_affected() == 1)
 }
 
 /// The people named now, in the order in which they were named.
 pub async fn liaison_list(connection: &mut AnyConnection, holder_id: &str) -> Result<Vec<Liaison>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT * FROM liaisons WHERE holder_id = $1 AND ended_at IS NULL ORDER BY named_at, contact_id",
-    )
-    .bind(holder_id)
-    .fetch_all(connection)
-    .await?;
+    let rows =
+        sqlx::query("SELECT * FROM liaisons WHERE holder_id = $1 AND ended_at IS NULL ORDER BY named_at, contact_id")
+            .bind(holder_id)
+            .fetch_all(connection)
+            .await?;
     rows.iter()
         .map(|found| {
             Ok(Liaison {
@@ -163,10 +167,7 @@ pub async fn liaison_list(connection: &mut AnyConnection, holder_id: &str) -> Re
         .collect()
 }
 
-async fn with_liaisons(
-    connection: &mut AnyConnection,
-    found: Option<AnyRow>,
-) -> Result<Option<Agreement>, StoreError> {
+async fn with_liaisons(connection: &mut AnyConnection, found: Option<AnyRow>) -> Result<Option<Agreement>, StoreError> {
     let Some(found) = found else { return Ok(None) };
     let id: AgreementId = row::id(&found, "agreement_id")?;
     Ok(Some(Agreement {

@@ -30,9 +30,13 @@ pub async fn facts_fetch(
     };
     let Some(license) = license else { return Ok(None) };
     let terms = &license.terms;
-    let missing = |column| StoreError::Corrupt { column, problem: "names a row that is not there".into() };
-    let product =
-        catalog::product_fetch(connection, &terms.product_id).await?.ok_or_else(|| missing("licenses.product_id"))?;
+    let missing = |column| StoreError::Corrupt {
+        column,
+        problem: "names a row that is not there".into(),
+    };
+    let product = catalog::product_fetch(connection, &terms.product_id)
+        .await?
+        .ok_or_else(|| missing("licenses.product_id"))?;
     let partner = partners::partner_fetch(connection, &terms.responsible_partner_id).await?;
     let agreements = agreements::agreement_list_of(connection, &terms.end_user_id).await?;
     let agreement = Agreement::deciding(agreements, now);
@@ -44,7 +48,9 @@ pub async fn facts_fetch(
         Basis::Either(tier) => catalog::tier_fetch(connection, tier).await?,
         Basis::Agreement => None,
     };
-    let account = incidents::account_fetch(connection, &terms.end_user_id).await?.unwrap_or_default();
+    let account = incidents::account_fetch(connection, &terms.end_user_id)
+        .await?
+        .unwrap_or_default();
     Ok(Some(Facts {
         product,
         agreement,

@@ -13,7 +13,12 @@ use crate::domain::incident::{Account, Hold, HoldState, LedgerEntry, Movement};
 /// The account of an end user; `None` when the vendor does not know that one.
 pub async fn account_fetch(connection: &mut AnyConnection, id: &EndUserId) -> Result<Option<Account>, StoreError> {
     let found = sqlx::query("SELECT * FROM end_users WHERE end_user_id = $1").bind(id.as_str());
-    found.fetch_optional(connection).await?.as_ref().map(read_account).transpose()
+    found
+        .fetch_optional(connection)
+        .await?
+        .as_ref()
+        .map(read_account)
+        .transpose()
 }
 
 /// The same, its row locked until the transaction ends: the lock of everything that concerns one end user as a whole.
@@ -23,7 +28,10 @@ pub async fn account_lock(
     id: &EndUserId,
 ) -> Result<Option<Account>, StoreError> {
     let sql = format!("SELECT * FROM end_users WHERE end_user_id = $1{}", dialect.for_update());
-    let found = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(connection).await?;
+    let found = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(id.as_str())
+        .fetch_optional(connection)
+        .await?;
     found.as_ref().map(read_account).transpose()
 }
 
@@ -65,14 +73,13 @@ pub async fn ledger_list(
     end_user_id: &EndUserId,
     page: &Page,
 ) -> Result<Vec<LedgerEntry>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT * FROM ledger_entries WHERE end_user_id = $1 AND entry_id > $2 ORDER BY entry_id LIMIT $3",
-    )
-    .bind(end_user_id.as_str())
-    .bind(&page.after)
-    .bind(page.limit())
-    .fetch_all(connection)
-    .await?;
+    let rows =
+        sqlx::query("SELECT * FROM ledger_entries WHERE end_user_id = $1 AND entry_id > $2 ORDER BY entry_id LIMIT $3")
+            .bind(end_user_id.as_str())
+            .bind(&page.after)
+            .bind(page.limit())
+            .fetch_all(connection)
+            .await?;
     rows.iter()
         .map(|found| {
             Ok(LedgerEntry {
@@ -119,7 +126,11 @@ pub async fn hold_update_state(connection: &mut AnyConnection, hold: &Hold) -> R
 }
 
 /// Notes until when the last proof of a hold lives.
-pub async fn hold_renew(connection: &mut AnyConnection, id: HoldId, proof_expires_at: Timestamp) -> Result<(), WriteError> {
+pub async fn hold_renew(
+    connection: &mut AnyConnection,
+    id: HoldId,
+    proof_expires_at: Timestamp,
+) -> Result<(), WriteError> {
     sqlx::query("UPDATE holds SET proof_expires_at = $2 WHERE hold_id = $1")
         .bind(id.to_string())
         .bind(proof_expires_at.as_microsecond())
@@ -145,7 +156,12 @@ pub async fn hold_fetch_of(
 /// The hold with this id.
 pub async fn hold_fetch(connection: &mut AnyConnection, id: HoldId) -> Result<Option<Hold>, StoreError> {
     let found = sqlx::query("SELECT * FROM holds WHERE hold_id = $1").bind(id.to_string());
-    found.fetch_optional(connection).await?.as_ref().map(read_hold).transpose()
+    found
+        .fetch_optional(connection)
+        .await?
+        .as_ref()
+        .map(read_hold)
+        .transpose()
 }
 
 fn read_account(found: &AnyRow) -> Result<Account, StoreError> {

@@ -6,8 +6,6 @@ use std::fmt::Write as _;
 use tonic::{Code, Status};
 use vouch_host::testing::call_bare as call;
 
-
-
 use crate::support::{ALL_ROLES, Service};
 
 fn cell(answer: &Result<(), Status>) -> &'static str {
@@ -21,7 +19,11 @@ fn cell(answer: &Result<(), Status>) -> &'static str {
 #[tokio::test]
 async fn b05_every_rpc_is_open_to_the_callers_that_the_contract_names_and_to_nobody_else() {
     let service = Service::alone().await.with_catalogue().await;
-    let staff = |roles: &[&str]| service.ground.bearer(service.running.address, &service.ground.staff_token("ada", roles));
+    let staff = |roles: &[&str]| {
+        service
+            .ground
+            .bearer(service.running.address, &service.ground.staff_token("ada", roles))
+    };
     let end_user = service.ground.end_user_token("eve", "contoso");
     let mut matrix: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
     for rpc_service in vouch_contract::services().filter(|service| service.full_name().starts_with("vouch.license.")) {
@@ -42,11 +44,22 @@ async fn b05_every_rpc_is_open_to_the_callers_that_the_contract_names_and_to_nob
         }
     }
     let mut table = String::new();
-    let header = ["anyone", "customer", "partner", "reseller", "vendor", "staff", "licences", "accounts", "partners"];
-    writeln!(table, "{:44}{}", "", header.map(|word| format!("{word:9}")).concat().trim_end()).unwrap();
+    let header = [
+        "anyone", "customer", "partner", "reseller", "vendor", "staff", "licences", "accounts", "partners",
+    ];
+    writeln!(
+        table,
+        "{:44}{}",
+        "",
+        header.map(|word| format!("{word:9}")).concat().trim_end()
+    )
+    .unwrap();
     for (rpc, row) in matrix {
-        let cells: String = row.iter().map(|word| format!("{word:9}")).collect();
-        writeln!(table, "{rpc:44}{}", cells.trim_end()).unwrap();
+        let mut line = format!("{rpc:44}");
+        for word in row {
+            write!(line, "{word:9}").unwrap();
+        }
+        writeln!(table, "{}", line.trim_end()).unwrap();
     }
     insta::assert_snapshot!(table);
 }

@@ -1,6 +1,7 @@
 //! Who supports whom.
 
 use tonic::Code;
+use tonic_types::StatusExt;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::directory_service_client::DirectoryServiceClient;
 use vouch_host::testing::{fields, fresh, refused};
@@ -11,7 +12,9 @@ use vouch_storage::on_both_engines;
 use crate::support::Service;
 
 fn find(license_key: &str) -> pb::FindSupportContactRequest {
-    pb::FindSupportContactRequest { license_key: license_key.into() }
+    pb::FindSupportContactRequest {
+        license_key: license_key.into(),
+    }
 }
 
 fn unknown_key(n: u8) -> String {
@@ -58,7 +61,6 @@ on_both_engines! {
         for key in [unknown_key(200), covered.license_key] {
             let status = guesser.find_support_contact(find(&key)).await.unwrap_err();
             assert_eq!(status.code(), Code::ResourceExhausted);
-            use tonic_types::StatusExt;
             assert!(status.get_details_retry_info().unwrap().retry_delay.is_some(), "it says when to come back");
         }
     }

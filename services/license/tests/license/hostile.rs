@@ -92,7 +92,10 @@ async fn a_deadline_that_passed_is_told_as_such() {
     let mut request = Request::new(pb::ListTiersRequest::default());
     request.metadata_mut().insert("grpc-timeout", "1n".parse().unwrap());
     let status = service.catalog().list_tiers(request).await.unwrap_err();
-    assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status:?}");
+    assert!(
+        matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled),
+        "{status:?}"
+    );
 }
 
 #[tokio::test]
@@ -108,9 +111,16 @@ async fn errors_tell_nothing_internal_and_no_secret() {
     let covered = service.cover("standard").await;
     let mut request = covered.proof_request("esc_broken");
     request.audience = "x".repeat(5000);
-    let status = service.entitlement().issue_entitlement_proof(request).await.unwrap_err();
+    let status = service
+        .entitlement()
+        .issue_entitlement_proof(request)
+        .await
+        .unwrap_err();
     let told = format!("{status:?}");
-    assert!(!told.contains(&covered.license_key), "a licence key in an error: {told}");
+    assert!(
+        !told.contains(&covered.license_key),
+        "a licence key in an error: {told}"
+    );
     for internal in ["sqlx", "SELECT", "panicked", "src/"] {
         assert!(!told.contains(internal), "{internal} in {told}");
     }
@@ -122,11 +132,21 @@ async fn a_token_for_another_service_is_not_accepted() {
     let token = service
         .ground
         .staff
-        .token(&vouch_core::World::system(), "vendor.vouch", "ada", None, ALL_ROLES, 300)
+        .token(
+            &vouch_core::World::system(),
+            "vendor.vouch",
+            "ada",
+            None,
+            ALL_ROLES,
+            300,
+        )
         .unwrap();
     let channel = service.ground.bearer(service.running.address, &token);
     let mut client = pb::license_service_client::LicenseServiceClient::new(channel);
-    let request = pb::CreateLicenseRequest { request_id: fresh(), license: Some(license("contoso")) };
+    let request = pb::CreateLicenseRequest {
+        request_id: fresh(),
+        license: Some(license("contoso")),
+    };
     let (code, reason) = refused(client.create_license(request).await);
     assert_eq!((code, reason.as_str()), (Code::Unauthenticated, "UNAUTHENTICATED"));
 }

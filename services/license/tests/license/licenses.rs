@@ -10,7 +10,10 @@ use vouch_storage::on_both_engines;
 use crate::support::{Service, license, not_found};
 
 fn create(license: pb::License) -> pb::CreateLicenseRequest {
-    pb::CreateLicenseRequest { request_id: fresh(), license: Some(license) }
+    pb::CreateLicenseRequest {
+        request_id: fresh(),
+        license: Some(license),
+    }
 }
 
 fn set_state(license: &pb::License, state: pb::LicenseState) -> pb::SetLicenseStateRequest {
@@ -63,7 +66,7 @@ on_both_engines! {
         catalog.create_product(product).await.unwrap();
         let mut registry =
             pb::partner_registry_service_client::PartnerRegistryServiceClient::new(staff.clone());
-        registry.register_partner(service.partner_request("north", &service.north)).await.unwrap();
+        registry.register_partner(Service::partner_request("north", &service.north)).await.unwrap();
 
         let request = create(license("contoso"));
         LicenseServiceClient::new(staff).create_license(request.clone()).await.unwrap();

@@ -6,13 +6,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_stream::StreamExt;
 use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
-use tonic_health::pb::HealthCheckRequest;
+use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
-use tonic_reflection::pb::v1::ServerReflectionRequest;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_core::World;
 use vouch_storage::testing::Database;
@@ -67,7 +67,10 @@ async fn a_known_caller_reads_the_contract_by_reflection() {
     let service = Service::alone().await.with_catalogue().await;
     let request = || {
         let message_request = Some(MessageRequest::ListServices(String::new()));
-        tokio_stream::once(ServerReflectionRequest { host: String::new(), message_request })
+        tokio_stream::once(ServerReflectionRequest {
+            host: String::new(),
+            message_request,
+        })
     };
     let mut client = ServerReflectionClient::new(service.partner());
     let mut answers = client.server_reflection_info(request()).await.unwrap().into_inner();
@@ -75,8 +78,14 @@ async fn a_known_caller_reads_the_contract_by_reflection() {
     else {
         panic!("a list of services was asked for");
     };
-    assert!(list.service.iter().any(|service| service.name == "vouch.license.v1.EntitlementService"));
-    let anonymous = ServerReflectionClient::new(service.anonymous()).server_reflection_info(request()).await;
+    assert!(
+        list.service
+            .iter()
+            .any(|service| service.name == "vouch.license.v1.EntitlementService")
+    );
+    let anonymous = ServerReflectionClient::new(service.anonymous())
+        .server_reflection_info(request())
+        .await;
     assert_eq!(anonymous.unwrap_err().code(), Code::Unauthenticated);
 }
 
@@ -86,8 +95,13 @@ async fn a_request_under_way_is_finished_before_the_service_stops() {
     let covered = service.cover("standard").await;
     let mut client = service.entitlement();
     let question = covered.question();
-    let check = |question| pb::CheckEntitlementRequest { question: Some(question) };
-    client.check_entitlement(check(question.clone())).await.expect("the connection is there");
+    let check = |question| pb::CheckEntitlementRequest {
+        question: Some(question),
+    };
+    client
+        .check_entitlement(check(question.clone()))
+        .await
+        .expect("the connection is there");
     let callers: Vec<_> = (0..50)
         .map(|_| {
             let (mut client, request) = (client.clone(), check(question.clone()));
@@ -99,11 +113,18 @@ async fn a_request_under_way_is_finished_before_the_service_stops() {
     for caller in callers {
         match caller.await.unwrap() {
             Ok(_) => answered += 1,
-            Err(status) => assert_eq!(status.code(), Code::Unavailable, "turned away, never cut off: {status:?}"),
+            Err(status) => assert_eq!(
+                status.code(),
+                Code::Unavailable,
+                "turned away, never cut off: {status:?}"
+            ),
         }
     }
     drop(client);
-    tokio::time::timeout(Duration::from_secs(10), service.running.stopped()).await.expect("in time").unwrap();
+    tokio::time::timeout(Duration::from_secs(10), service.running.stopped())
+        .await
+        .expect("in time")
+        .unwrap();
     assert!(answered <= 50);
 }
 
@@ -113,9 +134,22 @@ async fn data_and_keys_outlive_the_process() {
     let service = Service::start(&database).await.with_catalogue().await;
     let covered = service.cover("standard").await;
     let service = service.restart(&database).await;
-    let request = pb::CheckEntitlementRequest { question: Some(covered.question()) };
-    let answer = service.entitlement().check_entitlement(request).await.unwrap().into_inner().answer.unwrap();
-    assert_eq!(answer.verdict(), pb::Verdict::Entitled, "the registry, the key digests and the licence are there");
+    let request = pb::CheckEntitlementRequest {
+        question: Some(covered.question()),
+    };
+    let answer = service
+        .entitlement()
+        .check_entitlement(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .answer
+        .unwrap();
+    assert_eq!(
+        answer.verdict(),
+        pb::Verdict::Entitled,
+        "the registry, the key digests and the licence are there"
+    );
 }
 
 #[tokio::test]
@@ -131,8 +165,13 @@ async fn browsers_call_over_grpc_web_without_a_client_certificate() {
     let preflight = "OPTIONS /vouch.license.v1.EntitlementService/GetKeySet HTTP/1.1\r\nHost: localhost\r\n\
                      Origin: https://desk.example\r\nAccess-Control-Request-Method: POST\r\n\
                      Access-Control-Request-Headers: content-type,x-grpc-web\r\nConnection: close\r\n\r\n";
-    let answer = web::exchange(connect().await, preflight.as_bytes()).await.to_lowercase();
-    assert!(answer.contains("access-control-allow-origin: https://desk.example"), "{answer}");
+    let answer = web::exchange(connect().await, preflight.as_bytes())
+        .await
+        .to_lowercase();
+    assert!(
+        answer.contains("access-control-allow-origin: https://desk.example"),
+        "{answer}"
+    );
 
     let body = [0_u8; 5];
     let mut request = format!(
@@ -144,10 +183,16 @@ async fn browsers_call_over_grpc_web_without_a_client_certificate() {
     .into_bytes();
     request.extend(body);
     let answer = web::exchange(connect().await, &request).await;
-    assert!(answer.contains("200 OK") && answer.contains("grpc-status:0") && answer.contains("EdDSA"), "{answer}");
+    assert!(
+        answer.contains("200 OK") && answer.contains("grpc-status:0") && answer.contains("EdDSA"),
+        "{answer}"
+    );
     let stranger = preflight.replace("desk.example", "evil.example");
     let answer = web::exchange(connect().await, stranger.as_bytes()).await.to_lowercase();
-    assert!(!answer.contains("access-control-allow-origin: https://evil.example"), "{answer}");
+    assert!(
+        !answer.contains("access-control-allow-origin: https://evil.example"),
+        "{answer}"
+    );
 }
 
 /// A browser's side of HTTP/1.1 over TLS.
@@ -164,7 +209,9 @@ mod web {
 
     pub(super) async fn connect(address: SocketAddr, roots_pem: &str) -> TlsStream<TcpStream> {
         let mut roots = rustls::RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(roots_pem.as_bytes()).unwrap()).unwrap();
+        roots
+            .add(CertificateDer::from_pem_slice(roots_pem.as_bytes()).unwrap())
+            .unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = rustls::ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -174,7 +221,10 @@ mod web {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let stream = TcpStream::connect(address).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+        TlsConnector::from(Arc::new(config))
+            .connect(name, stream)
+            .await
+            .unwrap()
     }
 
     pub(super) async fn exchange(mut stream: TlsStream<TcpStream>, request: &[u8]) -> String {

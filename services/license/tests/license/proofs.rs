@@ -17,8 +17,17 @@ async fn key_set(service: &Service) -> KeySet {
 }
 
 async fn account(service: &Service) -> pb::IncidentAccount {
-    let request = pb::GetIncidentAccountRequest { end_user_id: "contoso".into() };
-    service.incidents().get_incident_account(request).await.unwrap().into_inner().account.unwrap()
+    let request = pb::GetIncidentAccountRequest {
+        end_user_id: "contoso".into(),
+    };
+    service
+        .incidents()
+        .get_incident_account(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .account
+        .unwrap()
 }
 
 async fn grant(service: &Service, units: i64) {

@@ -11,7 +11,9 @@ use vouch_storage::on_both_engines;
 use crate::support::{NORTH, Service, exists, not_found};
 
 fn get(partner_id: &str) -> pb::GetPartnerRequest {
-    pb::GetPartnerRequest { partner_id: partner_id.into() }
+    pb::GetPartnerRequest {
+        partner_id: partner_id.into(),
+    }
 }
 
 fn update(partner: pb::Partner, paths: &[&str]) -> pb::UpdatePartnerRequest {
@@ -28,7 +30,7 @@ on_both_engines! {
         let service = Service::start(&database).await;
         let mut north = PartnerRegistryServiceClient::new(service.partner());
         assert!(north.get_partner(get("north")).await.is_err(), "nobody knows its authority yet");
-        service.registry().register_partner(service.partner_request("north", &service.north)).await.unwrap();
+        service.registry().register_partner(Service::partner_request("north", &service.north)).await.unwrap();
         let mut north = PartnerRegistryServiceClient::new(service.partner());
         let read = north.get_partner(get("north")).await.unwrap().into_inner().partner.unwrap();
         assert_eq!(read.standing(), pb::PartnerStanding::Good);
@@ -56,15 +58,15 @@ on_both_engines! {
 
     async fn names_and_trust_domains_belong_to_one_partner(database: Database) {
         let service = Service::start(&database).await.with_catalogue().await;
-        let again = service.partner_request("north", &service.north);
+        let again = Service::partner_request("north", &service.north);
         assert_eq!(refused(service.registry().register_partner(again).await), exists());
 
-        let mut squatter = service.partner_request("west", &service.south);
+        let mut squatter = Service::partner_request("west", &service.south);
         squatter.partner.as_mut().unwrap().spiffe_ids = vec!["spiffe://north.example/partner/west".into()];
         assert_eq!(refused(service.registry().register_partner(squatter).await), exists(), "north's trust domain");
         assert_eq!(refused(service.registry().get_partner(get("west")).await), not_found(), "nothing was kept");
 
-        let mut thief = service.partner_request("west", &service.south);
+        let mut thief = Service::partner_request("west", &service.south);
         thief.partner.as_mut().unwrap().spiffe_ids = vec![NORTH.into()];
         assert_eq!(fields(service.registry().register_partner(thief).await), ["partner.spiffe_ids[0]"]);
     }

@@ -59,14 +59,13 @@ pub async fn customer_list(
     partner_id: &PartnerId,
     page: &Page,
 ) -> Result<Vec<Customer>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT * FROM customers WHERE partner_id = $1 AND customer_id > $2 ORDER BY customer_id LIMIT $3",
-    )
-    .bind(partner_id.as_str())
-    .bind(&page.after)
-    .bind(page.limit())
-    .fetch_all(&mut *connection)
-    .await?;
+    let rows =
+        sqlx::query("SELECT * FROM customers WHERE partner_id = $1 AND customer_id > $2 ORDER BY customer_id LIMIT $3")
+            .bind(partner_id.as_str())
+            .bind(&page.after)
+            .bind(page.limit())
+            .fetch_all(&mut *connection)
+            .await?;
     let mut customers = Vec::with_capacity(rows.len());
     for found in &rows {
         customers.push(with_licenses(connection, found).await?);
@@ -82,7 +81,10 @@ async fn with_licenses(connection: &mut AnyConnection, found: &AnyRow) -> Result
         .await?;
     let mut licenses = BTreeMap::new();
     for license in &rows {
-        licenses.insert(row::parsed(license, "vendor_id", VendorId::parse)?, row::id(license, "license_id")?);
+        licenses.insert(
+            row::parsed(license, "vendor_id", VendorId::parse)?,
+            row::id(license, "license_id")?,
+        );
     }
     Ok(Customer {
         id,

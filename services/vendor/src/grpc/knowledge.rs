@@ -27,10 +27,18 @@ impl KnowledgeService for Handlers {
         self.rpc
             .mutate("KnowledgeService/PublishArticle", request, |mut tx, call| async move {
                 let call: &Call<ArticleContent> = &call;
-                let article =
-                    Article { id: call.world.id(), content: call.command.clone(), published_at: call.now };
+                let article = Article {
+                    id: call.world.id(),
+                    content: call.command.clone(),
+                    published_at: call.now,
+                };
                 articles::article_insert(&mut tx, &article).await?;
-                Ok((tx, pb::PublishArticleResponse { article: Some(article.into()) }))
+                Ok((
+                    tx,
+                    pb::PublishArticleResponse {
+                        article: Some(article.into()),
+                    },
+                ))
             })
             .await
     }
@@ -41,7 +49,11 @@ impl KnowledgeService for Handlers {
     ) -> Result<Response<pb::SearchArticlesResponse>, Status> {
         self.rpc
             .query(request, |call: Call<Search>| async move {
-                let Search { product_id, words, page } = call.command;
+                let Search {
+                    product_id,
+                    words,
+                    page,
+                } = call.command;
                 // The longest word is the rarest, most likely: it narrows most.
                 let longest = words.iter().max_by_key(|word| word.len()).map_or("", String::as_str);
                 let mut snapshot = self.rpc.store.snapshot().await?;
@@ -51,7 +63,10 @@ impl KnowledgeService for Handlers {
                 let mut rest: Vec<_> = rank(found, &words).into_iter().enumerate().skip(offset).collect();
                 let info = page.cut(&mut rest, SEARCH, |(place, _)| (place + 1).to_string());
                 let articles = rest.into_iter().map(|(_, article)| article.into()).collect();
-                Ok(pb::SearchArticlesResponse { articles, page: Some(info) })
+                Ok(pb::SearchArticlesResponse {
+                    articles,
+                    page: Some(info),
+                })
             })
             .await
     }
@@ -68,7 +83,9 @@ impl KnowledgeService for Handlers {
                     .await?
                     .filter(|article| may_read(&call.caller, article))
                     .ok_or_else(|| Error::not_found("article", id))?;
-                Ok(pb::GetArticleResponse { article: Some(article.into()) })
+                Ok(pb::GetArticleResponse {
+                    article: Some(article.into()),
+                })
             })
             .await
     }
@@ -116,7 +133,12 @@ impl TryFrom<pb::PublishArticleRequest> for ArticleContent {
                 Ok(pb::ArticleAudience::Unspecified) => v.take("audience", Err("is required")),
                 Err(_) => v.take("audience", Err(format!("has the unknown value {}", article.audience))),
             };
-            Some(Self { product_id: product_id?, title: title?, body: body?, audience: audience? })
+            Some(Self {
+                product_id: product_id?,
+                title: title?,
+                body: body?,
+                audience: audience?,
+            })
         });
         violations.finish(content)
     }
@@ -130,7 +152,13 @@ impl TryFrom<pb::SearchArticlesRequest> for Search {
         let product_id = violations.take("product_id", ProductId::parse(&request.product_id));
         let query = violations.take("query", text::line(&request.query, 200));
         let page = violations.absorb(Page::read(request.page, SEARCH));
-        let search = (|| Some(Self { product_id: product_id?, words: words(&query?), page: page? }))();
+        let search = (|| {
+            Some(Self {
+                product_id: product_id?,
+                words: words(&query?),
+                page: page?,
+            })
+        })();
         violations.finish(search)
     }
 }

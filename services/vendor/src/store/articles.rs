@@ -30,7 +30,12 @@ pub async fn article_insert(connection: &mut AnyConnection, article: &Article) -
 /// The article with this id.
 pub async fn article_fetch(connection: &mut AnyConnection, id: ArticleId) -> Result<Option<Article>, StoreError> {
     let found = sqlx::query("SELECT * FROM articles WHERE article_id = $1").bind(id.to_string());
-    found.fetch_optional(connection).await?.as_ref().map(read_article).transpose()
+    found
+        .fetch_optional(connection)
+        .await?
+        .as_ref()
+        .map(read_article)
+        .transpose()
 }
 
 /// The youngest articles of a product in which a word stands, at most `limit`.
@@ -41,7 +46,10 @@ pub async fn article_list_with(
     limit: i64,
 ) -> Result<Vec<Article>, StoreError> {
     // The word is text and no pattern: what LIKE would read as a wildcard is escaped.
-    let pattern = format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+    let pattern = format!(
+        "%{}%",
+        word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+    );
     let rows = sqlx::query(
         "SELECT * FROM articles WHERE product_id = $1 AND search_text LIKE $2 ESCAPE '\\'
          ORDER BY published_at DESC, article_id LIMIT $3",
