@@ -62,8 +62,8 @@ pub async fn issue(
         dialect,
         secrets,
         world,
-        issuer,
         now,
+        ..
     } = around;
     let viewer = Viewer::Partner(holder.partner_id.clone());
     let facts = facts_fetch(&mut tx, secrets, &request.question.license, now).await?;
