@@ -14,8 +14,11 @@ fn main() {
 }
 
 fn candidates() -> Vec<PathBuf> {
+    // Named by hand, it is that folder or none.
+    if let Some(named) = std::env::var_os("VOUCH_TEST_POSTGRES_BIN") {
+        return vec![PathBuf::from(named)];
+    }
     let mut found = Vec::new();
-    found.extend(std::env::var_os("VOUCH_TEST_POSTGRES_BIN").map(PathBuf::from));
     // Debian keeps a folder per version; the newest first.
     if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
         let mut versions: Vec<_> = versions.flatten().map(|entry| entry.path().join("bin")).collect();

@@ -7,7 +7,7 @@ use clap::Args;
 use prost::Message;
 use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use crate::DataFolder;
@@ -63,9 +63,7 @@ pub(crate) async fn call(
     let channel = role.channel(folder, &service).map_err(local)?;
     let mut request = Request::new(request);
     if let Some(token) = role.token(folder, &format!("{service}.vouch")).map_err(local)? {
-        let value = format!("Bearer {token}")
-            .parse()
-            .map_err(|_| Status::internal("a token is no header"))?;
+        let value = format!("Bearer {token}").parse().map_err(|_| Status::internal("a token is no header"))?;
         request.metadata_mut().insert("authorization", value);
     }
     let mut client = tonic::client::Grpc::new(channel);
@@ -76,10 +74,7 @@ pub(crate) async fn call(
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name())
         .parse()
         .map_err(|_| Status::internal("an RPC's name is no path"))?;
-    client
-        .unary(request, path, Dynamic(method.output()))
-        .await
-        .map(tonic::Response::into_inner)
+    client.unary(request, path, Dynamic(method.output())).await.map(tonic::Response::into_inner)
 }
 
 /// Finds an RPC by its name, with or without `vouch.` before it.
@@ -90,22 +85,10 @@ pub(crate) fn find(rpc: &str) -> Result<MethodDescriptor, Problem> {
         service.methods().find(|candidate| candidate.name() == method)
     });
     let method = found.ok_or_else(|| {
-        let last = full.rsplit('/').next().unwrap_or_default().to_lowercase();
-        let near: Vec<String> = vouch_contract::services()
-            .flat_map(|service| service.methods().collect::<Vec<_>>())
-            .filter(|method| !last.is_empty() && method.name().to_lowercase().contains(&last))
-            .map(|method| {
-                let service = method
-                    .parent_service()
-                    .full_name()
-                    .trim_start_matches("vouch.")
-                    .to_owned();
-                format!("{service}/{}", method.name())
-            })
-            .collect();
         let problem = Problem::new(format!("the contract has no RPC {rpc}"));
+        let near = near(full);
         if near.is_empty() {
-            problem.next("Name it as in license.v1.EntitlementService/CheckEntitlement; proto/ has them all.")
+            problem.next("Name it as in license.v1.EntitlementService/CheckEntitlement; proto/ACCESS.md has them all.")
         } else {
             problem.next(format!("Did you mean {}?", near.join(" or ")))
         }
@@ -114,6 +97,28 @@ pub(crate) fn find(rpc: &str) -> Result<MethodDescriptor, Problem> {
         return Err(Problem::new(format!("{rpc} is a stream")).next("This command calls unary RPCs."));
     }
     Ok(method)
+}
+
+/// The RPCs whose names are nearest to a wrong one: most letters in common at the beginning or the end of the method's name.
+fn near(wrong: &str) -> Vec<String> {
+    let wrong = wrong.rsplit('/').next().unwrap_or_default().to_lowercase();
+    let alike = |name: &str| {
+        let name = name.to_lowercase();
+        let ahead = name.chars().zip(wrong.chars()).take_while(|(a, b)| a == b).count();
+        let behind = name.chars().rev().zip(wrong.chars().rev()).take_while(|(a, b)| a == b).count();
+        (ahead + behind).min(name.len())
+    };
+    let methods = vouch_contract::services().flat_map(|service| {
+        let package = service.full_name().trim_start_matches("vouch.").to_owned();
+        service
+            .methods()
+            .map(|method| (alike(method.name()), format!("{package}/{}", method.name())))
+            .collect::<Vec<_>>()
+    });
+    let mut methods: Vec<_> = methods.filter(|(score, _)| *score >= 4.max(wrong.len() / 2)).collect();
+    methods.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    let best = methods.first().map_or(0, |(score, _)| *score);
+    methods.into_iter().filter(|(score, _)| *score == best).map(|(_, name)| name).take(3).collect()
 }
 
 /// Reads a request in proto3's JSON form.
@@ -137,21 +142,16 @@ pub(crate) fn show(answer: &DynamicMessage) -> String {
 /// Tells a refusal: its reason, every bad field, every finding with its remedy.
 fn tell(status: &Status) {
     let reason = vouch_contract::status::reason_of(status);
-    let reason = if reason.is_empty() {
-        String::new()
-    } else {
-        format!(" {reason}")
-    };
+    let reason = if reason.is_empty() { String::new() } else { format!(" {reason}") };
     let mut problem = Problem::new(format!("{:?}{reason}: {}", status.code(), status.message()));
+    if reason.is_empty() && status.code() == Code::Unavailable {
+        problem = problem.next("Is `vouch up` running on this data folder?");
+    }
     if let Some(retry) = status.get_details_retry_info().and_then(|info| info.retry_delay) {
         problem = problem.next(format!("Come back in {} s.", retry.as_secs().max(1)));
     }
     output::problem(&problem);
-    for violation in status
-        .get_details_bad_request()
-        .map(|details| details.field_violations)
-        .unwrap_or_default()
-    {
+    for violation in status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default() {
         output::remark(&format!("       {} {}", violation.field, violation.description));
     }
     for finding in vouch_contract::status::findings(status).unwrap_or_default().findings {
@@ -183,9 +183,7 @@ impl Encoder for Dynamic {
     type Error = Status;
 
     fn encode(&mut self, message: DynamicMessage, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        message
-            .encode(buffer)
-            .map_err(|error| Status::internal(error.to_string()))
+        message.encode(buffer).map_err(|error| Status::internal(error.to_string()))
     }
 }
 
@@ -195,8 +193,6 @@ impl Decoder for Dynamic {
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<DynamicMessage>, Status> {
         let bytes = buffer.copy_to_bytes(buffer.remaining());
-        DynamicMessage::decode(self.0.clone(), bytes)
-            .map(Some)
-            .map_err(|error| Status::internal(error.to_string()))
+        DynamicMessage::decode(self.0.clone(), bytes).map(Some).map_err(|error| Status::internal(error.to_string()))
     }
 }

@@ -3,9 +3,9 @@
 //! Everything in it is made once and kept, so that a second start carries on with the same data. It is for development: an
 //! operator brings certificates and issuers of its own.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use vouch_core::World;
@@ -28,41 +28,38 @@ pub(crate) struct IssuerEntry {
 
 /// The issuers of the folder.
 pub(crate) const ISSUERS: [IssuerEntry; 3] = [
-    IssuerEntry {
-        name: "vendor-staff",
-        issuer: "https://staff.vendor.example",
-        kind: "vendor-staff",
-    },
-    IssuerEntry {
-        name: "partner-staff",
-        issuer: "https://id.partners.example",
-        kind: "partner-staff",
-    },
-    IssuerEntry {
-        name: "end-users",
-        issuer: "https://id.customers.example",
-        kind: "end-user",
-    },
+    IssuerEntry { name: "vendor-staff", issuer: "https://staff.vendor.example", kind: "vendor-staff" },
+    IssuerEntry { name: "partner-staff", issuer: "https://id.partners.example", kind: "partner-staff" },
+    IssuerEntry { name: "end-users", issuer: "https://id.customers.example", kind: "end-user" },
 ];
 
 /// A data folder that is ready for use.
 #[derive(Debug)]
 pub(crate) struct Folder {
     root: PathBuf,
+    /// Held while services run on the folder.
+    _lock: Option<File>,
 }
 
 impl Folder {
     /// Makes what is missing in the folder, and the folder itself.
     pub(crate) fn prepare(root: &Path) -> Result<Self, Problem> {
-        let folder = Self { root: absolute(root)? };
+        let folder = Self { root: absolute(root)?, _lock: None };
+        let cannot = |error: std::io::Error| Problem::new(format!("{} cannot be made: {error}", folder.root.display()));
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder.root).map_err(cannot)?;
+        let folder = Self { _lock: Some(folder.lock()?), ..folder };
+        // It holds private keys: none of it belongs into a repository.
+        folder.make(".gitignore", || {
+            Ok(b"*
+"
+            .to_vec())
+        })?;
         let vendor = folder.authority("authority/vendor", "Vouch development vendor")?;
         let partner = folder.authority(&format!("authority/{PARTNER}"), "Vouch development partner")?;
         for service in SERVICES {
             let id = format!("spiffe://vendor.example/vendor/{service}");
             folder.identity(&vendor, &format!("{service}/service"), &id)?;
-            folder.make(&format!("{service}/root.key"), || {
-                Ok(World::system().random::<32>().to_vec())
-            })?;
+            folder.make(&format!("{service}/root.key"), || Ok(World::system().random::<32>().to_vec()))?;
         }
         let id = |kind: &str| format!("spiffe://{PARTNER}.example/{kind}/{PARTNER}");
         folder.identity(&partner, "identities/partner", &id("partner"))?;
@@ -75,14 +72,27 @@ impl Folder {
 
     /// Opens a folder that was prepared before.
     pub(crate) fn open(root: &Path) -> Result<Self, Problem> {
-        let folder = Self { root: absolute(root)? };
+        let folder = Self { root: absolute(root)?, _lock: None };
         if folder.path("authority/vendor.pem").is_file() {
             return Ok(folder);
         }
-        Err(
-            Problem::new(format!("{} is not a data folder of vouch", root.display()))
-                .next("Start the services first: vouch up. Or name the folder: --data DIR."),
-        )
+        Err(Problem::new(format!("{} is not a data folder of vouch", root.display()))
+            .next("Start the services first: vouch up. Or name the folder: --data DIR."))
+    }
+
+    /// Keeps other processes from starting services on the folder.
+    fn lock(&self) -> Result<File, Problem> {
+        let path = self.path("up.lock");
+        let cannot = |error: std::io::Error| Problem::new(format!("{} cannot be opened: {error}", path.display()));
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(cannot)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(lock),
+            Err(TryLockError::WouldBlock) => {
+                Err(Problem::new(format!("another `vouch up` is running on {}", self.root.display()))
+                    .next("Stop it first, or name another folder: --data DIR."))
+            }
+            Err(TryLockError::Error(error)) => Err(cannot(error)),
+        }
     }
 
     /// A file of the folder.
@@ -116,45 +126,31 @@ impl Folder {
         }
         // Written beside and moved into place: a file that is there is whole.
         let beside = path.with_extension("new");
-        let mut file = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&beside)
-            .map_err(cannot)?;
-        file.write_all(&content()?)
-            .and_then(|()| file.sync_all())
-            .map_err(cannot)?;
+        let mut file =
+            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside).map_err(cannot)?;
+        file.write_all(&content()?).and_then(|()| file.sync_all()).map_err(cannot)?;
         std::fs::rename(&beside, &path).map_err(cannot)
     }
 
     /// A token issuer of the folder.
     pub(crate) fn token_issuer(&self, entry: &IssuerEntry) -> Result<TokenIssuer, Problem> {
-        Ok(TokenIssuer::restore(
-            entry.issuer,
-            &self.read(&format!("issuers/{}-key.pem", entry.name))?,
-        ))
+        Ok(TokenIssuer::restore(entry.issuer, &self.read(&format!("issuers/{}-key.pem", entry.name))?))
     }
 
     fn issuer(&self, entry: &IssuerEntry) -> Result<(), Problem> {
         self.make(&format!("issuers/{}-key.pem", entry.name), || {
-            Ok(TokenIssuer::new(entry.issuer)
-                .map_err(crypto)?
-                .key_pem()
-                .as_bytes()
-                .to_vec())
+            Ok(TokenIssuer::new(entry.issuer).map_err(crypto)?.key_pem().as_bytes().to_vec())
         })?;
         let issuer = self.token_issuer(entry)?;
-        self.make(&format!("issuers/{}.jwks", entry.name), || {
-            Ok(issuer.jwks().map_err(crypto)?.into_bytes())
-        })
+        self.make(&format!("issuers/{}.jwks", entry.name), || Ok(issuer.jwks().map_err(crypto)?.into_bytes()))
     }
 
     fn authority(&self, name: &str, title: &str) -> Result<Authority, Problem> {
         let (certificate, key) = (format!("{name}.pem"), format!("{name}-key.pem"));
         if !self.path(&certificate).exists() {
             let fresh = Authority::new(title).map_err(crypto)?;
+            // A key without its certificate was left by a start that was cut off, and fits no other certificate.
+            let _ = std::fs::remove_file(self.path(&key));
             self.make(&key, || Ok(fresh.key_pem().as_bytes().to_vec()))?;
             self.make(&certificate, || Ok(fresh.certificate_pem().as_bytes().to_vec()))?;
         }
@@ -165,10 +161,8 @@ impl Folder {
         if self.path(&format!("{name}.pem")).exists() {
             return Ok(());
         }
-        let Identity {
-            certificate_pem,
-            key_pem,
-        } = authority.workload(spiffe_id).map_err(crypto)?;
+        let Identity { certificate_pem, key_pem } = authority.workload(spiffe_id).map_err(crypto)?;
+        let _ = std::fs::remove_file(self.path(&format!("{name}-key.pem")));
         self.make(&format!("{name}-key.pem"), || Ok(key_pem.into_bytes()))?;
         self.make(&format!("{name}.pem"), || Ok(certificate_pem.into_bytes()))
     }

@@ -36,20 +36,15 @@ impl Role {
     /// A bearer token for a service; `None` for those who have none.
     pub(crate) fn token(self, folder: &Folder, audience: &str) -> Result<Option<String>, Problem> {
         let (issuer, organisation, roles): (_, _, &[&str]) = match self {
-            Self::Administrator => (
-                &ISSUERS[0],
-                None,
-                &["license-administrator", "account-manager", "partner-manager"],
-            ),
+            Self::Administrator => {
+                (&ISSUERS[0], None, &["license-administrator", "account-manager", "partner-manager"])
+            }
             Self::Engineer => (&ISSUERS[0], None, &["support-engineer", "knowledge-editor"]),
             Self::Agent => (&ISSUERS[1], Some(PARTNER), &["agent", "partner-manager"]),
             Self::Customer => (&ISSUERS[2], Some("contoso"), &[]),
             Self::Partner | Self::Reseller | Self::Anyone => return Ok(None),
         };
-        let name = self
-            .to_possible_value()
-            .map(|value| value.get_name().to_owned())
-            .unwrap_or_default();
+        let name = self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
         folder
             .token_issuer(issuer)?
             .token(&World::system(), audience, &name, organisation, roles, LIFETIME_SECONDS)
@@ -72,10 +67,9 @@ impl Role {
             )),
             None => None,
         };
-        let identity = files.as_ref().map(|(certificate, key)| ClientIdentity {
-            certificate: certificate.as_bytes(),
-            key: key.as_bytes(),
-        });
+        let identity = files
+            .as_ref()
+            .map(|(certificate, key)| ClientIdentity { certificate: certificate.as_bytes(), key: key.as_bytes() });
         let tls = ClientTls::new(authority.as_bytes(), identity)?;
         Ok(client::channel(&address(folder, service)?, Arc::new(tls))?)
     }

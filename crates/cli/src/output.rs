@@ -20,18 +20,12 @@ pub(crate) struct Problem {
 impl Problem {
     /// A problem without a next step.
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            next: None,
-        }
+        Self { what: what.into(), next: None }
     }
 
     /// The same with a next step.
     pub(crate) fn next(self, next: impl Into<String>) -> Self {
-        Self {
-            next: Some(next.into()),
-            ..self
-        }
+        Self { next: Some(next.into()), ..self }
     }
 }
 

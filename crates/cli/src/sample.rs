@@ -1,4 +1,4 @@
-//! A catalogue to try things on: two tiers, a product, a partner, a covered end user, an article.
+//! A catalogue to try things on: two tiers, a product, a partner, a covered end user, an article, a partner's customer.
 //!
 //! It is entered over the public RPCs, as an administrator would. Every request has a fixed `request_id`, so that a second
 //! start enters nothing twice.
@@ -14,7 +14,8 @@ use crate::output::Problem;
 /// The named contact of the sample end user.
 pub(crate) const CONTACT: &str = "ada@contoso.example";
 
-const PRODUCT: &str = "atlas-server";
+/// The sample product.
+pub(crate) const PRODUCT: &str = "atlas-server";
 const KEY_FILE: &str = "sample-license-key.txt";
 
 /// What a person needs to try things.
@@ -27,19 +28,11 @@ pub(crate) struct Sample {
 /// Enters what is not there.
 pub(crate) async fn enter(folder: &Folder) -> Result<Sample, Problem> {
     if folder.path(KEY_FILE).is_file() {
-        return Ok(Sample {
-            license_key: folder.read(KEY_FILE)?.trim().to_owned(),
-        });
+        return Ok(Sample { license_key: folder.read(KEY_FILE)?.trim().to_owned() });
     }
     let severities = json!(["SEVERITY_ONE", "SEVERITY_TWO", "SEVERITY_THREE"]);
     let tiers = [
-        (
-            "standard",
-            "Standard",
-            json!(["CHANNEL_PORTAL", "CHANNEL_EMAIL"]),
-            "business-hours",
-            10,
-        ),
+        ("standard", "Standard", json!(["CHANNEL_PORTAL", "CHANNEL_EMAIL"]), "business-hours", 10),
         (
             "premium",
             "Premium",
@@ -88,13 +81,9 @@ pub(crate) async fn enter(folder: &Folder) -> Result<Sample, Problem> {
         "body": "Atlas stops taking work when less than 5 % of the spool's disk is free.\nRemove finished spools: atlas spool clean.",
     });
     let request = json!({ "requestId": "sample-article", "article": article });
-    enter_as(
-        folder,
-        Role::Engineer,
-        "vendor.v1.KnowledgeService/PublishArticle",
-        request,
-    )
-    .await?;
+    enter_as(folder, Role::Engineer, "vendor.v1.KnowledgeService/PublishArticle", request).await?;
+    let request = json!({ "requestId": "sample-customer", "customer": { "name": "Contoso Ltd" } });
+    enter_as(folder, Role::Agent, "partner.v1.EndUserService/CreateCustomer", request).await?;
     // Written last: a file that is there means that everything is.
     folder.make(KEY_FILE, || Ok(format!("{license_key}\n").into_bytes()))?;
     Ok(Sample { license_key })
@@ -119,10 +108,7 @@ async fn cover(folder: &Folder) -> Result<String, Problem> {
     let agreement_id = &agreed["agreement"]["agreementId"];
     let request = json!({ "requestId": "sample-liaison", "agreementId": agreement_id, "liaison": liaison });
     once(folder, "license.v1.AgreementService/NameLiaison", request).await?;
-    created["licenseKey"]
-        .as_str()
-        .map(str::to_owned)
-        .ok_or_else(|| Problem::new("a licence came without its key"))
+    created["licenseKey"].as_str().map(str::to_owned).ok_or_else(|| Problem::new("a licence came without its key"))
 }
 
 async fn once(folder: &Folder, rpc: &str, request: Value) -> Result<Value, Problem> {
@@ -136,10 +122,9 @@ async fn enter_as(folder: &Folder, role: Role, rpc: &str, request: Value) -> Res
         Ok(answer) => serde_json::from_str(&call::show(&answer)).map_err(|error| Problem::new(error.to_string())),
         // Entered at an earlier start, so long ago that its result is forgotten.
         Err(status) if status.code() == Code::AlreadyExists => Ok(Value::Null),
-        Err(status) => Err(Problem::new(format!(
-            "the sample catalogue could not be entered: {rpc}: {}",
-            status.message()
-        ))
-        .next("Start without it: vouch up --bare.")),
+        Err(status) => {
+            Err(Problem::new(format!("the sample catalogue could not be entered: {rpc}: {}", status.message()))
+                .next("Start without it: vouch up --bare."))
+        }
     }
 }

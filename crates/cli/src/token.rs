@@ -24,9 +24,10 @@ pub(crate) struct TokenArguments {
 pub(crate) fn run(arguments: &TokenArguments) -> Result<ExitCode, Problem> {
     let folder = Folder::open(&arguments.folder.data)?;
     let audience = format!("{}.vouch", arguments.service);
-    let token = arguments.role.token(&folder, &audience)?.ok_or_else(|| {
-        Problem::new("a workload has a certificate and no token")
-            .next("Its certificate and key are in the data folder, under identities.")
+    let token = arguments.role.token(&folder, &audience)?.ok_or_else(|| match arguments.role {
+        Role::Anyone => Problem::new("anyone calls without a token"),
+        _ => Problem::new("a workload has a certificate and no token")
+            .next("Its certificate and key are in the data folder, under identities."),
     })?;
     output::line(&token);
     Ok(ExitCode::SUCCESS)

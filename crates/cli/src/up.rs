@@ -19,7 +19,7 @@ pub(crate) struct UpArguments {
     #[command(flatten)]
     folder: DataFolder,
     /// The first of six ports on the loopback address; 0 takes free ones.
-    #[arg(long, value_name = "PORT", default_value_t = 7400)]
+    #[arg(long, value_name = "PORT", default_value_t = 7400, value_parser = clap::value_parser!(u16).range(..=65530))]
     port: u16,
     /// Leave the sample catalogue out.
     #[arg(long)]
@@ -51,27 +51,15 @@ pub(crate) async fn run(arguments: &UpArguments) -> Result<ExitCode, Problem> {
             0 => 0,
             first => first + 2 * u16::try_from(index).unwrap_or(0) + offset,
         };
-        let address = |name: &str| {
-            running
-                .iter()
-                .find(|other| other.name == name)
-                .map(|other| other.rpc.clone())
-        };
+        let address = |name: &str| running.iter().find(|other| other.name == name).map(|other| other.rpc.clone());
         let config = configuration(&folder, service, [port(0), port(1)], &address);
         folder.write(&format!("{service}/config.toml"), &config)?;
         running.push(start(&folder, service).await?);
     }
-    let addresses: Value = running
-        .iter()
-        .map(|one| (one.name.to_owned(), json!(one.rpc)))
-        .collect::<serde_json::Map<_, _>>()
-        .into();
+    let addresses: Value =
+        running.iter().map(|one| (one.name.to_owned(), json!(one.rpc))).collect::<serde_json::Map<_, _>>().into();
     folder.write("addresses.json", &addresses.to_string())?;
-    let sample = if arguments.bare {
-        None
-    } else {
-        Some(sample::enter(&folder).await?)
-    };
+    let sample = if arguments.bare { None } else { Some(sample::enter(&folder).await?) };
     if arguments.json {
         let license_key = sample.as_ref().map(|sample| sample.license_key.clone());
         output::line(&json!({ "addresses": addresses, "license_key": license_key }).to_string());
@@ -92,10 +80,7 @@ fn configuration(folder: &Folder, service: &str, ports: [u16; 2], address: &dyn 
         ports[1],
         path(&format!("{service}/service.pem")),
         path(&format!("{service}/service-key.pem")),
-        toml::Value::String(format!(
-            "sqlite:{}",
-            folder.path(&format!("{service}/{service}.db")).display()
-        )),
+        toml::Value::String(format!("sqlite:{}", folder.path(&format!("{service}/{service}.db")).display())),
         path(&format!("{service}/root.key")),
         path("authority/vendor.pem"),
     );
@@ -114,10 +99,7 @@ fn configuration(folder: &Folder, service: &str, ports: [u16; 2], address: &dyn 
     match service {
         "license" => text.push_str("\n[[workloads]]\nid = \"spiffe://vendor.example/vendor/vendor\"\n"),
         "vendor" => {
-            let _ = write!(
-                text,
-                "\n[license]\naddress = \"{license}\"\nauthorities = {authorities}\n"
-            );
+            let _ = write!(text, "\n[license]\naddress = \"{license}\"\nauthorities = {authorities}\n");
         }
         _ => {
             let vendor = address("vendor").unwrap_or_default();
@@ -147,10 +129,7 @@ async fn start(folder: &Folder, name: &'static str) -> Result<Running, Problem> 
         .map_err(cannot)?;
     // Taken out of the child: waiting for it would close what it still has.
     let leash = child.stdin.take();
-    let stdout = child
-        .stdout
-        .take()
-        .ok_or_else(|| Problem::new("a service has no output"))?;
+    let stdout = child.stdout.take().ok_or_else(|| Problem::new("a service has no output"))?;
     let mut lines = BufReader::new(stdout).lines();
     let failed = || {
         Problem::new(format!("the {name} service did not start"))
@@ -166,22 +145,14 @@ async fn start(folder: &Folder, name: &'static str) -> Result<Running, Problem> 
         _ = child.wait() => None,
     };
     let (rpc, ops) = up.ok_or_else(failed)?;
-    Ok(Running {
-        name,
-        child,
-        _leash: leash,
-        rpc: format!("https://{rpc}"),
-        ops,
-        took: began.elapsed(),
-    })
+    Ok(Running { name, child, _leash: leash, rpc: format!("https://{rpc}"), ops, took: began.elapsed() })
 }
 
 /// The addresses that a service prints when it has bound its sockets.
 async fn listening(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<(String, String)> {
     let line = lines.next_line().await.ok()??;
     let value = |name: &str| {
-        line.split_whitespace()
-            .find_map(|word| word.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+        line.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
     };
     value("rpc").zip(value("ops"))
 }
@@ -200,9 +171,7 @@ async fn ready(ops: &str) {
 
 async fn get(address: &str, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
-    stream
-        .write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes())
-        .await?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     Ok(answer)
@@ -225,16 +194,9 @@ fn tell(folder: &Folder, running: &[Running], sample: Option<&sample::Sample>, a
     output::heading("A covered end user is in the sample catalogue");
     output::field("licence key", &sample.license_key);
     output::field("named contact", sample::CONTACT);
-    let default = DataFolder {
-        data: "vouch-data".into(),
-    }
-    .data;
+    let default = DataFolder { data: "vouch-data".into() }.data;
     let data = &arguments.folder.data;
-    let flag = if *data == default {
-        String::new()
-    } else {
-        format!(" --data {}", data.display())
-    };
+    let flag = if *data == default { String::new() } else { format!(" --data {}", data.display()) };
     let key = &sample.license_key;
     // As it was started, so that what is printed can be pasted.
     let vouch = std::env::args().next().unwrap_or_else(|| "vouch".into());
@@ -257,16 +219,28 @@ fn tell(folder: &Folder, running: &[Running], sample: Option<&sample::Sample>, a
             ),
         ),
         (
+            "Partner: prove it, for an escalation and a bundle; then check the proof without a network",
+            format!(
+                "{vouch} call{flag} --as partner license.v1.EntitlementService/IssueEntitlementProof \
+                 '{{\"question\":{{\"license\":{{\"licenseKey\":\"{key}\"}},\"productId\":\"{}\",\"version\":\"7.2.1\",\
+                 \"severity\":\"SEVERITY_TWO\",\"channel\":\"CHANNEL_PORTAL\",\"contactEmail\":\"{}\"}},\
+                 \"escalationId\":\"esc_01jz0000000000000000000000\",\"bundleRoot\":\"{}\",\"audience\":\"vendor.vouch\"}}' \
+                 > proof.json\n  \
+                 {vouch} call{flag} --as anyone license.v1.EntitlementService/GetKeySet > keys.json\n  \
+                 {vouch} verify proof.json --keys keys.json",
+                sample::PRODUCT,
+                sample::CONTACT,
+                "A".repeat(43) + "="
+            ),
+        ),
+        (
             "Engineer: what is known?",
             format!(
                 "{vouch} call{flag} --as engineer vendor.v1.KnowledgeService/SearchArticles \
                  '{{\"productId\":\"atlas-server\",\"query\":\"disk\"}}'"
             ),
         ),
-        (
-            "Agent: my end users",
-            format!("{vouch} call{flag} --as agent partner.v1.EndUserService/ListCustomers"),
-        ),
+        ("Agent: my end users", format!("{vouch} call{flag} --as agent partner.v1.EndUserService/ListCustomers")),
     ];
     for (what, command) in try_it {
         output::line(&format!("  # {what}"));
@@ -281,9 +255,7 @@ async fn wait(mut running: Vec<Running>) -> Result<ExitCode, Problem> {
     let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(|error| Problem::new(format!("signals cannot be listened for: {error}")))?;
     let ended = {
-        let ends = running
-            .iter_mut()
-            .map(|one| Box::pin(async { (one.name, one.child.wait().await) }));
+        let ends = running.iter_mut().map(|one| Box::pin(async { (one.name, one.child.wait().await) }));
         let mut ends: Vec<_> = ends.collect();
         tokio::select! {
             _ = tokio::signal::ctrl_c() => None,
@@ -302,10 +274,8 @@ async fn wait(mut running: Vec<Running>) -> Result<ExitCode, Problem> {
     }
     match ended {
         None => Ok(ExitCode::SUCCESS),
-        Some(name) => Err(
-            Problem::new(format!("the {name} service ended by itself; the others were stopped"))
-                .next("Its own words are above."),
-        ),
+        Some(name) => Err(Problem::new(format!("the {name} service ended by itself; the others were stopped"))
+            .next("Its own words, if it had any, are above.")),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::output::{self, Problem};
 
 #[derive(Args)]
 pub(crate) struct VerifyArguments {
-    /// A file with a proof, a receipt or a manifest signature: a compact JWS.
+    /// A file with a proof, a receipt or a manifest signature: a compact JWS, or the answer that it came in.
     file: PathBuf,
     /// A file with the public keys of whom it should be from: a JSON Web Key Set, as `GetKeySet` answers it.
     #[arg(long, value_name = "FILE")]
@@ -29,6 +29,7 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Problem> {
     let (signed, keys) = (read(&arguments.file)?, read(&arguments.keys)?);
     let keys = KeySet::from_jwks(&unwrap_answer(&keys))
         .map_err(|problem| Problem::new(format!("{} {problem}", arguments.keys.display())))?;
+    let signed = unwrap_signed(&signed);
     let signed = signed.trim();
     let (kind, claims) = identify(signed, &keys).map_err(|error| {
         Problem::new(format!("{} is not to be trusted: {error}", arguments.file.display()))
@@ -45,10 +46,7 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Problem> {
 fn identify(signed: &str, keys: &KeySet) -> Result<(&'static str, String), VerifyError> {
     match EntitlementProof::verify_origin(signed, keys) {
         Ok(claims) => {
-            return Ok((
-                "an entitlement proof (whether it is in its time, its reader judges)",
-                show(&claims),
-            ));
+            return Ok(("an entitlement proof (whether it is in its time, its reader judges)", show(&claims)));
         }
         Err(VerifyError::WrongKind) => {}
         Err(error) => return Err(error),
@@ -63,6 +61,13 @@ fn identify(signed: &str, keys: &KeySet) -> Result<(&'static str, String), Verif
 
 fn show(claims: &impl Serialize) -> String {
     serde_json::to_string_pretty(claims).unwrap_or_default()
+}
+
+/// Takes the signed text itself, or an answer with one in it.
+fn unwrap_signed(text: &str) -> String {
+    let answer: Option<serde_json::Value> = serde_json::from_str(text).ok();
+    let member = |name: &str| answer.as_ref()?.pointer(name)?.as_str().map(str::to_owned);
+    ["/proof", "/case/receipt", "/manifestSignature"].into_iter().find_map(member).unwrap_or_else(|| text.to_owned())
 }
 
 /// Takes the key set itself, or the answer of `GetKeySet` with the set in it.

@@ -111,11 +111,7 @@ mod tests {
 
     #[test]
     fn instants_travel_whole_to_the_microsecond() {
-        for text in [
-            "2026-06-08T10:00:00.123456Z",
-            "1970-01-01T00:00:00Z",
-            "8999-12-31T23:59:59.999999Z",
-        ] {
+        for text in ["2026-06-08T10:00:00.123456Z", "1970-01-01T00:00:00Z", "8999-12-31T23:59:59.999999Z"] {
             let at: Timestamp = text.parse().unwrap();
             assert_eq!(instant(&timestamp(at)), Ok(at));
         }

@@ -63,7 +63,5 @@ pub fn pool() -> &'static DescriptorPool {
 
 /// The RPC services that Vouch defines, in the order of the contract; infrastructure such as health is not among them.
 pub fn services() -> impl Iterator<Item = prost_reflect::ServiceDescriptor> {
-    pool()
-        .services()
-        .filter(|service| service.full_name().starts_with("vouch."))
+    pool().services().filter(|service| service.full_name().starts_with("vouch."))
 }

@@ -49,9 +49,7 @@ pub fn from_error(error: &Error, domain: &str) -> Status {
         Error::Judged { findings: found, .. } => {
             let sorted = found.clone().into_sorted();
             details.set_precondition_failure(precondition_violations(&sorted));
-            findings = Some(pb::common::v1::Findings {
-                findings: sorted.iter().map(convert::finding).collect(),
-            });
+            findings = Some(pb::common::v1::Findings { findings: sorted.iter().map(convert::finding).collect() });
         }
         Error::NotFound { .. }
         | Error::AlreadyExists { .. }
@@ -82,18 +80,12 @@ pub fn findings(status: &Status) -> Option<pb::common::v1::Findings> {
 
 /// The reason that a status carries, as its name on the wire; empty when it carries none.
 pub fn reason_of(status: &Status) -> String {
-    status
-        .get_details_error_info()
-        .map(|info| info.reason)
-        .unwrap_or_default()
+    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
 }
 
 /// The fields that a status names as bad.
 pub fn fields_of(status: &Status) -> Vec<String> {
-    let violations = status
-        .get_details_bad_request()
-        .map(|details| details.field_violations)
-        .unwrap_or_default();
+    let violations = status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default();
     violations.into_iter().map(|violation| violation.field).collect()
 }
 
@@ -125,10 +117,7 @@ fn with_findings(
     let Ok(mut wire) = tonic_types::pb::Status::decode(status.details()) else {
         return status;
     };
-    wire.details.push(Any {
-        type_url: FINDINGS_TYPE_URL.into(),
-        value: findings.encode_to_vec(),
-    });
+    wire.details.push(Any { type_url: FINDINGS_TYPE_URL.into(), value: findings.encode_to_vec() });
     Status::with_details(code, status.message().to_owned(), wire.encode_to_vec().into())
 }
 
@@ -142,18 +131,12 @@ mod tests {
     fn every_reason_of_the_contract_is_a_reason_of_the_code_and_back() {
         for reason in Reason::ALL {
             let in_contract = pb::common::v1::Reason::try_from(reason.number()).unwrap();
-            let camel: String = reason_name(*reason)
-                .split('_')
-                .map(|word| word[..1].to_owned() + &word[1..].to_lowercase())
-                .collect();
+            let camel: String =
+                reason_name(*reason).split('_').map(|word| word[..1].to_owned() + &word[1..].to_lowercase()).collect();
             assert_eq!(format!("{reason:?}"), camel, "{in_contract:?}");
         }
         let in_contract = crate::pool().get_enum_by_name("vouch.common.v1.Reason").unwrap();
-        assert_eq!(
-            in_contract.values().len(),
-            Reason::ALL.len() + 1,
-            "the contract also has UNSPECIFIED"
-        );
+        assert_eq!(in_contract.values().len(), Reason::ALL.len() + 1, "the contract also has UNSPECIFIED");
     }
 
     #[test]
@@ -162,36 +145,15 @@ mod tests {
         found.add(
             Finding::blocking(Reason::InGrace, "license", "It ran out.", CureBy::EndUser, "Renew it.").as_warning(),
         );
-        found.add(Finding::blocking(
-            Reason::Suspended,
-            "license",
-            "It is suspended.",
-            CureBy::Partner,
-            "Ask.",
-        ));
-        found.add(Finding::blocking(
-            Reason::ContactNotNamed,
-            "contact",
-            "Not named.",
-            CureBy::EndUser,
-            "Ask.",
-        ));
-        let error = Error::Judged {
-            reason: Reason::EntitlementRefused,
-            message: "not entitled",
-            findings: found,
-        };
+        found.add(Finding::blocking(Reason::Suspended, "license", "It is suspended.", CureBy::Partner, "Ask."));
+        found.add(Finding::blocking(Reason::ContactNotNamed, "contact", "Not named.", CureBy::EndUser, "Ask."));
+        let error = Error::Judged { reason: Reason::EntitlementRefused, message: "not entitled", findings: found };
 
         let status = from_error(&error, "license.vouch");
 
         assert_eq!(status.code(), Code::FailedPrecondition);
         assert_eq!(reason_of(&status), "ENTITLEMENT_REFUSED");
-        let reasons: Vec<_> = findings(&status)
-            .unwrap()
-            .findings
-            .iter()
-            .map(|f| (f.reason(), f.cure_by()))
-            .collect();
+        let reasons: Vec<_> = findings(&status).unwrap().findings.iter().map(|f| (f.reason(), f.cure_by())).collect();
         assert_eq!(
             reasons,
             [

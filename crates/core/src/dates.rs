@@ -11,11 +11,7 @@ pub fn date(text: &str) -> Result<Date, String> {
         return Err(wrong());
     }
     let date: Date = text.parse().map_err(|_| wrong())?;
-    if (1970..=9000).contains(&date.year()) {
-        Ok(date)
-    } else {
-        Err("must lie between 1970 and 9000".into())
-    }
+    if (1970..=9000).contains(&date.year()) { Ok(date) } else { Err("must lie between 1970 and 9000".into()) }
 }
 
 /// Reads the name of an IANA time zone: `America/Denver`.
@@ -29,15 +25,12 @@ pub fn zone(text: &str) -> Result<TimeZone, String> {
 
 /// The instant at which the civil day begins in the zone.
 pub fn start_of_day(date: Date, zone: &TimeZone) -> Timestamp {
-    date.to_zoned(zone.clone())
-        .and_then(|at| at.start_of_day())
-        .map_or(Timestamp::MAX, |start| start.timestamp())
+    date.to_zoned(zone.clone()).and_then(|at| at.start_of_day()).map_or(Timestamp::MAX, |start| start.timestamp())
 }
 
 /// The instant at which the civil day has ended in the zone: "until 30 June" includes that day.
 pub fn end_of_day(date: Date, zone: &TimeZone) -> Timestamp {
-    date.checked_add(1.day())
-        .map_or(Timestamp::MAX, |next| start_of_day(next, zone))
+    date.checked_add(1.day()).map_or(Timestamp::MAX, |next| start_of_day(next, zone))
 }
 
 #[cfg(test)]
@@ -47,10 +40,7 @@ mod tests {
     #[test]
     fn until_30_june_includes_that_day_in_the_agreements_zone() {
         let denver = zone("America/Denver").unwrap();
-        assert_eq!(
-            end_of_day(date("2026-06-30").unwrap(), &denver).to_string(),
-            "2026-07-01T06:00:00Z"
-        );
+        assert_eq!(end_of_day(date("2026-06-30").unwrap(), &denver).to_string(), "2026-07-01T06:00:00Z");
     }
 
     #[test]
@@ -65,14 +55,7 @@ mod tests {
 
     #[test]
     fn only_whole_dates_and_known_zones_are_read() {
-        for bad in [
-            "",
-            "2026-6-30",
-            "2026-02-30",
-            "30.06.2026",
-            "1969-12-31",
-            "2026-06-30T00:00",
-        ] {
+        for bad in ["", "2026-6-30", "2026-02-30", "30.06.2026", "1969-12-31", "2026-06-30T00:00"] {
             assert!(date(bad).is_err(), "{bad:?}");
         }
         for bad in ["", "MT", "America/Nowhere", "../etc/passwd"] {

@@ -82,9 +82,11 @@ pub enum Error {
         /// What was found.
         findings: Findings,
     },
-    /// A rule with a single reason stands against it.
+    /// A single reason stands against it.
     #[error("{message}")]
     Refused {
+        /// The way in which the call fails.
+        kind: Kind,
         /// The reason.
         reason: Reason,
         /// One sentence.
@@ -107,18 +109,12 @@ pub enum Error {
 impl Error {
     /// No such thing, or somebody else's.
     pub fn not_found(what: &'static str, id: impl ToString) -> Self {
-        Self::NotFound {
-            what,
-            id: id.to_string(),
-        }
+        Self::NotFound { what, id: id.to_string() }
     }
 
     /// It is there already.
     pub fn already_exists(what: &'static str, id: impl ToString) -> Self {
-        Self::AlreadyExists {
-            what,
-            id: id.to_string(),
-        }
+        Self::AlreadyExists { what, id: id.to_string() }
     }
 
     /// The service's own fault, told to the log only.
@@ -140,9 +136,8 @@ impl Error {
             Self::NotFound { .. } => Kind::NotFound,
             Self::AlreadyExists { .. } => Kind::AlreadyExists,
             Self::EtagMismatch { .. } => Kind::Conflict,
-            Self::RequestIdReused | Self::StateConflict { .. } | Self::Judged { .. } | Self::Refused { .. } => {
-                Kind::Refused
-            }
+            Self::RequestIdReused | Self::StateConflict { .. } | Self::Judged { .. } => Kind::Refused,
+            Self::Refused { kind, .. } => *kind,
             Self::RateLimited { .. } => Kind::Exhausted,
             Self::Unavailable(_) => Kind::Unavailable,
             Self::Internal(_) => Kind::Internal,

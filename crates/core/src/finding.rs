@@ -66,19 +66,13 @@ impl Finding {
     /// The same finding as a warning.
     #[must_use]
     pub fn as_warning(self) -> Self {
-        Self {
-            weight: Weight::Warning,
-            ..self
-        }
+        Self { weight: Weight::Warning, ..self }
     }
 
     /// The same finding, with the instant from which on it falls away by itself.
     #[must_use]
     pub fn clearing_at(self, at: Timestamp) -> Self {
-        Self {
-            clears_at: Some(at),
-            ..self
-        }
+        Self { clears_at: Some(at), ..self }
     }
 }
 
@@ -104,9 +98,7 @@ impl Findings {
 
     /// True when something other than this reason stands in the way.
     pub fn blocks_beside(&self, reason: Reason) -> bool {
-        self.0
-            .iter()
-            .any(|finding| finding.weight == Weight::Blocking && finding.reason != reason)
+        self.0.iter().any(|finding| finding.weight == Weight::Blocking && finding.reason != reason)
     }
 
     /// Takes out every finding with this reason.

@@ -83,12 +83,7 @@ mod tests {
     #[test]
     fn only_the_canonical_spelling_is_read() {
         let case: CaseId = World::system().id();
-        for other in [
-            case.to_string().to_uppercase(),
-            format!(" {case}"),
-            String::new(),
-            "case_".into(),
-        ] {
+        for other in [case.to_string().to_uppercase(), format!(" {case}"), String::new(), "case_".into()] {
             assert!(parse::<CaseTag>(&other).is_err(), "{other:?}");
         }
     }

@@ -4,10 +4,7 @@
 /// contract crate takes the name; a test there holds the two lists together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i32)]
-#[expect(
-    missing_docs,
-    reason = "the documentation of each reason is the contract's, in one place"
-)]
+#[expect(missing_docs, reason = "the documentation of each reason is the contract's, in one place")]
 pub enum Reason {
     InvalidField = 1,
     Unauthenticated = 2,
@@ -21,6 +18,7 @@ pub enum Reason {
     Unavailable = 10,
     Internal = 11,
     MessageTooLarge = 12,
+    NotServed = 13,
     LicenseNotFound = 100,
     NotYetValid = 101,
     Expired = 102,
@@ -84,6 +82,7 @@ impl Reason {
         Self::Unavailable,
         Self::Internal,
         Self::MessageTooLarge,
+        Self::NotServed,
         Self::LicenseNotFound,
         Self::NotYetValid,
         Self::Expired,

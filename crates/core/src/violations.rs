@@ -23,10 +23,7 @@ impl Violations {
 
     /// Notes a violation.
     pub fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
-        self.0.push(Violation {
-            field: field.into(),
-            description: description.into(),
-        });
+        self.0.push(Violation { field: field.into(), description: description.into() });
     }
 
     /// Takes a parsed value, or notes why it is none.
@@ -53,10 +50,12 @@ impl Violations {
         };
         let mut inner = Violations::new();
         let parsed = parse(message, &mut inner);
-        self.0.extend(inner.0.into_iter().map(|violation| Violation {
-            field: format!("{field}.{}", violation.field),
-            ..violation
-        }));
+        self.0.extend(
+            inner
+                .0
+                .into_iter()
+                .map(|violation| Violation { field: format!("{field}.{}", violation.field), ..violation }),
+        );
         parsed
     }
 
@@ -107,9 +106,8 @@ mod tests {
     fn every_violation_is_kept_with_its_path() {
         let mut violations = Violations::new();
         let quantity: Option<i64> = violations.take("quantity", Err("must be at least 1"));
-        let name = violations.nested("end_user", Some(""), |name, inner| {
-            inner.take("name", crate::text::line(name, 5))
-        });
+        let name =
+            violations.nested("end_user", Some(""), |name, inner| inner.take("name", crate::text::line(name, 5)));
         let missing: Option<()> = violations.nested("zone", None::<()>, |(), _| Some(()));
         assert!(quantity.is_none() && name.is_none() && missing.is_none());
         let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();

@@ -67,10 +67,7 @@ impl World {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that reads the system's clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system's clock")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -90,11 +87,7 @@ impl Entropy for SystemEntropy {
 
 /// A world that tests hold in their hands.
 #[cfg(any(test, feature = "testing"))]
-#[expect(
-    clippy::expect_used,
-    clippy::missing_panics_doc,
-    reason = "a test fails by panicking"
-)]
+#[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
 pub mod testing {
     use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -148,10 +141,8 @@ pub mod testing {
     impl Entropy for SeededEntropy {
         fn fill(&self, buffer: &mut [u8]) {
             for chunk in buffer.chunks_mut(8) {
-                let mut z = self
-                    .0
-                    .fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::SeqCst)
-                    .wrapping_add(0x9e37_79b9_7f4a_7c15);
+                let mut z =
+                    self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::SeqCst).wrapping_add(0x9e37_79b9_7f4a_7c15);
                 z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
                 z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
                 chunk.copy_from_slice(&(z ^ (z >> 31)).to_le_bytes()[..chunk.len()]);

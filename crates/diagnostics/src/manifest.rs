@@ -104,10 +104,8 @@ impl Manifest {
         if bytes.len() > MAX_BYTES {
             return Err(ManifestError::TooLarge);
         }
-        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| ManifestError::Malformed {
-            line: error.line(),
-            column: error.column(),
-        })?;
+        let manifest: Self = serde_json::from_slice(bytes)
+            .map_err(|error| ManifestError::Malformed { line: error.line(), column: error.column() })?;
         manifest.check()?;
         Ok((manifest, Digest::of(bytes)))
     }
@@ -123,25 +121,14 @@ impl Manifest {
 
     /// The blobs that it names, each once, with their sizes.
     pub fn blobs(&self) -> BTreeMap<Digest, u64> {
-        self.entries
-            .iter()
-            .map(|entry| (entry.sha256, entry.size_bytes))
-            .collect()
+        self.entries.iter().map(|entry| (entry.sha256, entry.size_bytes)).collect()
     }
 
     /// The artefacts of a list that it does not have. A failed collector is no artefact.
     pub fn missing_artefacts<'r>(&self, required: &'r [String]) -> Vec<&'r str> {
-        let present: BTreeSet<&str> = self
-            .entries
-            .iter()
-            .filter(|entry| entry.failed.is_none())
-            .map(|entry| entry.collector.as_str())
-            .collect();
-        required
-            .iter()
-            .map(String::as_str)
-            .filter(|artefact| !present.contains(artefact))
-            .collect()
+        let present: BTreeSet<&str> =
+            self.entries.iter().filter(|entry| entry.failed.is_none()).map(|entry| entry.collector.as_str()).collect();
+        required.iter().map(String::as_str).filter(|artefact| !present.contains(artefact)).collect()
     }
 
     fn check(&self) -> Result<(), ManifestError> {
@@ -167,9 +154,7 @@ impl Manifest {
 fn is_plain(path: &str) -> bool {
     path.len() <= 4096
         && !path.chars().any(|c| c.is_control() || c == '\\')
-        && path
-            .split('/')
-            .all(|part| !part.is_empty() && part != "." && part != ".." && !part.contains(':'))
+        && path.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && !part.contains(':'))
 }
 
 #[cfg(test)]
@@ -195,10 +180,7 @@ mod tests {
             format: 1,
             profile: "linux-host/1".into(),
             collected_at: "2026-06-08T12:00:00Z".parse().unwrap(),
-            redaction: Redaction {
-                policy: "standard/1".into(),
-                policy_sha256: Digest::of(b"policy"),
-            },
+            redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
             entries,
         }
     }
@@ -209,19 +191,12 @@ mod tests {
         let (read, again) = Manifest::read(&bytes).unwrap();
         assert_eq!((again, read.entries[0].path.as_str()), (root, "a"));
         let spaced = [bytes.as_slice(), b" "].concat();
-        assert_ne!(
-            Manifest::read(&spaced).unwrap().1,
-            root,
-            "one byte more is another bundle"
-        );
+        assert_ne!(Manifest::read(&spaced).unwrap().1, root, "one byte more is another bundle");
     }
 
     #[test]
     fn b03_a_required_artefact_that_is_missing_or_failed_is_named() {
-        let failed = Entry {
-            failed: Some("permission denied".into()),
-            ..entry("c", "journal")
-        };
+        let failed = Entry { failed: Some("permission denied".into()), ..entry("c", "journal") };
         let manifest = manifest(vec![entry("a", "os"), failed]);
         let required = ["os", "journal", "disks"].map(str::to_owned);
         assert_eq!(manifest.missing_artefacts(&required), ["journal", "disks"]);
@@ -229,18 +204,7 @@ mod tests {
 
     #[test]
     fn a_path_that_leads_out_of_the_bundle_is_refused() {
-        for path in [
-            "",
-            "/etc/passwd",
-            "../x",
-            "a/../x",
-            "a//b",
-            "./a",
-            "a\\b",
-            "c:/x",
-            "a\nb",
-            &"x".repeat(4097),
-        ] {
+        for path in ["", "/etc/passwd", "../x", "a/../x", "a//b", "./a", "a\\b", "c:/x", "a\nb", &"x".repeat(4097)] {
             let refused = manifest(vec![entry(path, "os")]).write();
             assert_eq!(refused.unwrap_err(), ManifestError::Path(0), "{path:?}");
         }
@@ -256,19 +220,10 @@ mod tests {
 
     #[test]
     fn another_format_or_an_unknown_field_is_refused() {
-        let bytes = serde_json::to_vec(&Manifest {
-            format: 2,
-            ..manifest(vec![])
-        })
-        .unwrap();
+        let bytes = serde_json::to_vec(&Manifest { format: 2, ..manifest(vec![]) }).unwrap();
         assert_eq!(Manifest::read(&bytes).unwrap_err(), ManifestError::Format(2));
-        let unknown = String::from_utf8(manifest(vec![]).write().unwrap().0)
-            .unwrap()
-            .replacen('{', r#"{"x":1,"#, 1);
-        assert!(matches!(
-            Manifest::read(unknown.as_bytes()),
-            Err(ManifestError::Malformed { line: 1, .. })
-        ));
+        let unknown = String::from_utf8(manifest(vec![]).write().unwrap().0).unwrap().replacen('{', r#"{"x":1,"#, 1);
+        assert!(matches!(Manifest::read(unknown.as_bytes()), Err(ManifestError::Malformed { line: 1, .. })));
     }
 
     proptest! {

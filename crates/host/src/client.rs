@@ -39,16 +39,12 @@ impl ClientTls {
     pub fn new(authorities: &[u8], identity: Option<ClientIdentity<'_>>) -> Result<Self, String> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = client_config(&provider, authorities, identity)?;
-        Ok(Self {
-            provider,
-            current: ArcSwap::from_pointee(config),
-        })
+        Ok(Self { provider, current: ArcSwap::from_pointee(config) })
     }
 
     /// Takes other authorities and another identity.
     pub fn replace(&self, authorities: &[u8], identity: Option<ClientIdentity<'_>>) -> Result<(), String> {
-        self.current
-            .store(Arc::new(client_config(&self.provider, authorities, identity)?));
+        self.current.store(Arc::new(client_config(&self.provider, authorities, identity)?));
         Ok(())
     }
 }
@@ -68,25 +64,13 @@ impl ClientFiles {
     /// Reads the files.
     pub fn read(&self) -> Result<ClientTls, String> {
         let [authorities, certificate, key] = self.contents()?;
-        ClientTls::new(
-            &authorities,
-            Some(ClientIdentity {
-                certificate: &certificate,
-                key: &key,
-            }),
-        )
+        ClientTls::new(&authorities, Some(ClientIdentity { certificate: &certificate, key: &key }))
     }
 
     /// Reads the files again into what was made of them before.
     pub fn reload(&self, tls: &ClientTls) -> Result<(), String> {
         let [authorities, certificate, key] = self.contents()?;
-        tls.replace(
-            &authorities,
-            Some(ClientIdentity {
-                certificate: &certificate,
-                key: &key,
-            }),
-        )
+        tls.replace(&authorities, Some(ClientIdentity { certificate: &certificate, key: &key }))
     }
 
     fn contents(&self) -> Result<[Vec<u8>; 3], String> {
@@ -97,9 +81,7 @@ impl ClientFiles {
 
 /// A channel to `https://host:port`. It connects when it is first used, and again whenever it has to.
 pub fn channel(address: &str, tls: Arc<ClientTls>) -> Result<Channel, String> {
-    let place = address
-        .strip_prefix("https://")
-        .ok_or("the address must begin with https://")?;
+    let place = address.strip_prefix("https://").ok_or("the address must begin with https://")?;
     // tonic sees a plain address: the connection below is the one that speaks TLS.
     let endpoint = Endpoint::from_shared(format!("http://{place}"))
         .map_err(|_| "the address must be https://host:port".to_owned())?
@@ -120,9 +102,7 @@ async fn connect(
         .map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidInput, "the host has no name that TLS knows"))?;
     let stream = TcpStream::connect((host.as_str(), port)).await?;
     stream.set_nodelay(true)?;
-    let stream = TlsConnector::from(tls.current.load_full())
-        .connect(name, stream)
-        .await?;
+    let stream = TlsConnector::from(tls.current.load_full()).connect(name, stream).await?;
     Ok(TokioIo::new(stream))
 }
 
@@ -134,9 +114,7 @@ fn client_config(
     let mut roots = RootCertStore::empty();
     for authority in CertificateDer::pem_slice_iter(authorities) {
         let authority = authority.map_err(|error| format!("the authorities cannot be read: {error}"))?;
-        roots
-            .add(authority)
-            .map_err(|error| format!("an authority cannot be used: {error}"))?;
+        roots.add(authority).map_err(|error| format!("an authority cannot be used: {error}"))?;
     }
     if roots.is_empty() {
         return Err("there is no authority to believe".into());

@@ -53,9 +53,7 @@ enum Command {
 
 /// Runs a service as a program of its own.
 pub async fn run<S: Service>() -> ExitCode {
-    let command = <Arguments as clap::CommandFactory>::command()
-        .name(S::NAME)
-        .about(S::ABOUT);
+    let command = <Arguments as clap::CommandFactory>::command().name(S::NAME).about(S::ABOUT);
     let arguments = match <Arguments as clap::FromArgMatches>::from_arg_matches(&command.get_matches()) {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
@@ -98,12 +96,7 @@ async fn start<S: Service>(config: Option<&Path>, show_only: bool, leash: bool) 
 
 async fn serve<S: Service>(host: HostConfig, own: S::Config, leash: bool) -> Result<(), ServeError> {
     let listeners = Listeners::bind(&host).await?;
-    println!(
-        "{} listening rpc={} ops={}",
-        S::NAME,
-        listeners.rpc_address(),
-        listeners.ops_address()
-    );
+    println!("{} listening rpc={} ops={}", S::NAME, listeners.rpc_address(), listeners.ops_address());
     let shutdown = async move {
         tokio::select! {
             () = told_to_stop() => {}

@@ -52,23 +52,12 @@ impl ServerTls {
         key: &[u8],
     ) -> Result<Self, String> {
         let config = server_config(&provider, &bundles, client_certificates, certificate, key)?;
-        Ok(Self {
-            bundles,
-            provider,
-            client_certificates,
-            current: ArcSwap::from_pointee(config),
-        })
+        Ok(Self { bundles, provider, client_certificates, current: ArcSwap::from_pointee(config) })
     }
 
     /// Takes another certificate and key: new connections see them, living ones go on.
     pub fn replace(&self, certificate: &[u8], key: &[u8]) -> Result<(), String> {
-        let config = server_config(
-            &self.provider,
-            &self.bundles,
-            self.client_certificates,
-            certificate,
-            key,
-        )?;
+        let config = server_config(&self.provider, &self.bundles, self.client_certificates, certificate, key)?;
         self.current.store(Arc::new(config));
         Ok(())
     }
@@ -98,9 +87,8 @@ fn server_config(
         ClientCertificates::Optional => builder.with_client_cert_verifier(Arc::new(bundles.clone())),
         ClientCertificates::Never => builder.with_no_client_auth(),
     };
-    let mut config = builder
-        .with_single_cert(chain, key)
-        .map_err(|error| format!("certificate and key do not fit: {error}"))?;
+    let mut config =
+        builder.with_single_cert(chain, key).map_err(|error| format!("certificate and key do not fit: {error}"))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // A resumed session would skip the verification of the client's certificate.
     config.send_tls13_tickets = 0;
@@ -143,18 +131,9 @@ impl Connections {
                             let (tcp, session) = stream.get_ref();
                             let _ = tcp.set_nodelay(true);
                             let peer = tls.bundles.peer(session.peer_certificates()).map(Arc::new);
-                            let info = PeerInfo {
-                                peer,
-                                address: Some(address),
-                            };
+                            let info = PeerInfo { peer, address: Some(address) };
                             metrics::gauge!("vouch_connections").increment(1);
-                            let _ = finished
-                                .send(Ok(Connection {
-                                    stream,
-                                    info,
-                                    _place: place,
-                                }))
-                                .await;
+                            let _ = finished.send(Ok(Connection { stream, info, _place: place })).await;
                         }
                         Ok(Err(error)) => tracing::debug!(peer.address = %address, %error, "a handshake failed"),
                         Err(_) => tracing::debug!(peer.address = %address, "a handshake took too long"),

@@ -1,9 +1,11 @@
 //! The edge of a service, around every RPC: a deadline, statuses in plain words, a count and a time for each answer, and a
 //! panic that ends one request and not the connection.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::LazyLock;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -68,13 +70,11 @@ where
                 Ok(Ok(Err(error))) => return Err(error),
                 Ok(Err(_panic)) => {
                     tracing::error!(rpc.method = %path, "a handler panicked");
-                    edge.status(Code::Internal, Reason::Internal, "the service failed")
-                        .into_http()
+                    edge.status(Code::Internal, Reason::Internal, "the service failed").into_http()
                 }
                 Err(_elapsed) => {
                     let message = "the deadline passed; a mutation may have happened: ask again with its request_id";
-                    edge.status(Code::DeadlineExceeded, Reason::Unavailable, message)
-                        .into_http()
+                    edge.status(Code::DeadlineExceeded, Reason::Unavailable, message).into_http()
                 }
             };
             measure(&path, &response, began.elapsed());
@@ -94,17 +94,16 @@ impl Edge {
             return response;
         }
         let status = match code {
-            Code::OutOfRange => self.status(
-                Code::ResourceExhausted,
-                Reason::MessageTooLarge,
-                "the message is larger than the limit",
-            ),
+            Code::OutOfRange => {
+                self.status(Code::ResourceExhausted, Reason::MessageTooLarge, "the message is larger than the limit")
+            }
             // Handlers' own internal errors carry details; this one is the codec's.
             Code::Internal => self.status(
                 Code::InvalidArgument,
                 Reason::InvalidField,
                 "the message cannot be decoded as the contract has it",
             ),
+            Code::Unimplemented => self.status(code, Reason::NotServed, "this RPC is not served here"),
             _ => return response,
         };
         status.into_http()
@@ -135,18 +134,21 @@ fn callers_deadline(headers: &HeaderMap) -> Option<Duration> {
 }
 
 fn code_in(headers: &HeaderMap) -> Option<Code> {
-    headers
-        .get("grpc-status")
-        .map(|value| Code::from_bytes(value.as_bytes()))
+    headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
 }
+
+/// The paths of every RPC in the contract.
+static KNOWN: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let methods = vouch_contract::services().flat_map(|service| {
+        let name = service.full_name().to_owned();
+        service.methods().map(|method| format!("/{name}/{}", method.name())).collect::<Vec<_>>()
+    });
+    methods.collect()
+});
 
 fn measure<R>(path: &str, response: &Response<R>, took: Duration) {
     // A path that is not in the contract must not become a label: callers would choose its values.
-    let method = if code_in(response.headers()) == Some(Code::Unimplemented) {
-        "unknown"
-    } else {
-        path
-    };
+    let method = if KNOWN.contains(path) { path } else { "other" };
     let code = code_in(response.headers()).unwrap_or(Code::Ok);
     metrics::counter!("vouch_rpc_requests_total", "method" => method.to_owned(), "code" => format!("{code:?}"))
         .increment(1);

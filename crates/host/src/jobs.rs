@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -16,14 +17,11 @@ pub struct Jobs {
 impl Jobs {
     /// No loops yet; they end when `stop` turns true.
     pub(crate) fn new(stop: watch::Receiver<bool>) -> Self {
-        Self {
-            tasks: JoinSet::new(),
-            stop,
-        }
+        Self { tasks: JoinSet::new(), stop }
     }
 
-    /// Runs `work` every `pause`, the first time after one pause. A run that fails is logged; the next one comes all the
-    /// same.
+    /// Runs `work` every `pause`, the first time after one pause. When runs begin to fail, and when they
+    /// work again, it is logged; the next one comes all the same.
     pub fn every<F, Fut, E>(&mut self, name: &'static str, pause: Duration, mut work: F)
     where
         F: FnMut() -> Fut + Send + 'static,
@@ -32,13 +30,33 @@ impl Jobs {
     {
         let mut stop = self.stop.clone();
         self.tasks.spawn(async move {
+            let mut failing = false;
             loop {
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
                     _ = stop.wait_for(|stopped| *stopped) => return,
                 }
-                if let Err(error) = work().await {
-                    tracing::warn!(job = name, %error, "a job failed and will run again");
+                let run = std::panic::AssertUnwindSafe(work()).catch_unwind();
+                // A run that is under way when the service stops is given up: what it does is done again after the next start.
+                let outcome = tokio::select! {
+                    outcome = run => outcome,
+                    _ = stop.wait_for(|stopped| *stopped) => return,
+                };
+                let outcome = outcome
+                    .map_err(|_panic| "it panicked".to_owned())
+                    .and_then(|outcome| outcome.map_err(|error| error.to_string()));
+                // Told once when it begins and once when it ends: a job that runs twice a second must not fill the log.
+                match outcome {
+                    Ok(()) if failing => {
+                        failing = false;
+                        tracing::info!(job = name, "a job that failed runs again");
+                    }
+                    Ok(()) => {}
+                    Err(error) if failing => tracing::debug!(job = name, %error, "a job still fails"),
+                    Err(error) => {
+                        failing = true;
+                        tracing::warn!(job = name, %error, "a job failed and will be tried again");
+                    }
                 }
             }
         });

@@ -25,7 +25,7 @@ pub mod testing;
 mod trust;
 
 pub use command::{Service, run, run_with};
-pub use connections::{Connections, ServerTls};
+pub use connections::{ClientCertificates, Connection, Connections, ServerTls};
 pub use edge::{Edge, EdgeLayer};
 pub use jobs::Jobs;
 pub use page::Page;

@@ -49,9 +49,9 @@ fn read_token(token: &str, list: &str) -> Result<String, String> {
     let wrong = || "must be the next_page_token of a page of this list".to_owned();
     let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| wrong())?;
     let text = String::from_utf8(bytes).map_err(|_| wrong())?;
-    text.strip_prefix(&format!("1:{list}:"))
-        .map(str::to_owned)
-        .ok_or_else(wrong)
+    let key = text.strip_prefix(&format!("1:{list}:")).ok_or_else(wrong)?;
+    // What is no key of ours must not reach the database: PostgreSQL refuses a NUL with an error of its own.
+    if key.len() <= 100 && key.bytes().all(|byte| byte.is_ascii_graphic()) { Ok(key.to_owned()) } else { Err(wrong()) }
 }
 
 #[cfg(test)]
@@ -59,13 +59,7 @@ mod tests {
     use super::*;
 
     fn read(token: &str) -> Result<Page, Violations> {
-        Page::read(
-            Some(pb::common::v1::PageRequest {
-                page_size: 2,
-                page_token: token.to_owned(),
-            }),
-            "licenses",
-        )
+        Page::read(Some(pb::common::v1::PageRequest { page_size: 2, page_token: token.to_owned() }), "licenses")
     }
 
     #[test]
@@ -75,12 +69,7 @@ mod tests {
         loop {
             let page = read(&token).unwrap();
             let limit = usize::try_from(page.limit()).unwrap();
-            let mut found: Vec<_> = rows
-                .iter()
-                .filter(|row| **row > page.after)
-                .take(limit)
-                .cloned()
-                .collect();
+            let mut found: Vec<_> = rows.iter().filter(|row| **row > page.after).take(limit).cloned().collect();
             token = page.cut(&mut found, "licenses", Clone::clone).next_page_token;
             assert!(found.len() <= 2);
             seen.extend(found);
@@ -94,13 +83,9 @@ mod tests {
     #[test]
     fn a_foreign_or_broken_token_is_refused_with_its_field() {
         let mut rows = vec!["a".to_owned(); 3];
-        let foreign = Page {
-            size: 2,
-            after: String::new(),
-        }
-        .cut(&mut rows, "products", Clone::clone)
-        .next_page_token;
-        for token in [foreign.as_str(), "x", "!!!", "MTo"] {
+        let foreign = Page { size: 2, after: String::new() }.cut(&mut rows, "products", Clone::clone).next_page_token;
+        let nul = BASE64URL_NOPAD.encode(b"1:licenses:\0");
+        for token in [foreign.as_str(), "x", "!!!", "MTo", &nul] {
             assert_eq!(read(token).unwrap_err().iter().next().unwrap().field, "page.page_token");
         }
     }

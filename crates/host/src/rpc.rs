@@ -49,13 +49,7 @@ impl Rpc {
         let answer = async {
             let caller = caller(&request)?;
             let command = C::try_from(request.into_inner())?;
-            act(Call {
-                caller,
-                command,
-                now: self.world.now(),
-                world: self.world.clone(),
-            })
-            .await
+            act(Call { caller, command, now: self.world.now(), world: self.world.clone() }).await
         };
         answer.await.map(Response::new).map_err(|error| self.status(&error))
     }
@@ -75,10 +69,7 @@ impl Rpc {
         F: Fn(Tx, Arc<Call<C>>) -> Fut,
         Fut: Future<Output = Result<(Tx, R), WriteError>>,
     {
-        self.once(method, request, Keeping::Plain, act)
-            .await
-            .map(Response::new)
-            .map_err(|error| self.status(&error))
+        self.once(method, request, Keeping::Plain, act).await.map(Response::new).map_err(|error| self.status(&error))
     }
 
     /// The same, for a result that tells a secret: it is kept encrypted, and told again for a day only.
@@ -96,10 +87,7 @@ impl Rpc {
         Fut: Future<Output = Result<(Tx, R), WriteError>>,
     {
         let keeping = Keeping::Sealed(&self.secrets);
-        self.once(method, request, keeping, act)
-            .await
-            .map(Response::new)
-            .map_err(|error| self.status(&error))
+        self.once(method, request, keeping, act).await.map(Response::new).map_err(|error| self.status(&error))
     }
 
     async fn once<Q, C, R, F, Fut>(
@@ -126,32 +114,19 @@ impl Rpc {
             (Ok(request_id), command) => (request_id, command),
             (Err(problem), command) => return Err(all_violations(problem, command.err())),
         };
-        let key = results::Call {
-            caller: caller.name(),
-            method,
-            request_id,
-            content,
-        };
+        let key = results::Call { caller: caller.name(), method, request_id, content };
         // Ordering: a stored result is looked for before the request is validated, so that a request that was good once
         // stays good when it is repeated.
         let command = match command {
             Ok(command) => command,
             Err(violations) => {
-                let mut connection = self.store.reader().acquire().await.map_err(StoreError::from)?;
-                return match results::lookup(&mut connection, &key, keeping, now).await? {
-                    Some(stored) => R::decode(stored.as_slice()).map_err(Error::internal),
-                    None => Err(violations.into()),
-                };
+                return self.first_result(&key, keeping, now).await?.ok_or_else(|| violations.into());
             }
         };
-        let call = Arc::new(Call {
-            caller,
-            command,
-            now,
-            world: self.world.clone(),
-        });
+        let call = Arc::new(Call { caller, command, now, world: self.world.clone() });
         let (key, act) = (&key, &act);
-        self.store
+        let outcome = self
+            .store
             .write(|mut tx| {
                 let call = call.clone();
                 async move {
@@ -163,7 +138,24 @@ impl Rpc {
                     Ok((tx, response))
                 }
             })
-            .await
+            .await;
+        match outcome {
+            Ok(response) => Ok(response),
+            Err(error) => self.first_result(key, keeping, now).await?.ok_or(error),
+        }
+    }
+
+    /// The result of the same call, where it was running at the same time and was faster: what refused this one may be what
+    /// that one did.
+    async fn first_result<R: Message + Default>(
+        &self,
+        key: &results::Call,
+        keeping: Keeping<'_>,
+        now: Timestamp,
+    ) -> Result<Option<R>, Error> {
+        let mut connection = self.store.reader().acquire().await.map_err(StoreError::from)?;
+        let stored = results::lookup(&mut connection, key, keeping, now).await?;
+        stored.map(|stored| R::decode(stored.as_slice()).map_err(Error::internal)).transpose()
     }
 
     /// The status for an error. What the service itself did wrong is logged here, once, and told to nobody.
@@ -177,11 +169,7 @@ impl Rpc {
 
 /// The caller that the gate put into the request.
 fn caller<Q>(request: &Request<Q>) -> Result<Caller, Error> {
-    request
-        .extensions()
-        .get::<Caller>()
-        .cloned()
-        .ok_or_else(|| Error::internal("a request came past the gate"))
+    request.extensions().get::<Caller>().cloned().ok_or_else(|| Error::internal("a request came past the gate"))
 }
 
 fn all_violations(request_id: String, others: Option<Violations>) -> Error {

@@ -61,11 +61,7 @@ impl Listeners {
             Some(address) => Some(bind(address).await?),
             None => None,
         };
-        Ok(Self {
-            rpc: bind(config.listen.address).await?,
-            ops: bind(config.listen.ops).await?,
-            browsers,
-        })
+        Ok(Self { rpc: bind(config.listen.address).await?, ops: bind(config.listen.ops).await?, browsers })
     }
 
     /// Where gRPC is served.
@@ -85,16 +81,13 @@ impl Listeners {
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| ServeError::Listen {
-        what: format!("cannot listen on {address}"),
-        source: source.into(),
-    })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ServeError::Listen { what: format!("cannot listen on {address}"), source: source.into() })
 }
 
 fn address(listener: &TcpListener) -> SocketAddr {
-    listener
-        .local_addr()
-        .unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)))
+    listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)))
 }
 
 /// A service that is being put together: its ground is laid, its routes are not.
@@ -120,9 +113,7 @@ pub struct Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server")
-            .field("domain", &self.domain)
-            .finish_non_exhaustive()
+        f.debug_struct("Server").field("domain", &self.domain).finish_non_exhaustive()
     }
 }
 
@@ -145,11 +136,7 @@ impl Server {
         let secrets = Arc::new(Secrets::from_file(&config.root_secret)?);
         let trust =
             Trust::new(TrustBundles::empty(provider.clone()), config.trust.clone()).map_err(ServeError::Setup)?;
-        let believed = config
-            .issuers
-            .iter()
-            .map(crate::config::IssuerConfig::to_issuer)
-            .collect::<Result<_, _>>();
+        let believed = config.issuers.iter().map(crate::config::IssuerConfig::to_issuer).collect::<Result<_, _>>();
         let issuers = Issuers::new(believed.map_err(ServeError::Setup)?);
         jwks::read_files(&issuers, &config.issuers).map_err(ServeError::Setup)?;
         if let Err(error) = jwks::fetch(&issuers, &config.issuers, &provider).await {
@@ -229,19 +216,20 @@ impl Server {
         tell(&self.readiness, &health, self.domain).await;
         tracing::info!(service = self.domain, "stopping");
         let _ = self.stop.send(true);
-        let drained = tokio::time::timeout(self.config.limits.drain(), async {
+        let (deadline, domain) = (self.config.limits.drain(), self.domain);
+        let Self { store, jobs, .. } = self;
+        let drained = tokio::time::timeout(deadline, async move {
             for task in &mut serving {
                 let _ = task.await;
             }
+            jobs.join().await;
+            let _ = ops.await;
+            store.close().await;
         });
         if drained.await.is_err() {
-            tracing::warn!("requests were still under way at the deadline and are cut off");
-            serving.iter().for_each(tokio::task::JoinHandle::abort);
+            tracing::warn!("requests were still under way at the deadline; they end with the process");
         }
-        self.jobs.join().await;
-        let _ = ops.await;
-        self.store.close().await;
-        tracing::info!(service = self.domain, "stopped");
+        tracing::info!(service = domain, "stopped");
         Ok(())
     }
 
@@ -282,29 +270,22 @@ impl Server {
             .http2_max_header_list_size(16 * 1024)
             .layer(browsers::cors(origins))
             .layer(GrpcWebLayer::new())
-            .layer(EdgeLayer(Edge {
-                domain: self.domain,
-                longest: limits.request(),
-            }))
+            .layer(EdgeLayer(Edge { domain: self.domain, longest: limits.request() }))
             .layer(AccessLayer(access))
             .add_routes(routes);
         let incoming = Connections::accept(listener, tls, limits.connections);
-        Ok(tokio::spawn(
-            server.serve_with_incoming_shutdown(incoming, self.stopped()),
-        ))
+        Ok(tokio::spawn(server.serve_with_incoming_shutdown(incoming, self.stopped())))
     }
 
     fn spawn_jobs(&mut self, access: Arc<Access>, health: HealthReporter) {
         let (config, trust, tls) = (self.config.clone(), self.trust.clone(), self.tls.clone());
         let for_files = access.clone();
         self.jobs.every("reload certificates and keys", LOOK_AGAIN, move || {
-            let outcome = trust
-                .reload()
-                .and_then(|()| {
-                    tls.iter()
-                        .try_for_each(|tls| tls.reload(&config.tls.certificate, &config.tls.key))
-                })
-                .and_then(|()| jwks::read_files(&for_files.issuers, &config.issuers));
+            // Each on its own: a bundle that cannot be read must not keep an old certificate in use.
+            let certificates =
+                tls.iter().map(|tls| tls.reload(&config.tls.certificate, &config.tls.key)).collect::<Vec<_>>();
+            let others = [trust.reload(), jwks::read_files(&for_files.issuers, &config.issuers)];
+            let outcome = jwks::all(certificates.into_iter().chain(others));
             std::future::ready(outcome)
         });
         let (configs, provider) = (self.config.issuers.clone(), self.provider.clone());
@@ -315,16 +296,20 @@ impl Server {
             });
         }
         let (store, readiness, domain) = (self.store.clone(), self.readiness.clone(), self.domain);
-        self.jobs
-            .every("ask the store for a sign of life", LOOK_AGAIN, move || {
-                let (store, readiness, health) = (store.clone(), readiness.clone(), health.clone());
-                async move {
-                    let alive = store.ping().await;
-                    readiness.set(alive.is_ok());
-                    tell(&readiness, &health, domain).await;
-                    alive
-                }
-            });
+        self.jobs.every("ask the store for a sign of life", LOOK_AGAIN, move || {
+            let (store, readiness, health) = (store.clone(), readiness.clone(), health.clone());
+            async move {
+                let alive = store.ping().await;
+                readiness.set(alive.is_ok());
+                tell(&readiness, &health, domain).await;
+                alive
+            }
+        });
+        // Without upkeep the samples of histograms pile up until somebody asks for them.
+        self.jobs.every("keep the metrics small", LOOK_AGAIN, || {
+            telemetry::metrics().run_upkeep();
+            std::future::ready(Ok::<(), String>(()))
+        });
         let (store, world) = (self.store.clone(), self.world.clone());
         self.jobs.every("sweep stored results", SWEEP, move || {
             let (store, now) = (store.clone(), world.now());
@@ -359,11 +344,7 @@ fn with_infrastructure(routes: Routes, health: &HealthReporter) -> Result<Routes
 
 /// Tells those who ask for the health of this service, or of one of its RPC services, how it is.
 async fn tell(readiness: &Readiness, health: &HealthReporter, domain: &str) {
-    let status = if readiness.get() {
-        ServingStatus::Serving
-    } else {
-        ServingStatus::NotServing
-    };
+    let status = if readiness.get() { ServingStatus::Serving } else { ServingStatus::NotServing };
     health.set_service_status("", status).await;
     let package = format!("vouch.{}.", domain.split('.').next().unwrap_or_default());
     for service in vouch_contract::services().filter(|service| service.full_name().starts_with(&package)) {

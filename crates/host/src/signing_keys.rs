@@ -27,13 +27,7 @@ impl SigningKeys {
     /// Reads the keys of a purpose; makes the first one where there is none. Replicas that start at the same time may each
     /// make one: both are published, and the younger signs.
     pub async fn open(purpose: &'static str, store: Store, secrets: Arc<Secrets>, world: World) -> Result<Self, Error> {
-        let keys = Self {
-            purpose,
-            store,
-            secrets,
-            world,
-            ring: ArcSwap::default(),
-        };
+        let keys = Self { purpose, store, secrets, world, ring: ArcSwap::default() };
         keys.reload().await?;
         if keys.ring.load().signer(keys.world.now()).is_none() {
             keys.add_first().await?;
@@ -44,18 +38,10 @@ impl SigningKeys {
 
     /// Reads the keys again: another replica may have added or retired one.
     pub async fn reload(&self) -> Result<(), Error> {
-        let mut connection = self
-            .store
-            .reader()
-            .acquire()
-            .await
-            .map_err(vouch_storage::StoreError::from)?;
+        let mut connection = self.store.reader().acquire().await.map_err(vouch_storage::StoreError::from)?;
         let stored = signing_keys::list(&mut connection, self.purpose, self.world.now()).await?;
         drop(connection);
-        let keys = stored
-            .iter()
-            .map(|key| self.unseal(key))
-            .collect::<Result<Vec<_>, Error>>()?;
+        let keys = stored.iter().map(|key| self.unseal(key)).collect::<Result<Vec<_>, Error>>()?;
         self.ring.store(Arc::new(KeyRing::new(keys)));
         Ok(())
     }
@@ -63,9 +49,7 @@ impl SigningKeys {
     /// Signs with the key that is in use.
     pub fn sign<T>(&self, sign: impl FnOnce(&SigningKey) -> Result<T, vouch_proof::KeyError>) -> Result<T, Error> {
         let ring = self.ring.load();
-        let key = ring
-            .signer(self.world.now())
-            .ok_or_else(|| Error::internal("no signing key is active"))?;
+        let key = ring.signer(self.world.now()).ok_or_else(|| Error::internal("no signing key is active"))?;
         sign(key).map_err(Error::internal)
     }
 
@@ -73,10 +57,7 @@ impl SigningKeys {
     pub fn published(&self) -> Result<pb::common::v1::KeySet, Error> {
         let now = self.world.now();
         let keys = self.ring.load().published(now).map_err(Error::internal)?;
-        Ok(pb::common::v1::KeySet {
-            jwks: keys.to_jwks(),
-            fresh_until: Some(convert::timestamp(now + FRESH_FOR)),
-        })
+        Ok(pb::common::v1::KeySet { jwks: keys.to_jwks(), fresh_until: Some(convert::timestamp(now + FRESH_FOR)) })
     }
 
     async fn add_first(&self) -> Result<(), Error> {
@@ -100,15 +81,8 @@ impl SigningKeys {
     }
 
     fn unseal(&self, stored: &StoredKey) -> Result<RingKey, Error> {
-        let pkcs8 = self
-            .secrets
-            .open(&stored.kid, &stored.sealed_private)
-            .map_err(Error::internal)?;
+        let pkcs8 = self.secrets.open(&stored.kid, &stored.sealed_private).map_err(Error::internal)?;
         let key = SigningKey::from_pkcs8(&pkcs8).map_err(Error::internal)?;
-        Ok(RingKey {
-            key,
-            active_from: stored.active_from,
-            retires_at: stored.retires_at,
-        })
+        Ok(RingKey { key, active_from: stored.active_from, retires_at: stored.retires_at })
     }
 }

@@ -8,16 +8,12 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{LogConfig, LogFormat};
 
 /// Latency buckets in seconds, from a tenth of a millisecond to the longest deadline.
-const BUCKETS: &[f64] = &[
-    0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0,
-];
+const BUCKETS: &[f64] = &[0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
 /// Begins to write logs to standard error. A second call in the same process changes nothing.
 pub(crate) fn start_logs(config: &LogConfig) -> Result<(), String> {
     let filter = EnvFilter::try_new(&config.level).map_err(|error| format!("log.level: {error}"))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match config.format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
         LogFormat::Text => builder.compact().try_init(),
@@ -43,11 +39,7 @@ pub(crate) fn metrics() -> &'static PrometheusHandle {
             tracing::warn!("another recorder of metrics is installed: this one will stay empty");
         }
         metrics::describe_counter!("vouch_rpc_requests_total", "RPCs answered, by method and code");
-        metrics::describe_histogram!(
-            "vouch_rpc_seconds",
-            metrics::Unit::Seconds,
-            "Time to the first answer of an RPC"
-        );
+        metrics::describe_histogram!("vouch_rpc_seconds", metrics::Unit::Seconds, "Time to the first answer of an RPC");
         metrics::describe_gauge!("vouch_connections", "Connections open now");
         handle
     })

@@ -1,10 +1,6 @@
 //! Running a service inside a test: an authority, an issuer and certificates made on the spot.
 
-#![expect(
-    clippy::expect_used,
-    clippy::missing_panics_doc,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -48,10 +44,7 @@ pub struct Ground {
 impl Ground {
     /// Ground for a service with the given audience of tokens.
     pub fn new(audience: &'static str, service: &str) -> Self {
-        let log = LogConfig {
-            format: LogFormat::Text,
-            level: "error".into(),
-        };
+        let log = LogConfig { format: LogFormat::Text, level: "error".into() };
         crate::telemetry::start_logs(&log).expect("a filter");
         Self::lay(audience, service, Authority::new("vendor").expect("an authority"))
     }
@@ -72,19 +65,13 @@ impl Ground {
             end_users: TokenIssuer::new("https://id.customers.example").expect("an issuer"),
             audience,
         };
-        let own = ground
-            .vendor
-            .workload(&format!("spiffe://{VENDOR_DOMAIN}/vendor/{service}"))
-            .expect("a certificate");
+        let own = ground.vendor.workload(&format!("spiffe://{VENDOR_DOMAIN}/vendor/{service}")).expect("a certificate");
         ground.write("service.pem", own.certificate_pem.as_bytes());
         ground.write("service-key.pem", own.key_pem.as_bytes());
         ground.write("vendor-ca.pem", ground.vendor.certificate_pem().as_bytes());
         ground.write("root.key", &World::system().random::<32>());
         ground.write("staff.jwks", ground.staff.jwks().expect("keys").as_bytes());
-        ground.write(
-            "partner-staff.jwks",
-            ground.partner_staff.jwks().expect("keys").as_bytes(),
-        );
+        ground.write("partner-staff.jwks", ground.partner_staff.jwks().expect("keys").as_bytes());
         ground.write("end-users.jwks", ground.end_users.jwks().expect("keys").as_bytes());
         ground
     }
@@ -113,10 +100,7 @@ impl Ground {
         };
         HostConfig {
             listen: ListenConfig::default(),
-            tls: TlsConfig {
-                certificate: file("service.pem"),
-                key: file("service-key.pem"),
-            },
+            tls: TlsConfig { certificate: file("service.pem"), key: file("service-key.pem") },
             trust: vec![(
                 vouch_identity::TrustDomain::parse(VENDOR_DOMAIN).expect("a trust domain"),
                 file("vendor-ca.pem"),
@@ -129,37 +113,25 @@ impl Ground {
             ],
             store,
             root_secret: file("root.key"),
-            limits: LimitsConfig {
-                drain_seconds: 5,
-                ..LimitsConfig::default()
-            },
-            log: LogConfig {
-                format: LogFormat::Text,
-                level: "warn".into(),
-            },
+            limits: LimitsConfig { drain_seconds: 5, ..LimitsConfig::default() },
+            log: LogConfig { format: LogFormat::Text, level: "warn".into() },
         }
     }
 
     /// A bearer token of the vendor's staff.
     pub fn staff_token(&self, subject: &str, roles: &[&str]) -> String {
-        self.staff
-            .token(&World::system(), self.audience, subject, None, roles, 300)
-            .expect("a token")
+        self.staff.token(&World::system(), self.audience, subject, None, roles, 300).expect("a token")
     }
 
     /// A bearer token of a partner's staff.
     pub fn partner_token(&self, subject: &str, partner: &str, roles: &[&str]) -> String {
         let world = World::system();
-        self.partner_staff
-            .token(&world, self.audience, subject, Some(partner), roles, 300)
-            .expect("a token")
+        self.partner_staff.token(&world, self.audience, subject, Some(partner), roles, 300).expect("a token")
     }
 
     /// A bearer token of an end user.
     pub fn end_user_token(&self, subject: &str, organisation: &str) -> String {
-        self.end_users
-            .token(&World::system(), self.audience, subject, Some(organisation), &[], 300)
-            .expect("a token")
+        self.end_users.token(&World::system(), self.audience, subject, Some(organisation), &[], 300).expect("a token")
     }
 
     /// A channel that shows no certificate.
@@ -170,10 +142,8 @@ impl Ground {
     /// A channel that shows a workload's certificate, signed by the given authority.
     pub fn workload(&self, address: SocketAddr, authority: &Authority, spiffe_id: &str) -> Channel {
         let identity = authority.workload(spiffe_id).expect("a certificate");
-        let identity = ClientIdentity {
-            certificate: identity.certificate_pem.as_bytes(),
-            key: identity.key_pem.as_bytes(),
-        };
+        let identity =
+            ClientIdentity { certificate: identity.certificate_pem.as_bytes(), key: identity.key_pem.as_bytes() };
         self.channel(address, Some(identity))
     }
 
@@ -217,13 +187,7 @@ impl Running {
             let _ = stopped.await;
         });
         let task = tokio::spawn(serve(config, listeners, shutdown));
-        Self {
-            address,
-            ops,
-            browsers,
-            stop: Some(stop),
-            task,
-        }
+        Self { address, ops, browsers, stop: Some(stop), task }
     }
 
     /// Tells the service to stop, without waiting for it.
@@ -265,10 +229,7 @@ where
     <C::ResponseBody as tonic::codegen::Body>::Error: Into<tonic::codegen::StdError> + Send,
 {
     let mut client = tonic::client::Grpc::new(channel);
-    client
-        .ready()
-        .await
-        .map_err(|error| Status::unavailable(error.into().to_string()))?;
+    client.ready().await.map_err(|error| Status::unavailable(error.into().to_string()))?;
     let path = path.parse().map_err(|_| Status::invalid_argument("no path"))?;
     let codec = tonic_prost::ProstCodec::<(), ()>::default();
     client.unary(tonic::Request::new(()), path, codec).await.map(|_| ())

@@ -22,11 +22,7 @@ struct Sources {
 impl Trust {
     /// Reads the operator's files.
     pub fn new(bundles: TrustBundles, files: Vec<(TrustDomain, PathBuf)>) -> Result<Self, String> {
-        let trust = Self {
-            bundles,
-            files,
-            sources: Mutex::default(),
-        };
+        let trust = Self { bundles, files, sources: Mutex::default() };
         trust.reload()?;
         Ok(trust)
     }
@@ -44,10 +40,12 @@ impl Trust {
             .map(|(domain, path)| Ok((domain.clone(), read(path)?)))
             .collect::<Result<Vec<_>, String>>()?;
         let mut sources = self.sources();
-        if sources.configured != configured {
-            sources.configured = configured;
-            self.apply(&sources)?;
+        if sources.configured == configured {
+            return Ok(());
         }
+        let next = Sources { configured, registered: sources.registered.clone() };
+        self.apply(&next)?;
+        *sources = next;
         Ok(())
     }
 
@@ -55,10 +53,12 @@ impl Trust {
     /// operator's: a registry entry for it counts for nothing.
     pub fn set_registered(&self, registered: Vec<(TrustDomain, String)>) -> Result<(), String> {
         let mut sources = self.sources();
-        if sources.registered != registered {
-            sources.registered = registered;
-            self.apply(&sources)?;
+        if sources.registered == registered {
+            return Ok(());
         }
+        let next = Sources { configured: sources.configured.clone(), registered };
+        self.apply(&next)?;
+        *sources = next;
         Ok(())
     }
 
@@ -68,13 +68,7 @@ impl Trust {
             .iter()
             .filter(|(domain, _)| !sources.configured.iter().any(|(configured, _)| configured == domain));
         self.bundles
-            .replace(
-                sources
-                    .configured
-                    .iter()
-                    .chain(registered)
-                    .map(|(domain, pem)| (domain.clone(), pem.as_str())),
-            )
+            .replace(sources.configured.iter().chain(registered).map(|(domain, pem)| (domain.clone(), pem.as_str())))
             .map_err(|(domain, problem)| format!("the authorities of {domain}: {problem}"))
     }
 

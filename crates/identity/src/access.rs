@@ -29,10 +29,7 @@ impl AccessRules {
             .get_extension_by_name("vouch.common.v1.access")
             .ok_or("the contract does not define vouch.common.v1.access")?;
         let mut rules = BTreeMap::new();
-        for service in pool
-            .services()
-            .filter(|service| service.full_name().starts_with("vouch."))
-        {
+        for service in pool.services().filter(|service| service.full_name().starts_with("vouch.")) {
             for method in service.methods() {
                 let name = method.full_name().to_owned();
                 let options = method.options();
@@ -40,9 +37,7 @@ impl AccessRules {
                     return Err(format!("{name} has no access rule"));
                 }
                 let value = options.get_extension(&option);
-                let rule = value
-                    .as_message()
-                    .ok_or_else(|| format!("{name} has a malformed access rule"))?;
+                let rule = value.as_message().ok_or_else(|| format!("{name} has a malformed access rule"))?;
                 let grants = read_grants(rule).map_err(|problem| format!("{name}: {problem}"))?;
                 rules.insert(format!("/{}/{}", service.full_name(), method.name()), grants);
             }
@@ -64,10 +59,7 @@ impl AccessRules {
 impl Grant {
     /// Whether the grant lets this caller in.
     pub fn admits(&self, caller: &Caller) -> bool {
-        let is_person = matches!(
-            caller.kind,
-            CallerKind::VendorStaff | CallerKind::PartnerStaff | CallerKind::EndUser
-        );
+        let is_person = matches!(caller.kind, CallerKind::VendorStaff | CallerKind::PartnerStaff | CallerKind::EndUser);
         self.caller == caller.kind
             && (self.roles.is_empty() || self.roles.iter().any(|role| caller.roles.contains(role)))
             && (!is_person || caller.workload.is_none() || self.through_workload)
@@ -85,10 +77,7 @@ fn read_grants(rule: &DynamicMessage) -> Result<Vec<Grant>, String> {
 
 fn read_grant(value: &Value) -> Result<Grant, String> {
     let grant = value.as_message().ok_or("a grant is no message")?;
-    let number = grant
-        .get_field_by_name("caller")
-        .and_then(|caller| caller.as_enum_number())
-        .unwrap_or(0);
+    let number = grant.get_field_by_name("caller").and_then(|caller| caller.as_enum_number()).unwrap_or(0);
     let caller = match number {
         1 => CallerKind::PartnerWorkload,
         2 => CallerKind::ResellerWorkload,
@@ -102,28 +91,13 @@ fn read_grant(value: &Value) -> Result<Grant, String> {
     let roles: Vec<String> = grant
         .get_field_by_name("roles")
         .map(|roles| {
-            roles
-                .as_list()
-                .unwrap_or_default()
-                .iter()
-                .filter_map(|role| role.as_str().map(str::to_owned))
-                .collect()
+            roles.as_list().unwrap_or_default().iter().filter_map(|role| role.as_str().map(str::to_owned)).collect()
         })
         .unwrap_or_default();
-    let is_person = matches!(
-        caller,
-        CallerKind::VendorStaff | CallerKind::PartnerStaff | CallerKind::EndUser
-    );
-    let through_workload = grant
-        .get_field_by_name("through_workload")
-        .and_then(|flag| flag.as_bool())
-        .unwrap_or(false);
+    let is_person = matches!(caller, CallerKind::VendorStaff | CallerKind::PartnerStaff | CallerKind::EndUser);
+    let through_workload = grant.get_field_by_name("through_workload").and_then(|flag| flag.as_bool()).unwrap_or(false);
     if !is_person && (!roles.is_empty() || through_workload) {
         return Err("roles and through_workload are for persons".into());
     }
-    Ok(Grant {
-        caller,
-        roles,
-        through_workload,
-    })
+    Ok(Grant { caller, roles, through_workload })
 }

@@ -71,12 +71,7 @@ pub struct Caller {
 impl Caller {
     /// The caller's stable name, under which the results of its mutations are kept.
     pub fn name(&self) -> String {
-        format!(
-            "{}:{}:{}",
-            self.kind.as_str(),
-            self.organisation.as_deref().unwrap_or(""),
-            self.subject
-        )
+        format!("{}:{}:{}", self.kind.as_str(), self.organisation.as_deref().unwrap_or(""), self.subject)
     }
 
     /// The partner for which it acts, if it acts for one.

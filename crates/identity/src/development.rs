@@ -40,11 +40,7 @@ impl Authority {
     /// Makes it again from its key and certificate, both in PEM.
     pub fn restore(certificate_pem: &str, key_pem: &str) -> Result<Self, rcgen::Error> {
         let issuer = CaIssuer::from_ca_cert_pem(certificate_pem, KeyPair::from_pem(key_pem)?)?;
-        Ok(Self {
-            issuer,
-            certificate_pem: certificate_pem.to_owned(),
-            key_pem: key_pem.to_owned(),
-        })
+        Ok(Self { issuer, certificate_pem: certificate_pem.to_owned(), key_pem: key_pem.to_owned() })
     }
 
     fn from_key(name: &str, key: KeyPair) -> Result<Self, rcgen::Error> {
@@ -54,11 +50,7 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key)?;
         let (certificate_pem, key_pem) = (certificate.pem(), key.serialize_pem());
-        Ok(Self {
-            issuer: CaIssuer::new(params, key),
-            certificate_pem,
-            key_pem,
-        })
+        Ok(Self { issuer: CaIssuer::new(params, key), certificate_pem, key_pem })
     }
 
     /// The authority's own certificate: the trust bundle.
@@ -80,10 +72,7 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(&key, &self.issuer)?;
-        Ok(Identity {
-            certificate_pem: certificate.pem(),
-            key_pem: key.serialize_pem(),
-        })
+        Ok(Identity { certificate_pem: certificate.pem(), key_pem: key.serialize_pem() })
     }
 }
 
@@ -99,18 +88,12 @@ impl TokenIssuer {
     /// Makes an issuer with a fresh key.
     pub fn new(issuer: &str) -> Result<Self, rcgen::Error> {
         let key_pem = KeyPair::generate()?.serialize_pem();
-        Ok(Self {
-            issuer: issuer.to_owned(),
-            key_pem,
-        })
+        Ok(Self { issuer: issuer.to_owned(), key_pem })
     }
 
     /// Makes it again from its key in PEM.
     pub fn restore(issuer: &str, key_pem: &str) -> Self {
-        Self {
-            issuer: issuer.to_owned(),
-            key_pem: key_pem.to_owned(),
-        }
+        Self { issuer: issuer.to_owned(), key_pem: key_pem.to_owned() }
     }
 
     /// The private key.

@@ -113,31 +113,27 @@ struct Believed {
 /// Invariant: the cache holds results of signatures only. Time and standing are judged on every request.
 pub struct Issuers {
     believed: Vec<Believed>,
-    verified: Mutex<HashMap<[u8; 32], Claims>>,
+    verified: Mutex<Verified>,
+}
+
+/// Tokens whose signatures were verified, with the generation of keys that verified them.
+#[derive(Default)]
+struct Verified {
+    generation: u64,
+    tokens: HashMap<[u8; 32], Claims>,
 }
 
 impl std::fmt::Debug for Issuers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list()
-            .entries(self.believed.iter().map(|believed| &believed.issuer.issuer))
-            .finish()
+        f.debug_list().entries(self.believed.iter().map(|believed| &believed.issuer.issuer)).finish()
     }
 }
 
 impl Issuers {
     /// Believes these issuers; their keys are set by [`Issuers::set_keys`].
     pub fn new(issuers: Vec<Issuer>) -> Self {
-        let believed = issuers
-            .into_iter()
-            .map(|issuer| Believed {
-                issuer,
-                keys: ArcSwap::default(),
-            })
-            .collect();
-        Self {
-            believed,
-            verified: Mutex::default(),
-        }
+        let believed = issuers.into_iter().map(|issuer| Believed { issuer, keys: ArcSwap::default() }).collect();
+        Self { believed, verified: Mutex::default() }
     }
 
     /// Sets the keys that an issuer publishes (a JSON Web Key Set). What was verified with others is forgotten.
@@ -146,7 +142,11 @@ impl Issuers {
         for believed in self.believed.iter().filter(|believed| believed.issuer.issuer == issuer) {
             if **believed.keys.load() != keys {
                 believed.keys.store(std::sync::Arc::new(keys.clone()));
-                self.verified_tokens().clear();
+                // Ordering: after the new keys are in place. A verification that began with the old ones sees another
+                // generation and is not remembered.
+                let mut verified = self.verified_tokens();
+                verified.generation += 1;
+                verified.tokens.clear();
             }
         }
         Ok(())
@@ -156,6 +156,9 @@ impl Issuers {
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Person, TokenError> {
         let (believed, claims) = self.verify_signature(token)?;
         let issuer = &believed.issuer;
+        if claims.sub.is_empty() {
+            return Err(TokenError::Malformed);
+        }
         if !claims.aud.names(&issuer.audience) {
             return Err(TokenError::WrongAudience);
         }
@@ -190,7 +193,10 @@ impl Issuers {
         }
         let mut digest = [0; 32];
         digest.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes()).as_ref());
-        let remembered = self.verified_tokens().get(&digest).cloned();
+        let (generation, remembered) = {
+            let verified = self.verified_tokens();
+            (verified.generation, verified.tokens.get(&digest).cloned())
+        };
         if let Some(claims) = remembered {
             let believed = self.issuer_of(&claims)?;
             return Ok((believed, claims));
@@ -215,15 +221,17 @@ impl Issuers {
         validation.validate_nbf = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
-        let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation)
-            .map_err(|_| TokenError::BadSignature)?
-            .claims;
+        let claims =
+            jsonwebtoken::decode::<Claims>(token, &key, &validation).map_err(|_| TokenError::BadSignature)?.claims;
 
         let mut verified = self.verified_tokens();
-        if verified.len() >= CACHE_SIZE {
-            verified.clear();
+        if verified.generation == generation {
+            if verified.tokens.len() >= CACHE_SIZE {
+                verified.tokens.clear();
+            }
+            verified.tokens.insert(digest, claims.clone());
         }
-        verified.insert(digest, claims.clone());
+        drop(verified);
         Ok((believed, claims))
     }
 
@@ -231,15 +239,11 @@ impl Issuers {
         self.believed
             .iter()
             .find(|believed| believed.issuer.issuer == claims.iss && claims.aud.names(&believed.issuer.audience))
-            .or_else(|| {
-                self.believed
-                    .iter()
-                    .find(|believed| believed.issuer.issuer == claims.iss)
-            })
+            .or_else(|| self.believed.iter().find(|believed| believed.issuer.issuer == claims.iss))
             .ok_or(TokenError::UnknownIssuer)
     }
 
-    fn verified_tokens(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Claims>> {
+    fn verified_tokens(&self) -> std::sync::MutexGuard<'_, Verified> {
         self.verified.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

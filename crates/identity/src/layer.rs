@@ -7,6 +7,7 @@ use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use tonic::{Code, Status};
 use tower::{Layer, Service};
+use vouch_core::code::PartnerId;
 use vouch_core::{Reason, World};
 
 use crate::{AccessRules, Caller, CallerKind, Issuers, PeerInfo, TrustBundles, WorkloadDirectory, WorkloadPath};
@@ -29,9 +30,7 @@ pub struct Access {
 
 impl std::fmt::Debug for Access {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Access")
-            .field("domain", &self.domain)
-            .finish_non_exhaustive()
+        f.debug_struct("Access").field("domain", &self.domain).finish_non_exhaustive()
     }
 }
 
@@ -49,6 +48,10 @@ pub enum Refusal {
 impl Access {
     /// Who sends this request, and whether the RPC at `path` is open to them.
     pub fn judge(&self, path: &str, peer: &PeerInfo, authorization: Option<&str>) -> Result<Caller, Refusal> {
+        let grants = self.rules.grants(path);
+        if grants.is_none() && !is_reflection(path) {
+            return Err(Refusal::Unknown);
+        }
         let caller = self.identify(peer, authorization)?;
         if is_reflection(path) {
             return match caller.kind {
@@ -56,14 +59,11 @@ impl Access {
                 _ => Ok(caller),
             };
         }
-        let grants = self.rules.grants(path).ok_or(Refusal::Unknown)?;
-        if grants.iter().any(|grant| grant.admits(&caller)) {
+        if grants.into_iter().flatten().any(|grant| grant.admits(&caller)) {
             return Ok(caller);
         }
         match caller.kind {
-            CallerKind::Anonymous => Err(Refusal::Unauthenticated(
-                "present a client certificate or a bearer token",
-            )),
+            CallerKind::Anonymous => Err(Refusal::Unauthenticated("present a client certificate or a bearer token")),
             kind => Err(Refusal::Denied(kind)),
         }
     }
@@ -77,13 +77,16 @@ impl Access {
             Some(_) => return Err(Refusal::Unauthenticated("the client certificate is no longer accepted")),
         };
         if let Some(authorization) = authorization {
-            let token = bearer(authorization).ok_or(Refusal::Unauthenticated(
-                "the authorization header must be a bearer token",
-            ))?;
+            let token = bearer(authorization)
+                .ok_or(Refusal::Unauthenticated("the authorization header must be a bearer token"))?;
             let person = self.issuers.verify(token, now).map_err(|error| {
                 tracing::debug!(%error, "a bearer token was refused");
                 Refusal::Unauthenticated("the bearer token is not accepted")
             })?;
+            // An organisation that has no code cannot be anybody's.
+            if person.organisation.as_deref().is_some_and(|org| PartnerId::parse(org).is_err()) {
+                return Err(Refusal::Unauthenticated("the bearer token names an organisation that is no code"));
+            }
             return Ok(Caller {
                 kind: person.kind,
                 subject: person.subject,
@@ -126,10 +129,7 @@ impl Access {
             Refusal::Denied(kind) => vouch_contract::status::early(
                 Code::PermissionDenied,
                 Reason::AccessDenied,
-                format!(
-                    "this RPC is not open to a caller of kind {} with these roles",
-                    kind.as_str()
-                ),
+                format!("this RPC is not open to a caller of kind {} with these roles", kind.as_str()),
                 self.domain,
             ),
             Refusal::Unknown => Status::unimplemented("the contract has no such RPC"),
@@ -168,10 +168,7 @@ impl<S> Layer<S> for AccessLayer {
     type Service = AccessService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AccessService {
-            access: self.0.clone(),
-            inner,
-        }
+        AccessService { access: self.0.clone(), inner }
     }
 }
 
@@ -201,10 +198,7 @@ where
         let path = request.uri().path();
         if !is_health(path) {
             let peer = request.extensions().get::<PeerInfo>().cloned().unwrap_or_default();
-            let authorization = request
-                .headers()
-                .get(AUTHORIZATION)
-                .map(|value| value.to_str().unwrap_or(""));
+            let authorization = request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap_or(""));
             match self.access.judge(path, &peer, authorization) {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);

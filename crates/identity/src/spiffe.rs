@@ -13,9 +13,7 @@ impl TrustDomain {
     /// Reads a trust domain: 1 to 255 of `a-z 0-9 . - _`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let fits = (1..=255).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-_".contains(&b));
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-_".contains(&b));
         if fits {
             Ok(Self(text.to_owned()))
         } else {
@@ -55,10 +53,7 @@ impl SpiffeId {
             "must be spiffe://<trust domain>/partner/<id>, …/reseller/<id> or …/vendor/<service>, in lower case"
                 .to_owned()
         };
-        let rest = text
-            .strip_prefix("spiffe://")
-            .filter(|_| text.len() <= 512)
-            .ok_or_else(wrong)?;
+        let rest = text.strip_prefix("spiffe://").filter(|_| text.len() <= 512).ok_or_else(wrong)?;
         let mut parts = rest.split('/');
         let (Some(domain), Some(kind), Some(name), None) = (parts.next(), parts.next(), parts.next(), parts.next())
         else {
@@ -71,10 +66,7 @@ impl SpiffeId {
             "vendor" => WorkloadPath::Vendor(name.as_str().to_owned()),
             _ => return Err(wrong()),
         };
-        Ok(Self {
-            domain: TrustDomain::parse(domain).map_err(|_| wrong())?,
-            path,
-        })
+        Ok(Self { domain: TrustDomain::parse(domain).map_err(|_| wrong())?, path })
     }
 
     /// Reads the id out of a certificate (DER): the one URI among its alternative names, as the X.509-SVID standard

@@ -36,11 +36,7 @@ struct Inner {
 impl TrustBundles {
     /// Believes nobody yet.
     pub fn empty(provider: Arc<CryptoProvider>) -> Self {
-        Self(Arc::new(Inner {
-            verifiers: ArcSwap::default(),
-            generation: AtomicU64::new(0),
-            provider,
-        }))
+        Self(Arc::new(Inner { verifiers: ArcSwap::default(), generation: AtomicU64::new(0), provider }))
     }
 
     /// Replaces all authorities: for each trust domain its certificates in PEM. Either all are taken or none.
@@ -82,9 +78,8 @@ impl TrustBundles {
             rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)
         })?;
         let verifiers = self.0.verifiers.load();
-        let verifier = verifiers
-            .get(id.domain())
-            .ok_or(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer))?;
+        let verifier =
+            verifiers.get(id.domain()).ok_or(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer))?;
         verifier.verify_client_cert(end_entity, intermediates, now)?;
         Ok(id)
     }
@@ -94,12 +89,7 @@ impl TrustBundles {
         let chain = chain?.to_vec();
         let id = SpiffeId::from_certificate(chain.first()?).ok()?;
         // Generation 0 is never current once authorities are there: the first request judges the peer.
-        Some(Peer {
-            id,
-            chain,
-            judged: AtomicU64::new(0),
-            ends_at: AtomicU64::new(0),
-        })
+        Some(Peer { id, chain, judged: AtomicU64::new(0), ends_at: AtomicU64::new(0) })
     }
 
     /// Whether a peer is believed now: judged again whenever the authorities changed, and never past its certificate's end.
@@ -189,8 +179,7 @@ impl ClientCertVerifier for TrustBundles {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.verify(end_entity, intermediates, now)
-            .map(|_| ClientCertVerified::assertion())
+        self.verify(end_entity, intermediates, now).map(|_| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

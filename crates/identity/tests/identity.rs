@@ -33,15 +33,11 @@ fn domain(name: &str) -> TrustDomain {
 
 fn chain(authority: &Authority, id: &str) -> Vec<CertificateDer<'static>> {
     let identity = authority.workload(id).unwrap();
-    CertificateDer::pem_slice_iter(identity.certificate_pem.as_bytes())
-        .map(Result::unwrap)
-        .collect()
+    CertificateDer::pem_slice_iter(identity.certificate_pem.as_bytes()).map(Result::unwrap).collect()
 }
 
 fn accepted(bundles: &TrustBundles, chain: &[CertificateDer<'static>]) -> bool {
-    bundles
-        .verify_client_cert(&chain[0], &chain[1..], UnixTime::now())
-        .is_ok()
+    bundles.verify_client_cert(&chain[0], &chain[1..], UnixTime::now()).is_ok()
 }
 
 /// The directory of these tests: north is a partner, and the vendor's own service is known.
@@ -50,15 +46,13 @@ struct Directory;
 impl WorkloadDirectory for Directory {
     fn find(&self, id: &SpiffeId) -> Option<Workload> {
         match id.to_string().as_str() {
-            NORTH => Some(Workload {
-                kind: CallerKind::PartnerWorkload,
-                partner: Some(PartnerId::parse("north").unwrap()),
-            }),
+            NORTH => {
+                Some(Workload { kind: CallerKind::PartnerWorkload, partner: Some(PartnerId::parse("north").unwrap()) })
+            }
             // The second is what a registry should not say: another kind than the id's own path.
-            "spiffe://vendor.example/vendor/vendor" | "spiffe://north.example/reseller/north" => Some(Workload {
-                kind: CallerKind::VendorWorkload,
-                partner: None,
-            }),
+            "spiffe://vendor.example/vendor/vendor" | "spiffe://north.example/reseller/north" => {
+                Some(Workload { kind: CallerKind::VendorWorkload, partner: None })
+            }
             _ => None,
         }
     }
@@ -93,19 +87,14 @@ fn b05_a_partners_authority_cannot_make_another_partners_certificate() {
     assert!(accepted(&bundles, &chain(&north, NORTH)));
     assert!(accepted(&bundles, &chain(&south, SOUTH)));
     assert!(!accepted(&bundles, &chain(&north, SOUTH)), "north signs for south");
-    assert!(!accepted(
-        &bundles,
-        &chain(&north, "spiffe://elsewhere.example/partner/north")
-    ));
+    assert!(!accepted(&bundles, &chain(&north, "spiffe://elsewhere.example/partner/north")));
 }
 
 #[test]
 fn a_living_connection_is_judged_again_when_an_authority_is_withdrawn() {
     let (old, new) = (Authority::new("old").unwrap(), Authority::new("new").unwrap());
     let bundles = TrustBundles::empty(provider());
-    bundles
-        .replace([(domain("north.example"), old.certificate_pem())])
-        .unwrap();
+    bundles.replace([(domain("north.example"), old.certificate_pem())]).unwrap();
     let peer = bundles.peer(Some(&chain(&old, NORTH))).unwrap();
     let now = World::system().now();
     assert!(bundles.believes(&peer, now));
@@ -114,9 +103,7 @@ fn a_living_connection_is_judged_again_when_an_authority_is_withdrawn() {
     bundles.replace([(domain("north.example"), both.as_str())]).unwrap();
     assert!(bundles.believes(&peer, now), "rotation with overlap keeps it");
 
-    bundles
-        .replace([(domain("north.example"), new.certificate_pem())])
-        .unwrap();
+    bundles.replace([(domain("north.example"), new.certificate_pem())]).unwrap();
     assert!(!bundles.believes(&peer, now));
 }
 
@@ -124,9 +111,7 @@ fn a_living_connection_is_judged_again_when_an_authority_is_withdrawn() {
 fn a_certificate_is_not_believed_past_its_end() {
     let authority = Authority::new("north").unwrap();
     let bundles = TrustBundles::empty(provider());
-    bundles
-        .replace([(domain("north.example"), authority.certificate_pem())])
-        .unwrap();
+    bundles.replace([(domain("north.example"), authority.certificate_pem())]).unwrap();
     let peer = bundles.peer(Some(&chain(&authority, NORTH))).unwrap();
     assert!(bundles.believes(&peer, World::system().now()));
     assert!(!bundles.believes(&peer, "9000-01-01T00:00:00Z".parse().unwrap()));
@@ -136,9 +121,7 @@ fn a_certificate_is_not_believed_past_its_end() {
 fn a_bad_bundle_changes_nothing() {
     let authority = Authority::new("north").unwrap();
     let bundles = TrustBundles::empty(provider());
-    bundles
-        .replace([(domain("north.example"), authority.certificate_pem())])
-        .unwrap();
+    bundles.replace([(domain("north.example"), authority.certificate_pem())]).unwrap();
     let refused = bundles.replace([
         (domain("south.example"), authority.certificate_pem()),
         (domain("north.example"), "no certificate at all"),
@@ -153,23 +136,14 @@ fn a_token_is_believed_from_its_issuer_for_this_service_in_its_time() {
     let ours = TokenIssuer::new(ISSUER).unwrap();
     let issuers = issuers(&ours, staff_issuer());
     let now = world.now();
-    let token = ours
-        .token(&world, AUDIENCE, "ada", None, &["license-administrator"], 300)
-        .unwrap();
+    let token = ours.token(&world, AUDIENCE, "ada", None, &["license-administrator"], 300).unwrap();
 
     let person = issuers.verify(&token, now).unwrap();
-    assert_eq!(
-        (person.kind, person.roles),
-        (CallerKind::VendorStaff, vec!["license-administrator".to_owned()])
-    );
+    assert_eq!((person.kind, person.roles), (CallerKind::VendorStaff, vec!["license-administrator".to_owned()]));
     assert_eq!(person.subject, format!("{ISSUER}#ada"));
 
     let later = now + jiff::SignedDuration::from_secs(361);
-    assert_eq!(
-        issuers.verify(&token, later),
-        Err(TokenError::NotInTime),
-        "also when its signature is remembered"
-    );
+    assert_eq!(issuers.verify(&token, later), Err(TokenError::NotInTime), "also when its signature is remembered");
     let other = ours.token(&world, "vendor.vouch", "ada", None, &[], 300).unwrap();
     assert_eq!(issuers.verify(&other, now), Err(TokenError::WrongAudience));
     let stranger = TokenIssuer::new(ISSUER).unwrap();
@@ -186,12 +160,9 @@ fn a_claim_of_the_wrong_type_is_refused_and_never_skipped() {
     let ours = TokenIssuer::new(ISSUER).unwrap();
     let issuers = issuers(&ours, staff_issuer());
     let now = World::system().now();
-    for (claim, value) in [
-        ("exp", json!("soon")),
-        ("exp", json!(null)),
-        ("nbf", json!("now")),
-        ("roles", json!("admin")),
-    ] {
+    for (claim, value) in
+        [("exp", json!("soon")), ("exp", json!(null)), ("nbf", json!("now")), ("roles", json!("admin"))]
+    {
         let mut claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "exp": now.as_second() + 300});
         claims[claim] = value;
         let token = ours.sign(&claims).unwrap();
@@ -203,17 +174,10 @@ fn a_claim_of_the_wrong_type_is_refused_and_never_skipped() {
 fn an_issuer_of_one_organisation_cannot_speak_for_another() {
     let world = World::system();
     let ours = TokenIssuer::new(ISSUER).unwrap();
-    let issuer = Issuer {
-        kind: CallerKind::PartnerStaff,
-        organisation: Some("north".into()),
-        ..staff_issuer()
-    };
+    let issuer = Issuer { kind: CallerKind::PartnerStaff, organisation: Some("north".into()), ..staff_issuer() };
     let issuers = issuers(&ours, issuer);
     let own = ours.token(&world, AUDIENCE, "ada", Some("north"), &[], 300).unwrap();
-    assert_eq!(
-        issuers.verify(&own, world.now()).unwrap().organisation.as_deref(),
-        Some("north")
-    );
+    assert_eq!(issuers.verify(&own, world.now()).unwrap().organisation.as_deref(), Some("north"));
     let other = ours.token(&world, AUDIENCE, "ada", Some("south"), &[], 300).unwrap();
     assert_eq!(issuers.verify(&other, world.now()), Err(TokenError::Malformed));
 }
@@ -267,9 +231,7 @@ struct Gate {
 fn gate() -> Gate {
     let (north, staff) = (Authority::new("north").unwrap(), TokenIssuer::new(ISSUER).unwrap());
     let bundles = TrustBundles::empty(provider());
-    bundles
-        .replace([(domain("north.example"), north.certificate_pem())])
-        .unwrap();
+    bundles.replace([(domain("north.example"), north.certificate_pem())]).unwrap();
     let access = Access {
         rules: AccessRules::from_contract(vouch_contract::pool()).unwrap(),
         bundles,
@@ -290,9 +252,7 @@ impl Gate {
     }
 
     fn judge(&self, rpc: &str, peer: &PeerInfo, authorization: Option<&str>) -> Result<CallerKind, Refusal> {
-        self.access
-            .judge(&format!("/vouch.license.v1.{rpc}"), peer, authorization)
-            .map(|caller| caller.kind)
+        self.access.judge(&format!("/vouch.license.v1.{rpc}"), peer, authorization).map(|caller| caller.kind)
     }
 }
 
@@ -302,56 +262,29 @@ fn b05_the_gate_lets_in_whom_the_contract_names_and_nobody_else() {
     let (nobody, north) = (PeerInfo::default(), gate.peer(NORTH));
     let denied = |kind| Err(Refusal::Denied(kind));
 
-    assert_eq!(
-        gate.judge("EntitlementService/CheckEntitlement", &north, None),
-        Ok(CallerKind::PartnerWorkload)
-    );
-    assert_eq!(
-        gate.judge("LicenseService/CreateLicense", &north, None),
-        denied(CallerKind::PartnerWorkload)
-    );
-    assert_eq!(
-        gate.judge("DirectoryService/FindSupportContact", &nobody, None),
-        Ok(CallerKind::Anonymous)
-    );
+    assert_eq!(gate.judge("EntitlementService/CheckEntitlement", &north, None), Ok(CallerKind::PartnerWorkload));
+    assert_eq!(gate.judge("LicenseService/CreateLicense", &north, None), denied(CallerKind::PartnerWorkload));
+    assert_eq!(gate.judge("DirectoryService/FindSupportContact", &nobody, None), Ok(CallerKind::Anonymous));
     assert!(matches!(
         gate.judge("EntitlementService/CheckEntitlement", &nobody, None),
         Err(Refusal::Unauthenticated(_))
     ));
-    assert_eq!(
-        gate.judge("EntitlementService/NoSuchRpc", &north, None),
-        Err(Refusal::Unknown)
-    );
+    assert_eq!(gate.judge("EntitlementService/NoSuchRpc", &north, None), Err(Refusal::Unknown));
 
     let world = World::system();
-    let token = gate
-        .staff
-        .token(&world, AUDIENCE, "ada", None, &["license-administrator"], 60)
-        .unwrap();
+    let token = gate.staff.token(&world, AUDIENCE, "ada", None, &["license-administrator"], 60).unwrap();
     let bearer = format!("Bearer {token}");
-    assert_eq!(
-        gate.judge("LicenseService/CreateLicense", &nobody, Some(&bearer)),
-        Ok(CallerKind::VendorStaff)
-    );
+    assert_eq!(gate.judge("LicenseService/CreateLicense", &nobody, Some(&bearer)), Ok(CallerKind::VendorStaff));
     assert_eq!(
         gate.judge("LicenseService/CreateLicense", &north, Some(&bearer)),
         denied(CallerKind::VendorStaff),
         "through a workload, where the rule does not say so"
     );
-    let plain = format!(
-        "Bearer {}",
-        gate.staff.token(&world, AUDIENCE, "bob", None, &[], 60).unwrap()
-    );
-    assert_eq!(
-        gate.judge("LicenseService/CreateLicense", &nobody, Some(&plain)),
-        denied(CallerKind::VendorStaff)
-    );
+    let plain = format!("Bearer {}", gate.staff.token(&world, AUDIENCE, "bob", None, &[], 60).unwrap());
+    assert_eq!(gate.judge("LicenseService/CreateLicense", &nobody, Some(&plain)), denied(CallerKind::VendorStaff));
     for bad in ["", "Bearer", "Basic eDp5", "Bearer x.y.z"] {
         let refused = gate.judge("DirectoryService/FindSupportContact", &nobody, Some(bad));
-        assert!(
-            matches!(refused, Err(Refusal::Unauthenticated(_))),
-            "a bad token is no anonymous caller: {bad:?}"
-        );
+        assert!(matches!(refused, Err(Refusal::Unauthenticated(_))), "a bad token is no anonymous caller: {bad:?}");
     }
 }
 
@@ -374,10 +307,7 @@ fn reflection_is_for_known_callers() {
     let gate = gate();
     let path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
     assert!(gate.access.judge(path, &gate.peer(NORTH), None).is_ok());
-    assert!(matches!(
-        gate.access.judge(path, &PeerInfo::default(), None),
-        Err(Refusal::Unauthenticated(_))
-    ));
+    assert!(matches!(gate.access.judge(path, &PeerInfo::default(), None), Err(Refusal::Unauthenticated(_))));
 }
 
 #[test]
@@ -387,10 +317,7 @@ fn a_token_in_its_time_is_judged_by_the_service_clock() {
     let issuers = issuers(&ours, staff_issuer());
     let token = ours.token(&clock.world(), AUDIENCE, "ada", None, &[], 300).unwrap();
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
-    assert!(
-        issuers.verify(&token, at("2026-06-08T11:59:00Z")).is_ok(),
-        "sixty seconds of skew"
-    );
+    assert!(issuers.verify(&token, at("2026-06-08T11:59:00Z")).is_ok(), "sixty seconds of skew");
     assert!(issuers.verify(&token, at("2026-06-08T11:58:59Z")).is_err());
     assert!(issuers.verify(&token, at("2026-06-08T12:05:59Z")).is_ok());
     assert!(issuers.verify(&token, at("2026-06-08T12:06:00Z")).is_err());

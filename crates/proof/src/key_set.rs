@@ -44,9 +44,7 @@ pub struct KeySet {
 
 impl std::fmt::Debug for KeySet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("KeySet")
-            .field(&self.keys.keys().collect::<Vec<_>>())
-            .finish()
+        f.debug_tuple("KeySet").field(&self.keys.keys().collect::<Vec<_>>()).finish()
     }
 }
 
@@ -60,18 +58,12 @@ impl KeySet {
     /// `kid` that is not its own thumbprint makes the set invalid.
     pub fn from_jwks(text: &str) -> Result<Self, String> {
         let raw: serde_json::Value = serde_json::from_str(text).map_err(|_| "must be a JSON Web Key Set".to_owned())?;
-        let members = raw
-            .get("keys")
-            .and_then(|keys| keys.as_array())
-            .ok_or("must have a list of keys")?;
+        let members = raw.get("keys").and_then(|keys| keys.as_array()).ok_or("must have a list of keys")?;
         if members.len() > MAX_KEYS {
             return Err(format!("must have at most {MAX_KEYS} keys"));
         }
         let private = ["d", "p", "q", "k"];
-        if members
-            .iter()
-            .any(|key| private.iter().any(|member| key.get(member).is_some()))
-        {
+        if members.iter().any(|key| private.iter().any(|member| key.get(member).is_some())) {
             return Err("must not contain private keys".into());
         }
         let jwks: JwkSet = serde_json::from_value(raw).map_err(|_| "has a malformed key".to_owned())?;
@@ -122,15 +114,13 @@ impl KeySet {
         validation.validate_nbf = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
-        jsonwebtoken::decode::<C>(signed, key, &validation)
-            .map(|token| token.claims)
-            .map_err(|error| {
-                use jsonwebtoken::errors::ErrorKind;
-                match error.kind() {
-                    ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm => VerifyError::BadSignature,
-                    _ => VerifyError::Malformed,
-                }
-            })
+        jsonwebtoken::decode::<C>(signed, key, &validation).map(|token| token.claims).map_err(|error| {
+            use jsonwebtoken::errors::ErrorKind;
+            match error.kind() {
+                ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm => VerifyError::BadSignature,
+                _ => VerifyError::Malformed,
+            }
+        })
     }
 }
 

@@ -48,17 +48,10 @@ impl SigningKey {
         Ed25519KeyPair::from_pkcs8(pkcs8).map_err(|_| KeyError::Unreadable)?;
         let encoding = EncodingKey::from_ed_der(pkcs8);
         let mut jwk = Jwk::from_encoding_key(&encoding, Algorithm::EdDSA).map_err(|_| KeyError::Unreadable)?;
-        let kid = jwk
-            .thumbprint(ThumbprintHash::SHA256)
-            .map_err(|_| KeyError::Unreadable)?;
+        let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| KeyError::Unreadable)?;
         jwk.common.key_id = Some(kid.clone());
         jwk.common.public_key_use = Some(jsonwebtoken::jwk::PublicKeyUse::Signature);
-        Ok(Self {
-            kid,
-            encoding,
-            pkcs8: Zeroizing::new(pkcs8.to_vec()),
-            jwk,
-        })
+        Ok(Self { kid, encoding, pkcs8: Zeroizing::new(pkcs8.to_vec()), jwk })
     }
 
     /// The key's RFC 7638 SHA-256 thumbprint.

@@ -35,16 +35,8 @@ fn proof() -> EntitlementProof {
         nbf: noon().as_second(),
         exp: noon().as_second() + 900,
         sub: "contoso".into(),
-        act: Act {
-            sub: "spiffe://north.example/partner/north".into(),
-            partner: "north".into(),
-        },
-        lic: License {
-            id: "lic_1".into(),
-            rev: 3,
-            product: "atlas".into(),
-            version: "7.2.1".into(),
-        },
+        act: Act { sub: "spiffe://north.example/partner/north".into(), partner: "north".into() },
+        lic: License { id: "lic_1".into(), rev: 3, product: "atlas".into(), version: "7.2.1".into() },
         agr: Agreement {
             id: Some("agr_1".into()),
             tier: "premium".into(),
@@ -54,15 +46,9 @@ fn proof() -> EntitlementProof {
             priority: 10,
         },
         contact: "con_1".into(),
-        bundle: Bundle {
-            alg: "sha-256".into(),
-            root: "ab".repeat(32),
-        },
+        bundle: Bundle { alg: "sha-256".into(), root: "ab".repeat(32) },
         esc: "esc_1".into(),
-        inc: Incident {
-            hold: "hold_1".into(),
-            units: 1,
-        },
+        inc: Incident { hold: "hold_1".into(), units: 1 },
     }
 }
 
@@ -73,10 +59,7 @@ fn verify_at(signed: &str, keys: &KeySet, at: Timestamp) -> Result<EntitlementPr
 #[test]
 fn b02_a_genuine_proof_verifies_without_a_network() {
     let key = key();
-    assert_eq!(
-        verify_at(&proof().sign(&key).unwrap(), &keys(&key), noon()),
-        Ok(proof())
-    );
+    assert_eq!(verify_at(&proof().sign(&key).unwrap(), &keys(&key), noon()), Ok(proof()));
 }
 
 #[test]
@@ -95,13 +78,8 @@ fn b02_a_proof_of_another_signer_issuer_or_audience_is_refused() {
 fn b02_a_proof_holds_in_its_time_give_or_take_a_minute() {
     let key = key();
     let (signed, keys) = (proof().sign(&key).unwrap(), keys(&key));
-    let cases = [
-        (-61, Err(VerifyError::NotYet)),
-        (-60, Ok(())),
-        (0, Ok(())),
-        (959, Ok(())),
-        (960, Err(VerifyError::Expired)),
-    ];
+    let cases =
+        [(-61, Err(VerifyError::NotYet)), (-60, Ok(())), (0, Ok(())), (959, Ok(())), (960, Err(VerifyError::Expired))];
     for (seconds, expected) in cases {
         let at = noon() + SignedDuration::from_secs(seconds);
         assert_eq!(verify_at(&signed, &keys, at).map(|_| ()), expected, "{seconds} s");
@@ -111,12 +89,7 @@ fn b02_a_proof_holds_in_its_time_give_or_take_a_minute() {
 #[test]
 fn b02_no_proof_lives_longer_than_fifteen_minutes_whatever_it_says() {
     let key = key();
-    let signed = EntitlementProof {
-        exp: noon().as_second() + 86_400,
-        ..proof()
-    }
-    .sign(&key)
-    .unwrap();
+    let signed = EntitlementProof { exp: noon().as_second() + 86_400, ..proof() }.sign(&key).unwrap();
     let later = noon() + SignedDuration::from_mins(17);
     assert_eq!(verify_at(&signed, &keys(&key), later), Err(VerifyError::Expired));
 }
@@ -124,18 +97,10 @@ fn b02_no_proof_lives_longer_than_fifteen_minutes_whatever_it_says() {
 #[test]
 fn one_kind_of_signed_text_does_not_pass_for_another() {
     let key = key();
-    let manifest = ManifestSignature {
-        iss: "north".into(),
-        iat: 0,
-        root: String::new(),
-        redaction: String::new(),
-    };
+    let manifest = ManifestSignature { iss: "north".into(), iat: 0, root: String::new(), redaction: String::new() };
     let signed = manifest.sign(&key).unwrap();
     assert_eq!(verify_at(&signed, &keys(&key), noon()), Err(VerifyError::WrongKind));
-    assert_eq!(
-        AdmissionReceipt::verify(&signed, &keys(&key)),
-        Err(VerifyError::WrongKind)
-    );
+    assert_eq!(AdmissionReceipt::verify(&signed, &keys(&key)), Err(VerifyError::WrongKind));
     assert_eq!(ManifestSignature::verify(&signed, &keys(&key)), Ok(manifest));
 }
 
@@ -145,16 +110,10 @@ fn a_token_that_names_another_algorithm_is_refused() {
     let signed = proof().sign(&key).unwrap();
     let (_, rest) = signed.split_once('.').unwrap();
     for alg in ["none", "HS256", "ES256", "RS256"] {
-        let header = format!(
-            r#"{{"alg":"{alg}","typ":"vouch-entitlement+jwt","kid":"{}"}}"#,
-            key.kid()
-        );
+        let header = format!(r#"{{"alg":"{alg}","typ":"vouch-entitlement+jwt","kid":"{}"}}"#, key.kid());
         let forged = format!("{}.{rest}", BASE64URL_NOPAD.encode(header.as_bytes()));
         let refused = verify_at(&forged, &keys(&key), noon()).unwrap_err();
-        assert!(
-            matches!(refused, VerifyError::BadSignature | VerifyError::Malformed),
-            "{alg}: {refused:?}"
-        );
+        assert!(matches!(refused, VerifyError::BadSignature | VerifyError::Malformed), "{alg}: {refused:?}");
     }
 }
 
@@ -163,10 +122,8 @@ fn a_critical_extension_is_refused() {
     let key = key();
     let signed = proof().sign(&key).unwrap();
     let (_, rest) = signed.split_once('.').unwrap();
-    let header = format!(
-        r#"{{"alg":"EdDSA","typ":"vouch-entitlement+jwt","kid":"{}","crit":["b64"],"b64":false}}"#,
-        key.kid()
-    );
+    let header =
+        format!(r#"{{"alg":"EdDSA","typ":"vouch-entitlement+jwt","kid":"{}","crit":["b64"],"b64":false}}"#, key.kid());
     let forged = format!("{}.{rest}", BASE64URL_NOPAD.encode(header.as_bytes()));
     assert!(verify_at(&forged, &keys(&key), noon()).is_err());
 }
@@ -194,24 +151,12 @@ fn a_new_key_is_published_before_it_signs_and_an_old_one_after() {
     let (old_kid, new_kid) = (old.kid().to_owned(), new.kid().to_owned());
     let switch = noon() + ROTATION_OVERLAP;
     let ring = KeyRing::new(vec![
-        RingKey {
-            key: new,
-            active_from: switch,
-            retires_at: None,
-        },
-        RingKey {
-            key: old,
-            active_from: noon(),
-            retires_at: Some(switch + ROTATION_OVERLAP),
-        },
+        RingKey { key: new, active_from: switch, retires_at: None },
+        RingKey { key: old, active_from: noon(), retires_at: Some(switch + ROTATION_OVERLAP) },
     ]);
     let at = |at: Timestamp| {
         let published = ring.published(at).unwrap();
-        (
-            ring.signer(at).unwrap().kid().to_owned(),
-            published.contains(&old_kid),
-            published.contains(&new_kid),
-        )
+        (ring.signer(at).unwrap().kid().to_owned(), published.contains(&old_kid), published.contains(&new_kid))
     };
     assert_eq!(at(noon()), (old_kid.clone(), true, true));
     assert_eq!(at(switch), (new_kid.clone(), true, true));

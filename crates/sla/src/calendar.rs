@@ -63,36 +63,22 @@ impl Calendar {
         }
         for (day, windows) in &mut by_day {
             windows.sort();
-            let whole = windows
-                .iter()
-                .all(|w| w.opens < w.closes || w.closes == Time::midnight());
-            let apart = windows
-                .windows(2)
-                .all(|two| two[0].closes <= two[1].opens && two[0].closes != Time::midnight());
+            let whole = windows.iter().all(|w| w.opens < w.closes || w.closes == Time::midnight());
+            let apart =
+                windows.windows(2).all(|two| two[0].closes <= two[1].opens && two[0].closes != Time::midnight());
             if !whole || !apart {
                 let day = Weekday::from_monday_zero_offset(*day).unwrap_or(Weekday::Monday);
                 return Err(CalendarError::Windows(day));
             }
         }
-        Ok(Self {
-            zone,
-            windows: by_day,
-            holidays: holidays.into_iter().collect(),
-        })
+        Ok(Self { zone, windows: by_day, holidays: holidays.into_iter().collect() })
     }
 
     /// A calendar that is always open.
     pub fn around_the_clock(zone: TimeZone) -> Self {
-        let all_day = Window {
-            opens: Time::midnight(),
-            closes: Time::midnight(),
-        };
+        let all_day = Window { opens: Time::midnight(), closes: Time::midnight() };
         let windows = (0..7).map(|day| (day, vec![all_day])).collect();
-        Self {
-            zone,
-            windows,
-            holidays: BTreeSet::new(),
-        }
+        Self { zone, windows, holidays: BTreeSet::new() }
     }
 
     /// The zone in which the windows are meant.
@@ -122,9 +108,7 @@ impl Calendar {
         }
         let windows = self.windows.get(&date.weekday().to_monday_zero_offset());
         let instant = |date: Date, time: Time| {
-            date.to_datetime(time)
-                .to_zoned(self.zone.clone())
-                .map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+            date.to_datetime(time).to_zoned(self.zone.clone()).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
         };
         windows
             .into_iter()

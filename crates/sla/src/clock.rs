@@ -135,14 +135,8 @@ impl Clock {
         for (paused_at, resumed_at, waiting_for) in pauses(&self.events, until) {
             self.run(calendar, at, paused_at, &mut segments);
             if paused_at < resumed_at {
-                let kind = SegmentKind::Paused {
-                    waiting_for: waiting_for.to_owned(),
-                };
-                segments.push(Segment {
-                    from: paused_at,
-                    to: resumed_at,
-                    kind,
-                });
+                let kind = SegmentKind::Paused { waiting_for: waiting_for.to_owned() };
+                segments.push(Segment { from: paused_at, to: resumed_at, kind });
             }
             at = resumed_at;
         }
@@ -186,11 +180,7 @@ fn closed(
             .and_then(|next| next.to_zoned(calendar.zone().clone()).ok())
             .map_or(Timestamp::MAX, |zoned| zoned.timestamp());
         let end = midnight.min(to);
-        let kind = if calendar.is_holiday(date) {
-            SegmentKind::Holiday
-        } else {
-            SegmentKind::OutsideCoverage
-        };
+        let kind = if calendar.is_holiday(date) { SegmentKind::Holiday } else { SegmentKind::OutsideCoverage };
         push(at, end, kind);
         at = end;
     }
@@ -210,18 +200,10 @@ fn due_with_pauses(
         Allowance::BusinessDays(_) => calendar.open_between(base, allowance.due(calendar, base)),
     };
     let advance = |from: Timestamp, amount| {
-        if elapsed {
-            from + amount
-        } else {
-            calendar.advance(from, amount)
-        }
+        if elapsed { from + amount } else { calendar.advance(from, amount) }
     };
     let used = |from: Timestamp, to: Timestamp| {
-        if elapsed {
-            to.duration_since(from)
-        } else {
-            calendar.open_between(from, to)
-        }
+        if elapsed { to.duration_since(from) } else { calendar.open_between(from, to) }
     };
     let mut at = base;
     for (paused_at, resumed_at, _) in pauses(events, Timestamp::MAX) {

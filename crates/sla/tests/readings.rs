@@ -8,32 +8,18 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use vouch_sla::{Allowance, Calendar, CalendarError, Clock, ClockEvent, SegmentKind, Window};
 
-const WEEKDAYS: [Weekday; 5] = [
-    Weekday::Monday,
-    Weekday::Tuesday,
-    Weekday::Wednesday,
-    Weekday::Thursday,
-    Weekday::Friday,
-];
+const WEEKDAYS: [Weekday; 5] =
+    [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday];
 
 fn nine_to_five(zone: &str, holidays: &[Date]) -> Calendar {
-    let window = Window {
-        opens: time(9, 0, 0, 0),
-        closes: time(17, 0, 0, 0),
-    };
+    let window = Window { opens: time(9, 0, 0, 0), closes: time(17, 0, 0, 0) };
     let zone = TimeZone::get(zone).unwrap();
     Calendar::new(zone, WEEKDAYS.map(|day| (day, window)), holidays.iter().copied()).unwrap()
 }
 
 /// Mountain Time with the US federal holidays that the examples meet.
 fn denver() -> Calendar {
-    let holidays = [
-        date(2026, 5, 25),
-        date(2026, 6, 19),
-        date(2026, 7, 3),
-        date(2026, 11, 26),
-        date(2026, 12, 25),
-    ];
+    let holidays = [date(2026, 5, 25), date(2026, 6, 19), date(2026, 7, 3), date(2026, 11, 26), date(2026, 12, 25)];
     nine_to_five("America/Denver", &holidays)
 }
 
@@ -50,11 +36,7 @@ fn hours(hours: i64) -> SignedDuration {
 }
 
 fn clock(start: &str, allowance: Allowance, events: Vec<ClockEvent>) -> Clock {
-    Clock {
-        started_at: at(start),
-        allowance,
-        events,
-    }
+    Clock { started_at: at(start), allowance, events }
 }
 
 #[test]
@@ -67,60 +49,15 @@ fn m05_standard_counts_coverage_hours_and_premium_counts_all() {
             Allowance::Coverage(hours(4)),
             "2026-03-09T17:30Z",
         ),
-        (
-            "S2 Std over Thanksgiving",
-            "2026-11-25T13:00-07:00",
-            Allowance::Coverage(hours(8)),
-            "2026-11-27T20:00Z",
-        ),
-        (
-            "S2 Std within a day",
-            "2026-06-08T09:00-06:00",
-            Allowance::Coverage(hours(8)),
-            "2026-06-08T17:00-06:00",
-        ),
-        (
-            "S3 Prem over the change of clocks",
-            "2026-03-08T07:30Z",
-            Allowance::Elapsed(hours(4)),
-            "2026-03-08T11:30Z",
-        ),
-        (
-            "S1 Prem at Christmas",
-            "2026-12-25T23:40-07:00",
-            Allowance::Elapsed(hours(1)),
-            "2026-12-26T00:40-07:00",
-        ),
-        (
-            "S3 Std, Friday before closing",
-            "2026-03-06T16:59-07:00",
-            next_day,
-            "2026-03-09T23:00Z",
-        ),
-        (
-            "S3 Std, Friday at closing",
-            "2026-03-06T17:00-07:00",
-            next_day,
-            "2026-03-09T23:00Z",
-        ),
-        (
-            "S3 Std, Saturday",
-            "2026-03-07T11:00-07:00",
-            next_day,
-            "2026-03-09T23:00Z",
-        ),
-        (
-            "S3 Std before Memorial Day",
-            "2026-05-22T10:00-06:00",
-            next_day,
-            "2026-05-26T17:00-06:00",
-        ),
-        (
-            "refused, then accepted",
-            "2026-06-10T11:45-06:00",
-            Allowance::Coverage(hours(4)),
-            "2026-06-10T15:45-06:00",
-        ),
+        ("S2 Std over Thanksgiving", "2026-11-25T13:00-07:00", Allowance::Coverage(hours(8)), "2026-11-27T20:00Z"),
+        ("S2 Std within a day", "2026-06-08T09:00-06:00", Allowance::Coverage(hours(8)), "2026-06-08T17:00-06:00"),
+        ("S3 Prem over the change of clocks", "2026-03-08T07:30Z", Allowance::Elapsed(hours(4)), "2026-03-08T11:30Z"),
+        ("S1 Prem at Christmas", "2026-12-25T23:40-07:00", Allowance::Elapsed(hours(1)), "2026-12-26T00:40-07:00"),
+        ("S3 Std, Friday before closing", "2026-03-06T16:59-07:00", next_day, "2026-03-09T23:00Z"),
+        ("S3 Std, Friday at closing", "2026-03-06T17:00-07:00", next_day, "2026-03-09T23:00Z"),
+        ("S3 Std, Saturday", "2026-03-07T11:00-07:00", next_day, "2026-03-09T23:00Z"),
+        ("S3 Std before Memorial Day", "2026-05-22T10:00-06:00", next_day, "2026-05-26T17:00-06:00"),
+        ("refused, then accepted", "2026-06-10T11:45-06:00", Allowance::Coverage(hours(4)), "2026-06-10T15:45-06:00"),
     ];
     for (what, start, allowance, due) in cases {
         assert_eq!(clock(start, allowance, vec![]).due(&denver()), Some(at(due)), "{what}");
@@ -130,28 +67,12 @@ fn m05_standard_counts_coverage_hours_and_premium_counts_all() {
 #[test]
 fn q08_two_business_days_are_the_answerers() {
     let asked = at("2026-04-30T15:30-06:00");
-    assert_eq!(
-        berlin().close_of_business_day_after(asked, 2),
-        at("2026-05-05T17:00+02:00")
-    );
-    let gulf = [
-        Weekday::Sunday,
-        Weekday::Monday,
-        Weekday::Tuesday,
-        Weekday::Wednesday,
-        Weekday::Thursday,
-    ];
-    let window = Window {
-        opens: time(9, 0, 0, 0),
-        closes: time(17, 0, 0, 0),
-    };
+    assert_eq!(berlin().close_of_business_day_after(asked, 2), at("2026-05-05T17:00+02:00"));
+    let gulf = [Weekday::Sunday, Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday];
+    let window = Window { opens: time(9, 0, 0, 0), closes: time(17, 0, 0, 0) };
     let riyadh = Calendar::new(TimeZone::get("Asia/Riyadh").unwrap(), gulf.map(|day| (day, window)), []).unwrap();
     let thursday = at("2026-06-11T12:00+03:00");
-    assert_eq!(
-        riyadh.close_of_business_day_after(thursday, 1),
-        at("2026-06-14T17:00+03:00"),
-        "Sunday is a workday"
-    );
+    assert_eq!(riyadh.close_of_business_day_after(thursday, 1), at("2026-06-14T17:00+03:00"), "Sunday is a workday");
 }
 
 #[test]
@@ -160,39 +81,25 @@ fn h02_a_technician_answers_within_business_hours_and_an_appointment_starts_with
     assert_eq!(berlin().advance(friday, hours(1)), at("2026-06-15T09:30+02:00"));
     assert_eq!(berlin().advance(friday, hours(2)), at("2026-06-15T10:30+02:00"));
     let asked = at("2026-04-02T10:00+02:00");
-    assert_eq!(
-        berlin().close_of_business_day_after(asked, 2),
-        at("2026-04-08T17:00+02:00"),
-        "over Easter"
-    );
+    assert_eq!(berlin().close_of_business_day_after(asked, 2), at("2026-04-08T17:00+02:00"), "over Easter");
 }
 
 #[test]
 fn s04_ten_business_days_of_grace_leave_out_juneteenth() {
     let effective = at("2026-06-15T00:00-06:00");
-    assert_eq!(
-        denver().close_of_business_day_after(effective, 10),
-        at("2026-06-30T17:00-06:00")
-    );
+    assert_eq!(denver().close_of_business_day_after(effective, 10), at("2026-06-30T17:00-06:00"));
 }
 
 #[test]
 fn v05_a_pause_stops_the_clock_and_explains_itself() {
     let asked = at("2026-06-08T12:00-06:00");
     let answered = at("2026-06-09T08:00-06:00");
-    let pause = ClockEvent::Paused {
-        at: asked,
-        waiting_for: "partner".into(),
-    };
+    let pause = ClockEvent::Paused { at: asked, waiting_for: "partner".into() };
     let allowance = Allowance::Coverage(hours(8));
     let start = "2026-06-08T10:00-06:00";
 
     let waiting = clock(start, allowance, vec![pause.clone()]);
-    assert_eq!(
-        waiting.due(&denver()),
-        None,
-        "nothing is due while the partner has to act"
-    );
+    assert_eq!(waiting.due(&denver()), None, "nothing is due while the partner has to act");
     let resumed = clock(start, allowance, vec![pause, ClockEvent::Resumed { at: answered }]);
     assert_eq!(resumed.due(&denver()), Some(at("2026-06-09T21:00Z")));
 
@@ -203,12 +110,7 @@ fn v05_a_pause_stops_the_clock_and_explains_itself() {
         .collect();
     let expected = [
         (SegmentKind::Ran, hours(2)),
-        (
-            SegmentKind::Paused {
-                waiting_for: "partner".into(),
-            },
-            hours(20),
-        ),
+        (SegmentKind::Paused { waiting_for: "partner".into() }, hours(20)),
         (SegmentKind::OutsideCoverage, hours(1)),
         (SegmentKind::Ran, hours(6)),
     ];
@@ -219,10 +121,7 @@ fn v05_a_pause_stops_the_clock_and_explains_itself() {
 fn m13_raising_counts_from_the_change_and_never_later_than_before() {
     let start = "2026-06-08T10:00-06:00";
     let raised = |when: &str| {
-        let event = ClockEvent::Raised {
-            at: at(when),
-            allowance: Allowance::Coverage(hours(4)),
-        };
+        let event = ClockEvent::Raised { at: at(when), allowance: Allowance::Coverage(hours(4)) };
         clock(start, Allowance::BusinessDays(1), vec![event]).due(&denver())
     };
     assert_eq!(raised("2026-06-08T11:20-06:00"), Some(at("2026-06-08T15:20-06:00")));
@@ -231,10 +130,7 @@ fn m13_raising_counts_from_the_change_and_never_later_than_before() {
 
 #[test]
 fn m13_lowering_counts_from_the_start() {
-    let event = ClockEvent::Lowered {
-        at: at("2026-06-08T11:20-06:00"),
-        allowance: Allowance::BusinessDays(1),
-    };
+    let event = ClockEvent::Lowered { at: at("2026-06-08T11:20-06:00"), allowance: Allowance::BusinessDays(1) };
     let lowered = clock("2026-06-08T10:00-06:00", Allowance::Coverage(hours(4)), vec![event]);
     assert_eq!(lowered.due(&denver()), Some(at("2026-06-09T17:00-06:00")));
 }
@@ -244,14 +140,8 @@ fn h03_site_down_is_answered_within_15_minutes_at_any_hour() {
     let start = "2026-06-13T02:10-06:00";
     let down = clock(start, Allowance::Elapsed(SignedDuration::from_mins(15)), vec![]);
     assert_eq!(down.due(&denver()), Some(at("2026-06-13T02:25-06:00")));
-    let event = ClockEvent::Lowered {
-        at: at(start),
-        allowance: Allowance::Coverage(hours(4)),
-    };
-    let downgraded = Clock {
-        events: vec![event],
-        ..down
-    };
+    let event = ClockEvent::Lowered { at: at(start), allowance: Allowance::Coverage(hours(4)) };
+    let downgraded = Clock { events: vec![event], ..down };
     assert_eq!(downgraded.due(&denver()), Some(at("2026-06-15T13:00-06:00")));
 }
 
@@ -259,20 +149,10 @@ fn h03_site_down_is_answered_within_15_minutes_at_any_hour() {
 fn a_calendar_that_never_opens_or_overlaps_is_refused() {
     let zone = TimeZone::UTC;
     assert_eq!(Calendar::new(zone.clone(), [], []), Err(CalendarError::NeverOpen));
-    let window = |opens: i8, closes: i8| Window {
-        opens: time(opens, 0, 0, 0),
-        closes: time(closes, 0, 0, 0),
-    };
-    for windows in [
-        vec![window(17, 9)],
-        vec![window(9, 13), window(12, 17)],
-        vec![window(9, 0), window(10, 11)],
-    ] {
+    let window = |opens: i8, closes: i8| Window { opens: time(opens, 0, 0, 0), closes: time(closes, 0, 0, 0) };
+    for windows in [vec![window(17, 9)], vec![window(9, 13), window(12, 17)], vec![window(9, 0), window(10, 11)]] {
         let windows = windows.into_iter().map(|window| (Weekday::Monday, window));
-        assert_eq!(
-            Calendar::new(zone.clone(), windows, []),
-            Err(CalendarError::Windows(Weekday::Monday))
-        );
+        assert_eq!(Calendar::new(zone.clone(), windows, []), Err(CalendarError::Windows(Weekday::Monday)));
     }
 }
 

@@ -35,16 +35,10 @@ impl StoreConfig {
             if path.is_empty() || path.contains('?') {
                 return Err("must be sqlite:FOLDER/FILE, without parameters".into());
             }
-            return Ok(Self::Sqlite {
-                path: path.into(),
-                readers: connections,
-            });
+            return Ok(Self::Sqlite { path: path.into(), readers: connections });
         }
         if address.starts_with("postgres://") || address.starts_with("postgresql://") {
-            return Ok(Self::Postgres {
-                url: address.to_owned(),
-                connections,
-            });
+            return Ok(Self::Postgres { url: address.to_owned(), connections });
         }
         Err("must begin with sqlite: or postgres://".into())
     }
@@ -64,8 +58,9 @@ impl fmt::Debug for StoreConfig {
         match self {
             Self::Sqlite { path, .. } => write!(f, "sqlite:{}", path.display()),
             Self::Postgres { url, .. } => {
-                let shown = url.rsplit_once('@').map_or(url.as_str(), |(_, place)| place);
-                let shown = shown.split_once('?').map_or(shown, |(place, _)| place);
+                // Parameters first: they may hold a password, and that may hold an @.
+                let place = url.split_once('?').map_or(url.as_str(), |(place, _)| place);
+                let shown = place.rsplit_once('@').map_or(place, |(_, place)| place);
                 write!(f, "postgres://…@{}", shown.trim_start_matches("postgres://"))
             }
         }
@@ -80,14 +75,13 @@ mod tests {
     fn a_password_is_never_shown() {
         let config = StoreConfig::parse("postgres://vouch:s3cret@db.example:5432/license?password=s3cret", 8).unwrap();
         assert_eq!(format!("{config:?}"), "postgres://…@db.example:5432/license");
+        let config = StoreConfig::parse("postgres://db.example/license?password=p@s3cret", 8).unwrap();
+        assert_eq!(format!("{config:?}"), "postgres://…@db.example/license");
     }
 
     #[test]
     fn an_address_names_its_engine() {
-        assert_eq!(
-            StoreConfig::parse("sqlite:data/license.db", 4).unwrap().engine(),
-            Engine::Sqlite
-        );
+        assert_eq!(StoreConfig::parse("sqlite:data/license.db", 4).unwrap().engine(), Engine::Sqlite);
         for bad in ["", "license.db", "sqlite:", "sqlite:a.db?mode=memory", "mysql://x"] {
             assert!(StoreConfig::parse(bad, 4).is_err(), "{bad:?}");
         }

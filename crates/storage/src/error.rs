@@ -34,6 +34,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Another transaction was faster: to be tried again from the beginning.
+    pub fn lost_race() -> Self {
+        Self::Conflict(sqlx::Error::Protocol("another transaction was faster".into()))
+    }
+
     /// True for the failures that a whole transaction may answer by starting over.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict(_))
@@ -50,12 +55,7 @@ impl StoreError {
         };
         if database.is_unique_violation() {
             let named = database.constraint().map_or_else(
-                || {
-                    database
-                        .message()
-                        .trim_start_matches("UNIQUE constraint failed: ")
-                        .to_owned()
-                },
+                || database.message().trim_start_matches("UNIQUE constraint failed: ").to_owned(),
                 str::to_owned,
             );
             return Self::Unique(named);

@@ -31,9 +31,6 @@ impl Migrations {
         };
         let mut all: Vec<Migration> = shared.iter().chain(own.iter()).cloned().collect();
         all.sort_by_key(|migration| migration.version);
-        Migrator {
-            migrations: Cow::Owned(all),
-            ..Migrator::DEFAULT
-        }
+        Migrator { migrations: Cow::Owned(all), ..Migrator::DEFAULT }
     }
 }

@@ -103,13 +103,7 @@ pub async fn store(
     .bind(now.as_microsecond())
     .execute(connection)
     .await?;
-    if inserted.rows_affected() == 1 {
-        Ok(())
-    } else {
-        Err(WriteError::Store(StoreError::Conflict(sqlx::Error::Protocol(
-            "the same call is running".into(),
-        ))))
-    }
+    if inserted.rows_affected() == 1 { Ok(()) } else { Err(WriteError::Store(StoreError::lost_race())) }
 }
 
 /// Forgets what is past its time: sealed results lose their content, results older than [`KEPT_FOR`] go. Returns how many

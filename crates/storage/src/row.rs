@@ -34,10 +34,8 @@ pub fn integer(row: &AnyRow, column: &'static str) -> Result<i64, StoreError> {
 
 /// A whole number that fits a smaller type.
 pub fn number<T: TryFrom<i64>>(row: &AnyRow, column: &'static str) -> Result<T, StoreError> {
-    T::try_from(integer(row, column)?).map_err(|_| StoreError::Corrupt {
-        column,
-        problem: "the number is out of range".into(),
-    })
+    T::try_from(integer(row, column)?)
+        .map_err(|_| StoreError::Corrupt { column, problem: "the number is out of range".into() })
 }
 
 /// A flag: 0 or 1.
@@ -88,14 +86,9 @@ pub fn optional_parsed<T>(
 
 /// One of a list of words.
 pub fn word<T>(row: &AnyRow, column: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
-    parsed(row, column, |text| {
-        parse(text).ok_or_else(|| "the word is unknown".into())
-    })
+    parsed(row, column, |text| parse(text).ok_or_else(|| "the word is unknown".into()))
 }
 
 fn from_micros(micros: i64, column: &'static str) -> Result<Timestamp, StoreError> {
-    Timestamp::from_microsecond(micros).map_err(|error| StoreError::Corrupt {
-        column,
-        problem: error.to_string(),
-    })
+    Timestamp::from_microsecond(micros).map_err(|error| StoreError::Corrupt { column, problem: error.to_string() })
 }

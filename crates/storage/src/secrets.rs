@@ -56,10 +56,7 @@ impl Secrets {
 
     /// Reads the root secret from a file of exactly 32 bytes, such as `head -c 32 /dev/urandom` makes.
     pub fn from_file(path: &Path) -> Result<Self, SecretsError> {
-        let wrong = |problem: String| SecretsError::File {
-            path: path.display().to_string(),
-            problem,
-        };
+        let wrong = |problem: String| SecretsError::File { path: path.display().to_string(), problem };
         let bytes = Zeroizing::new(std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?);
         let root: &[u8; 32] = bytes
             .as_slice()
@@ -136,9 +133,6 @@ mod tests {
         let secrets = Secrets::from_root(&[7; 32]).unwrap();
         assert_eq!(secrets.digest("a", b"x"), secrets.digest("a", b"x"));
         assert_ne!(secrets.digest("a", b"x"), secrets.digest("b", b"x"));
-        assert_ne!(
-            secrets.digest("a", b"x"),
-            Secrets::from_root(&[8; 32]).unwrap().digest("a", b"x")
-        );
+        assert_ne!(secrets.digest("a", b"x"), Secrets::from_root(&[8; 32]).unwrap().digest("a", b"x"));
     }
 }

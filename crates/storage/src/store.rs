@@ -54,12 +54,7 @@ impl Store {
         verify_pragmas(&writer).await?;
         let readers = sqlite_pool(readers).connect_with(options).await?;
         verify_pragmas(&readers).await?;
-        Ok(Self {
-            dialect: Dialect(Engine::Sqlite),
-            writer,
-            readers,
-            _lock: Some(Arc::new(lock)),
-        })
+        Ok(Self { dialect: Dialect(Engine::Sqlite), writer, readers, _lock: Some(Arc::new(lock)) })
     }
 
     async fn open_postgres(url: &str, connections: u32) -> Result<Self, StoreError> {
@@ -68,12 +63,7 @@ impl Store {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(connect_options(url)?)
             .await?;
-        Ok(Self {
-            dialect: Dialect(Engine::Postgres),
-            writer: pool.clone(),
-            readers: pool,
-            _lock: None,
-        })
+        Ok(Self { dialect: Dialect(Engine::Postgres), writer: pool.clone(), readers: pool, _lock: None })
     }
 
     /// What has to be said differently to this engine.
@@ -116,11 +106,9 @@ impl Store {
         loop {
             let outcome = match self.begin().await {
                 Ok(tx) => match work(tx).await {
-                    Ok((tx, value)) => tx
-                        .commit()
-                        .await
-                        .map(|()| value)
-                        .map_err(|error| WriteError::Store(error.into())),
+                    Ok((tx, value)) => {
+                        tx.commit().await.map(|()| value).map_err(|error| WriteError::Store(error.into()))
+                    }
                     Err(error) => Err(error),
                 },
                 Err(error) => Err(WriteError::Store(error)),
@@ -173,8 +161,7 @@ impl From<Error> for WriteError {
 
 fn connect_options(url: &str) -> Result<AnyConnectOptions, StoreError> {
     // sqlx's own message would repeat the address, and with it a password.
-    url.parse()
-        .map_err(|_| StoreError::Setup("the store's address cannot be read".into()))
+    url.parse().map_err(|_| StoreError::Setup("the store's address cannot be read".into()))
 }
 
 fn sqlite_pool(connections: u32) -> AnyPoolOptions {
@@ -203,22 +190,10 @@ async fn set_pragmas(connection: &mut AnyConnection) -> Result<(), sqlx::Error> 
 /// Reads the settings back: SQLite ignores what it cannot do without a word.
 async fn verify_pragmas(pool: &AnyPool) -> Result<(), StoreError> {
     let mut connection = pool.acquire().await?;
-    let journal: String = sqlx::query("PRAGMA journal_mode")
-        .fetch_one(&mut *connection)
-        .await?
-        .try_get(0)?;
-    let synchronous: i64 = sqlx::query("PRAGMA synchronous")
-        .fetch_one(&mut *connection)
-        .await?
-        .try_get(0)?;
-    let foreign_keys: i64 = sqlx::query("PRAGMA foreign_keys")
-        .fetch_one(&mut *connection)
-        .await?
-        .try_get(0)?;
-    let busy: i64 = sqlx::query("PRAGMA busy_timeout")
-        .fetch_one(&mut *connection)
-        .await?
-        .try_get(0)?;
+    let journal: String = sqlx::query("PRAGMA journal_mode").fetch_one(&mut *connection).await?.try_get(0)?;
+    let synchronous: i64 = sqlx::query("PRAGMA synchronous").fetch_one(&mut *connection).await?.try_get(0)?;
+    let foreign_keys: i64 = sqlx::query("PRAGMA foreign_keys").fetch_one(&mut *connection).await?.try_get(0)?;
+    let busy: i64 = sqlx::query("PRAGMA busy_timeout").fetch_one(&mut *connection).await?.try_get(0)?;
     if (journal.as_str(), synchronous, foreign_keys, busy) == ("wal", 2, 1, BUSY_TIMEOUT_MS) {
         return Ok(());
     }
@@ -231,12 +206,7 @@ async fn verify_pragmas(pool: &AnyPool) -> Result<(), StoreError> {
 fn lock_file(path: &Path) -> Result<File, StoreError> {
     let lock_path = PathBuf::from(format!("{}.lock", path.display()));
     let setup = |error: std::io::Error| StoreError::Setup(format!("{} cannot be opened: {error}", lock_path.display()));
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&lock_path)
-        .map_err(setup)?;
+    let lock = File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(setup)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(StoreError::Setup(format!(

@@ -4,11 +4,7 @@
 //! needs one, also when it runs as root; a small watcher stops the cluster and removes it when the process ends, however
 //! it ends.
 
-#![expect(
-    clippy::expect_used,
-    clippy::missing_panics_doc,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -39,27 +35,19 @@ impl Database {
 
     /// Opens it with a service's migrations.
     pub async fn open(&self, migrations: &Migrations) -> Store {
-        Store::open(&self.config, migrations)
-            .await
-            .expect("a fresh database opens")
+        Store::open(&self.config, migrations).await.expect("a fresh database opens")
     }
 
     fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path: PathBuf = folder.path().join("test.db");
-        Self {
-            config: StoreConfig::Sqlite { path, readers: 4 },
-            _folder: Some(folder),
-        }
+        Self { config: StoreConfig::Sqlite { path, readers: 4 }, _folder: Some(folder) }
     }
 
     #[cfg(has_postgres)]
     async fn postgres() -> Self {
         let url = cluster::create_database().await;
-        Self {
-            config: StoreConfig::Postgres { url, connections: 8 },
-            _folder: None,
-        }
+        Self { config: StoreConfig::Postgres { url, connections: 8 }, _folder: None }
     }
 
     #[cfg(not(has_postgres))]
@@ -90,11 +78,7 @@ pub async fn schemas(migrations: &Migrations) -> Vec<Schema> {
             Engine::Postgres => POSTGRES_COLUMNS,
         };
         let mut schema = Schema::new();
-        for row in sqlx::query(sql)
-            .fetch_all(store.reader())
-            .await
-            .expect("a schema is read")
-        {
+        for row in sqlx::query(sql).fetch_all(store.reader()).await.expect("a schema is read") {
             let table: String = row.get("table_name");
             if table.starts_with("sqlite_") || table == "_sqlx_migrations" {
                 continue;
@@ -110,11 +94,7 @@ pub async fn schemas(migrations: &Migrations) -> Vec<Schema> {
 }
 
 /// The engines that can be tested on this machine.
-pub const ENGINES: &[Engine] = if cfg!(has_postgres) {
-    &[Engine::Sqlite, Engine::Postgres]
-} else {
-    &[Engine::Sqlite]
-};
+pub const ENGINES: &[Engine] = if cfg!(has_postgres) { &[Engine::Sqlite, Engine::Postgres] } else { &[Engine::Sqlite] };
 
 /// Declares tests that run once on each engine, with a fresh database. Without PostgreSQL's server binaries its half is
 /// counted as ignored, with the reason in its line. A macro, because a function cannot declare tests.

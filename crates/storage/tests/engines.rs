@@ -18,12 +18,7 @@ fn noon() -> Timestamp {
 }
 
 fn call(request_id: &str, content: u8) -> Call {
-    Call {
-        caller: "north".into(),
-        method: "test.Create",
-        request_id: request_id.into(),
-        content: [content; 32],
-    }
+    Call { caller: "north".into(), method: "test.Create", request_id: request_id.into(), content: [content; 32] }
 }
 
 async fn account_insert(store: &Store, name: &str, balance: i64) -> Result<(), Error> {
@@ -50,17 +45,11 @@ async fn balance(store: &Store, name: &str) -> Option<i64> {
 
 /// Adds one to an account, by reading it and writing it back: right only when the row is locked in between.
 async fn increment(store: &Store, name: &str) -> Result<(), Error> {
-    let locked = format!(
-        "SELECT balance FROM accounts WHERE name = $1{}",
-        store.dialect().for_update()
-    );
+    let locked = format!("SELECT balance FROM accounts WHERE name = $1{}", store.dialect().for_update());
     let locked = &locked;
     store
         .write(|mut tx| async move {
-            let row = sqlx::query(sqlx::AssertSqlSafe(locked.clone()))
-                .bind(name)
-                .fetch_one(&mut *tx)
-                .await?;
+            let row = sqlx::query(sqlx::AssertSqlSafe(locked.clone())).bind(name).fetch_one(&mut *tx).await?;
             let balance: i64 = row.get(0);
             sqlx::query("UPDATE accounts SET balance = $2 WHERE name = $1")
                 .bind(name)
@@ -79,10 +68,7 @@ async fn create_once(store: &Store, call: &Call, name: &str) -> Result<Vec<u8>, 
             if let Some(stored) = results::lookup(&mut tx, call, Keeping::Plain, noon()).await? {
                 return Ok((tx, stored));
             }
-            sqlx::query("INSERT INTO accounts (name, balance) VALUES ($1, 0)")
-                .bind(name)
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query("INSERT INTO accounts (name, balance) VALUES ($1, 0)").bind(name).execute(&mut *tx).await?;
             results::store(&mut tx, call, name.as_bytes(), Keeping::Plain, noon()).await?;
             Ok((tx, name.as_bytes().to_vec()))
         })
@@ -224,16 +210,10 @@ on_both_engines! {
 #[tokio::test]
 async fn a_sqlite_file_is_held_by_one_process() {
     let folder = tempfile::tempdir().unwrap();
-    let config = StoreConfig::Sqlite {
-        path: folder.path().join("a.db"),
-        readers: 2,
-    };
+    let config = StoreConfig::Sqlite { path: folder.path().join("a.db"), readers: 2 };
     let first = Store::open(&config, &MIGRATIONS).await.unwrap();
     let second = Store::open(&config, &MIGRATIONS).await;
-    assert!(
-        matches!(&second, Err(StoreError::Setup(text)) if text.contains("in use")),
-        "{second:?}"
-    );
+    assert!(matches!(&second, Err(StoreError::Setup(text)) if text.contains("in use")), "{second:?}");
     drop(first);
     Store::open(&config, &MIGRATIONS).await.unwrap();
 }

@@ -13,9 +13,7 @@ pub struct LicenseConfig {
 
 impl Default for LicenseConfig {
     fn default() -> Self {
-        Self {
-            issuer: "license.vouch".into(),
-        }
+        Self { issuer: "license.vouch".into() }
     }
 }
 

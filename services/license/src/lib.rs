@@ -51,26 +51,17 @@ pub async fn serve(
     let registry = Arc::new(registry::Registry::open(store.clone(), server.trust.clone(), configured).await?);
 
     let watched = registry.clone();
-    server
-        .jobs
-        .every("look for changes of the registry", LOOK_FOR_CHANGES, move || {
-            let registry = watched.clone();
-            async move { registry.refresh().await }
-        });
+    server.jobs.every("look for changes of the registry", LOOK_FOR_CHANGES, move || {
+        let registry = watched.clone();
+        async move { registry.refresh().await }
+    });
     let watched = keys.clone();
-    server
-        .jobs
-        .every("look for changes of the keys", LOOK_FOR_KEYS, move || {
-            let keys = watched.clone();
-            async move { keys.reload().await }
-        });
+    server.jobs.every("look for changes of the keys", LOOK_FOR_KEYS, move || {
+        let keys = watched.clone();
+        async move { keys.reload().await }
+    });
     let handlers = grpc::Handlers {
-        rpc: Rpc {
-            domain: DOMAIN,
-            store,
-            secrets,
-            world,
-        },
+        rpc: Rpc { domain: DOMAIN, store, secrets, world },
         keys,
         registry: registry.clone(),
         issuer: config.issuer.into(),
@@ -95,9 +86,7 @@ impl Service for License {
     }
 
     fn show(config: &LicenseConfig) -> String {
-        toml::to_string(config)
-            .map(|own| format!("\n[license]\n{own}"))
-            .unwrap_or_default()
+        toml::to_string(config).map(|own| format!("\n[license]\n{own}")).unwrap_or_default()
     }
 
     async fn serve(

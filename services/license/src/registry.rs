@@ -21,6 +21,8 @@ pub struct Registry {
     configured: Vec<SpiffeId>,
     workloads: ArcSwap<BTreeMap<SpiffeId, Workload>>,
     seen: AtomicI64,
+    /// One reading at a time: an older one must not end after a newer one.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl Registry {
@@ -32,6 +34,7 @@ impl Registry {
             configured,
             workloads: ArcSwap::default(),
             seen: AtomicI64::new(-1),
+            reading: tokio::sync::Mutex::default(),
         };
         registry.refresh().await?;
         Ok(registry)
@@ -39,6 +42,7 @@ impl Registry {
 
     /// Reads the registry again if it was changed, here or by another replica.
     pub async fn refresh(&self) -> Result<(), Error> {
+        let _one_at_a_time = self.reading.lock().await;
         let mut snapshot = self.store.snapshot().await?;
         let revision = partners::registry_revision(&mut snapshot).await?;
         if self.seen.load(Ordering::Acquire) == revision {
@@ -46,10 +50,7 @@ impl Registry {
         }
         let mut workloads = BTreeMap::new();
         let mut bundles = Vec::new();
-        let mut page = Page {
-            size: 200,
-            after: String::new(),
-        };
+        let mut page = Page { size: 200, after: String::new() };
         loop {
             let read = partners::partner_list(&mut snapshot, &page).await?;
             let is_last = read.len() <= 200;
@@ -57,13 +58,7 @@ impl Registry {
                 page.after = last.id.to_string();
             }
             for partner in read {
-                workloads.extend(
-                    partner
-                        .profile
-                        .spiffe_ids
-                        .iter()
-                        .map(|id| (id.clone(), workload(id, &partner))),
-                );
+                workloads.extend(partner.profile.spiffe_ids.iter().map(|id| (id.clone(), workload(id, &partner))));
                 bundles.extend(domains(&partner));
             }
             if is_last {
@@ -71,13 +66,7 @@ impl Registry {
             }
         }
         for id in &self.configured {
-            workloads.insert(
-                id.clone(),
-                Workload {
-                    kind: CallerKind::VendorWorkload,
-                    partner: None,
-                },
-            );
+            workloads.insert(id.clone(), Workload { kind: CallerKind::VendorWorkload, partner: None });
         }
         snapshot.commit().await.map_err(StoreError::from)?;
         self.trust.set_registered(bundles).map_err(Error::internal)?;
@@ -99,16 +88,9 @@ fn workload(id: &SpiffeId, partner: &Partner) -> Workload {
         WorkloadPath::Reseller(_) => CallerKind::ResellerWorkload,
         WorkloadPath::Vendor(_) => CallerKind::VendorWorkload,
     };
-    Workload {
-        kind,
-        partner: Some(partner.id.clone()),
-    }
+    Workload { kind, partner: Some(partner.id.clone()) }
 }
 
 fn domains(partner: &Partner) -> impl Iterator<Item = (TrustDomain, String)> {
-    partner
-        .profile
-        .trust_domains()
-        .into_iter()
-        .map(|domain| (domain, partner.profile.trust_bundle_pem.clone()))
+    partner.profile.trust_domains().into_iter().map(|domain| (domain, partner.profile.trust_bundle_pem.clone()))
 }

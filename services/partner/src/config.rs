@@ -37,25 +37,19 @@ impl PartnerConfig {
         for (index, vendor) in vendors.iter_mut().enumerate() {
             let place = |field: &str| format!("vendors[{index}].{field}");
             loaded.problems.take(&place("id"), VendorId::parse(&vendor.id));
-            for (field, address) in [
-                ("license_address", &vendor.license_address),
-                ("vendor_address", &vendor.vendor_address),
-            ] {
+            for (field, address) in
+                [("license_address", &vendor.license_address), ("vendor_address", &vendor.vendor_address)]
+            {
                 if !address.starts_with("https://") {
                     loaded.problems.add(place(field), "must begin with https://");
                 }
             }
             vendor.authorities = loaded.path(&vendor.authorities);
             if !vendor.authorities.is_file() {
-                loaded.problems.add(
-                    place("authorities"),
-                    format!("{} is not a file", vendor.authorities.display()),
-                );
+                loaded.problems.add(place("authorities"), format!("{} is not a file", vendor.authorities.display()));
             }
             if vendor.name.is_empty() || vendor.audience.is_empty() {
-                loaded
-                    .problems
-                    .add(place("name"), "name and audience must not be empty");
+                loaded.problems.add(place("name"), "name and audience must not be empty");
             }
         }
         Self { vendors }

@@ -55,23 +55,12 @@ pub async fn serve(
     let (store, secrets) = (server.store.clone(), server.secrets.clone());
     let keys = Arc::new(SigningKeys::open("manifest", store.clone(), secrets.clone(), world.clone()).await?);
     let watched = keys.clone();
-    server
-        .jobs
-        .every("look for changes of the keys", LOOK_FOR_KEYS, move || {
-            let keys = watched.clone();
-            async move { keys.reload().await }
-        });
-    let rpc = Rpc {
-        domain: DOMAIN,
-        store,
-        secrets,
-        world,
-    };
-    let handlers = grpc::Handlers {
-        rpc,
-        keys,
-        vendors: config.vendors.into(),
-    };
+    server.jobs.every("look for changes of the keys", LOOK_FOR_KEYS, move || {
+        let keys = watched.clone();
+        async move { keys.reload().await }
+    });
+    let rpc = Rpc { domain: DOMAIN, store, secrets, world };
+    let handlers = grpc::Handlers { rpc, keys, vendors: config.vendors.into() };
     let routes = handlers.routes(server.message_bytes());
     server.serve(routes, Arc::new(NoWorkloads), listeners, shutdown).await
 }
@@ -90,9 +79,7 @@ impl Service for Partner {
     }
 
     fn show(config: &PartnerConfig) -> String {
-        toml::to_string(config)
-            .map(|own| format!("\n{own}"))
-            .unwrap_or_default()
+        toml::to_string(config).map(|own| format!("\n{own}")).unwrap_or_default()
     }
 
     async fn serve(

@@ -26,17 +26,13 @@ impl VendorConfig {
     pub(crate) fn take(loaded: &mut Loaded) -> Self {
         let mut license: LicenseService = loaded.section("license");
         if !license.address.starts_with("https://") {
-            loaded.problems.add(
-                "license.address",
-                "is required: https://host:port of the licence service",
-            );
+            loaded.problems.add("license.address", "is required: https://host:port of the licence service");
         }
         license.authorities = loaded.path(&license.authorities);
         if !license.authorities.is_file() {
-            loaded.problems.add(
-                "license.authorities",
-                "is required: a file with the authorities of the licence service",
-            );
+            let message =
+                format!("{} is not a file: the authorities of the licence service", license.authorities.display());
+            loaded.problems.add("license.authorities", message);
         }
         Self { license }
     }

@@ -32,6 +32,8 @@ pub const DOMAIN: &str = "vendor.vouch";
 
 /// How often the registry of partners is read.
 const FOLLOW: Duration = Duration::from_millis(500);
+/// How long the first reading of the registry may hold up the start.
+const FIRST_READ: Duration = Duration::from_secs(2);
 /// How often the files of the client's certificate are read again.
 const RELOAD: Duration = Duration::from_secs(5);
 /// How often the keys are looked at for changes by other replicas.
@@ -58,32 +60,26 @@ pub async fn serve(
     let configured = server.configured_workloads().to_vec();
     let partners = Arc::new(partners::Partners::new(channel, server.trust.clone(), configured));
 
-    server.jobs.every(
-        "reload the certificate shown to the licence service",
-        RELOAD,
-        move || std::future::ready(files.reload(&tls)),
-    );
+    // Known before the first request, where the licence service answers; nobody has to wait for one that does not.
+    match tokio::time::timeout(FIRST_READ, partners.follow()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(problem)) => tracing::warn!(problem, "the registry of partners could not be read yet"),
+        Err(_) => tracing::warn!("the licence service does not answer yet"),
+    }
+    server.jobs.every("reload the certificate shown to the licence service", RELOAD, move || {
+        std::future::ready(files.reload(&tls))
+    });
     let followed = partners.clone();
     server.jobs.every("follow the registry of partners", FOLLOW, move || {
         let partners = followed.clone();
         async move { partners.follow().await }
     });
     let watched = keys.clone();
-    server
-        .jobs
-        .every("look for changes of the keys", LOOK_FOR_KEYS, move || {
-            let keys = watched.clone();
-            async move { keys.reload().await }
-        });
-    let handlers = grpc::Handlers {
-        rpc: Rpc {
-            domain: DOMAIN,
-            store,
-            secrets,
-            world,
-        },
-        keys,
-    };
+    server.jobs.every("look for changes of the keys", LOOK_FOR_KEYS, move || {
+        let keys = watched.clone();
+        async move { keys.reload().await }
+    });
+    let handlers = grpc::Handlers { rpc: Rpc { domain: DOMAIN, store, secrets, world }, keys };
     let routes = handlers.routes(server.message_bytes());
     server.serve(routes, partners, listeners, shutdown).await
 }
@@ -102,9 +98,7 @@ impl Service for Vendor {
     }
 
     fn show(config: &VendorConfig) -> String {
-        toml::to_string(config)
-            .map(|own| format!("\n{own}"))
-            .unwrap_or_default()
+        toml::to_string(config).map(|own| format!("\n{own}")).unwrap_or_default()
     }
 
     async fn serve(

@@ -27,12 +27,7 @@ impl Partners {
     /// Knows nobody but the operator's own workloads yet.
     pub fn new(channel: Channel, trust: Arc<Trust>, configured: Vec<SpiffeId>) -> Self {
         let client = PartnerRegistryServiceClient::new(channel);
-        let partners = Self {
-            client,
-            trust,
-            configured,
-            workloads: ArcSwap::default(),
-        };
+        let partners = Self { client, trust, configured, workloads: ArcSwap::default() };
         partners.workloads.store(Arc::new(partners.own()));
         partners
     }
@@ -43,10 +38,7 @@ impl Partners {
         let mut bundles = Vec::new();
         let mut page_token = String::new();
         loop {
-            let page = PageRequest {
-                page_size: 200,
-                page_token,
-            };
+            let page = PageRequest { page_size: 200, page_token };
             let request = pb::ListPartnersRequest { page: Some(page) };
             let answer =
                 self.client.clone().list_partners(request).await.map_err(|status| {
@@ -67,10 +59,7 @@ impl Partners {
     }
 
     fn own(&self) -> BTreeMap<SpiffeId, Workload> {
-        let own = Workload {
-            kind: CallerKind::VendorWorkload,
-            partner: None,
-        };
+        let own = Workload { kind: CallerKind::VendorWorkload, partner: None };
         self.configured.iter().map(|id| (id.clone(), own.clone())).collect()
     }
 }
@@ -95,13 +84,7 @@ fn add(
             WorkloadPath::Vendor(_) => continue,
         };
         bundles.push((name.domain().clone(), partner.trust_bundle_pem.clone()));
-        workloads.insert(
-            name,
-            Workload {
-                kind,
-                partner: Some(id.clone()),
-            },
-        );
+        workloads.insert(name, Workload { kind, partner: Some(id.clone()) });
     }
     bundles.dedup();
     Ok(())

@@ -28,10 +28,7 @@ struct VendorSide {
 
 impl VendorSide {
     async fn start() -> Self {
-        let databases = [
-            Database::fresh(Engine::Sqlite).await,
-            Database::fresh(Engine::Sqlite).await,
-        ];
+        let databases = [Database::fresh(Engine::Sqlite).await, Database::fresh(Engine::Sqlite).await];
         let ground = Ground::new(vouch_vendor::DOMAIN, "vendor");
         // One vendor, one authority.
         let license_ground = Ground::with_vendor(vouch_license::DOMAIN, "license", &ground);
@@ -41,30 +38,12 @@ impl VendorSide {
         })
         .await;
         let authorities = ground.path().join("vendor-ca.pem");
-        let followed = LicenseService {
-            address: format!("https://{}", license.address),
-            authorities,
-        };
-        let vendor = Running::start(
-            ground.config(databases[1].config.clone()),
-            |config, listeners, shutdown| {
-                vouch_vendor::serve(
-                    config,
-                    VendorConfig { license: followed },
-                    World::system(),
-                    listeners,
-                    shutdown,
-                )
-            },
-        )
+        let followed = LicenseService { address: format!("https://{}", license.address), authorities };
+        let vendor = Running::start(ground.config(databases[1].config.clone()), |config, listeners, shutdown| {
+            vouch_vendor::serve(config, VendorConfig { license: followed }, World::system(), listeners, shutdown)
+        })
         .await;
-        Self {
-            license_ground,
-            license,
-            ground,
-            vendor,
-            _databases: databases,
-        }
+        Self { license_ground, license, ground, vendor, _databases: databases }
     }
 
     async fn register(&self, authority: &Authority) {
@@ -84,14 +63,8 @@ impl VendorSide {
             }),
             ..Default::default()
         };
-        let request = license::RegisterPartnerRequest {
-            request_id: fresh(),
-            partner: Some(partner),
-        };
-        PartnerRegistryServiceClient::new(channel)
-            .register_partner(request)
-            .await
-            .unwrap();
+        let request = license::RegisterPartnerRequest { request_id: fresh(), partner: Some(partner) };
+        PartnerRegistryServiceClient::new(channel).register_partner(request).await.unwrap();
     }
 
     async fn publish(&self, title: &str, audience: vendor::ArticleAudience) -> vendor::Article {
@@ -104,17 +77,8 @@ impl VendorSide {
             audience: audience.into(),
             ..Default::default()
         };
-        let request = vendor::PublishArticleRequest {
-            request_id: fresh(),
-            article: Some(article),
-        };
-        KnowledgeServiceClient::new(channel)
-            .publish_article(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .article
-            .unwrap()
+        let request = vendor::PublishArticleRequest { request_id: fresh(), article: Some(article) };
+        KnowledgeServiceClient::new(channel).publish_article(request).await.unwrap().into_inner().article.unwrap()
     }
 
     fn partner(&self, authority: &Authority) -> Channel {
@@ -131,44 +95,21 @@ async fn b01_a_partner_registered_with_one_service_is_let_in_by_the_other() {
     let internal = side.publish("Disk inside", vendor::ArticleAudience::Internal).await;
     side.register(&north).await;
 
-    let search = || vendor::SearchArticlesRequest {
-        product_id: "atlas".into(),
-        query: "disk".into(),
-        page: None,
-    };
+    let search = || vendor::SearchArticlesRequest { product_id: "atlas".into(), query: "disk".into(), page: None };
     // Let in as soon as the vendor has read the registry: ask until then, for at most as long as a test may take.
     let found = tokio::time::timeout(std::time::Duration::from_secs(20), async {
         loop {
-            if let Ok(found) = KnowledgeServiceClient::new(side.partner(&north))
-                .search_articles(search())
-                .await
-            {
+            if let Ok(found) = KnowledgeServiceClient::new(side.partner(&north)).search_articles(search()).await {
                 return found.into_inner().articles;
             }
             tokio::task::yield_now().await;
         }
     });
-    let titles: Vec<_> = found
-        .await
-        .expect("in time")
-        .into_iter()
-        .map(|article| article.title)
-        .collect();
-    assert_eq!(
-        titles,
-        ["Disk at partners", "Disk"],
-        "what is written for partners, and nothing internal"
-    );
-    let get = vendor::GetArticleRequest {
-        article_id: internal.article_id,
-    };
+    let titles: Vec<_> = found.await.expect("in time").into_iter().map(|article| article.title).collect();
+    assert_eq!(titles, ["Disk at partners", "Disk"], "what is written for partners, and nothing internal");
+    let get = vendor::GetArticleRequest { article_id: internal.article_id };
     let answer = KnowledgeServiceClient::new(side.partner(&north)).get_article(get).await;
     assert_eq!(refused(answer).1, "NOT_FOUND");
     let stranger = Authority::new("stranger").unwrap();
-    assert!(
-        KnowledgeServiceClient::new(side.partner(&stranger))
-            .search_articles(search())
-            .await
-            .is_err()
-    );
+    assert!(KnowledgeServiceClient::new(side.partner(&stranger)).search_articles(search()).await.is_err());
 }

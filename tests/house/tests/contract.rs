@@ -22,10 +22,7 @@ fn page(name: &str, expected: &str) {
         std::fs::write(&path, expected).unwrap();
     }
     let actual = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        actual == expected,
-        "proto/{name} is behind the contract: VOUCH_WRITE_PAGES=1 cargo test -p vouch-house"
-    );
+    assert!(actual == expected, "proto/{name} is behind the contract: VOUCH_WRITE_PAGES=1 cargo test -p vouch-house");
 }
 
 /// A file of the contract, with its comments.
@@ -48,11 +45,7 @@ fn commented_values(file: &FileDescriptorProto) -> Vec<(String, i32, String)> {
             let path = [5, 0, 2, i32::try_from(index).unwrap()];
             let location = locations.iter().find(|location| location.path == path).unwrap();
             let comment: Vec<_> = location.leading_comments().lines().map(str::trim).collect();
-            (
-                value.name().to_owned(),
-                value.number(),
-                comment.join(" ").trim().to_owned(),
-            )
+            (value.name().to_owned(), value.number(), comment.join(" ").trim().to_owned())
         })
         .collect()
 }
@@ -67,9 +60,7 @@ fn every_error_reason_has_its_meaning_and_its_cure_on_the_page() {
         if number == 0 {
             continue;
         }
-        let (meaning, cure) = comment
-            .split_once(" Cure: ")
-            .unwrap_or_else(|| panic!("{name} has no cure"));
+        let (meaning, cure) = comment.split_once(" Cure: ").unwrap_or_else(|| panic!("{name} has no cure"));
         let name = name.trim_start_matches("REASON_");
         writeln!(text, "| `{name}` | {meaning} | {} |", capital(cure)).unwrap();
     }
@@ -93,11 +84,8 @@ fn every_rpc_has_an_access_rule_on_the_page() {
         let callers: Vec<String> = grants
             .iter()
             .map(|grant| {
-                let roles = if grant.roles.is_empty() {
-                    String::new()
-                } else {
-                    format!(" ({})", grant.roles.join(", "))
-                };
+                let roles =
+                    if grant.roles.is_empty() { String::new() } else { format!(" ({})", grant.roles.join(", ")) };
                 format!("{}{roles}", grant.caller.as_str())
             })
             .collect();
@@ -111,20 +99,23 @@ fn every_request_that_carries_a_request_id_is_a_mutation_and_says_so() {
     for service in vouch_contract::services() {
         for method in service.methods() {
             let request = method.input();
-            assert!(
-                request.name() == format!("{}Request", method.name()),
-                "{}",
-                method.full_name()
-            );
+            assert!(request.name() == format!("{}Request", method.name()), "{}", method.full_name());
             let reads = ["Get", "List", "Find", "Check", "Query", "Watch", "Preflight"];
             let is_read = reads.iter().any(|verb| method.name().starts_with(verb));
             let has_id = request.get_field_by_name("request_id").is_some();
-            assert!(
-                !(is_read && has_id),
-                "{} reads, and asks for a request_id",
-                method.full_name()
-            );
+            assert!(!(is_read && has_id), "{} reads, and asks for a request_id", method.full_name());
         }
+    }
+}
+
+#[test]
+fn only_fields_of_a_request_itself_are_outside_its_content() {
+    let pool = vouch_contract::pool();
+    let option = pool.get_extension_by_name("vouch.common.v1.outside_content").unwrap();
+    for message in pool.all_messages().filter(|message| message.full_name().starts_with("vouch.")) {
+        let marked = message.fields().any(|field| field.options().get_extension(&option).as_bool() == Some(true));
+        let is_mutation = message.name().ends_with("Request") && message.get_field_by_name("request_id").is_some();
+        assert!(!marked || is_mutation, "{}", message.full_name());
     }
 }
 
@@ -136,8 +127,5 @@ fn the_released_contract_is_there_to_be_compared_with() {
 
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
-    chars
-        .next()
-        .map(|first| first.to_uppercase().collect::<String>() + chars.as_str())
-        .unwrap_or_default()
+    chars.next().map(|first| first.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()
 }

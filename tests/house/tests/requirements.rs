@@ -29,13 +29,7 @@ fn each_proven_requirement_is_named_by_a_test() {
     for folder in ["crates", "services", "tests"] {
         rust_files(&root.join(folder), &mut files);
     }
-    let text: String = files
-        .iter()
-        .map(|file| std::fs::read_to_string(file).unwrap())
-        .collect();
-    let unnamed: Vec<_> = PROVEN
-        .iter()
-        .filter(|id| !text.contains(&format!("fn {id}_")))
-        .collect();
+    let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let unnamed: Vec<_> = PROVEN.iter().filter(|id| !text.contains(&format!("fn {id}_"))).collect();
     assert!(unnamed.is_empty(), "no test names {unnamed:?}");
 }

@@ -11,10 +11,7 @@ use cargo_metadata::MetadataCommand;
 const MAX_LINES: usize = 500;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 fn walk(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
@@ -46,11 +43,7 @@ fn files(ending: &str) -> Vec<(PathBuf, String)> {
 
 #[test]
 fn b01_no_service_depends_on_another_not_even_for_its_tests() {
-    let metadata = MetadataCommand::new()
-        .manifest_path(root().join("Cargo.toml"))
-        .no_deps()
-        .exec()
-        .unwrap();
+    let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().unwrap();
     let is_service = |path: &Path| path.to_string_lossy().contains("/services/");
     let services: BTreeSet<String> = metadata
         .packages
@@ -60,11 +53,7 @@ fn b01_no_service_depends_on_another_not_even_for_its_tests() {
         .collect();
     assert_eq!(services.len(), 3);
     for package in &metadata.packages {
-        let crossing: Vec<_> = package
-            .dependencies
-            .iter()
-            .filter(|d| services.contains(&d.name))
-            .collect();
+        let crossing: Vec<_> = package.dependencies.iter().filter(|d| services.contains(&d.name)).collect();
         let may = package.name == "vouch-cli" || package.name == "vouch-federation";
         assert!(may || crossing.is_empty(), "{} depends on {crossing:?}", package.name);
     }
@@ -72,11 +61,7 @@ fn b01_no_service_depends_on_another_not_even_for_its_tests() {
 
 #[test]
 fn crates_know_only_what_is_below_them() {
-    let metadata = MetadataCommand::new()
-        .manifest_path(root().join("Cargo.toml"))
-        .no_deps()
-        .exec()
-        .unwrap();
+    let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().unwrap();
     // The floors of the house: a crate depends on crates of lower floors only.
     let floor = |name: &str| match name {
         "vouch-core" | "vouch-sla" | "vouch-diagnostics" => Some(0),
@@ -90,9 +75,7 @@ fn crates_know_only_what_is_below_them() {
     for package in &metadata.packages {
         let own = floor(&package.name).unwrap_or_else(|| panic!("{} has no floor yet", package.name));
         let below = package.dependencies.iter().filter_map(|dependency| {
-            (dependency.name != package.name.as_str())
-                .then(|| floor(&dependency.name))
-                .flatten()
+            (dependency.name != package.name.as_str()).then(|| floor(&dependency.name)).flatten()
         });
         assert!(below.max().is_none_or(|highest| highest < own), "{}", package.name);
     }
@@ -110,10 +93,7 @@ fn no_source_file_is_longer_than_500_lines() {
 
 #[test]
 fn the_domain_names_no_transport_and_no_database() {
-    for (path, text) in files(".rs")
-        .iter()
-        .filter(|(path, _)| path.to_string_lossy().contains("/domain/"))
-    {
+    for (path, text) in files(".rs").iter().filter(|(path, _)| path.to_string_lossy().contains("/domain/")) {
         for word in ["tonic", "prost", "sqlx", "tokio", "Timestamp::now"] {
             assert!(!text.contains(word), "{} names {word}", path.display());
         }
@@ -139,12 +119,8 @@ fn a_main_is_a_table_of_contents() {
 
 #[test]
 fn nothing_is_left_unfinished() {
-    let unfinished = [
-        concat!("to", "do!("),
-        concat!("unimple", "mented!("),
-        concat!("// TO", "DO"),
-        concat!("FIX", "ME"),
-    ];
+    let unfinished =
+        [concat!("to", "do!("), concat!("unimple", "mented!("), concat!("// TO", "DO"), concat!("FIX", "ME")];
     for (path, text) in files(".rs") {
         for word in unfinished {
             assert!(!text.contains(word), "{} has {word}", path.display());
@@ -154,12 +130,7 @@ fn nothing_is_left_unfinished() {
 
 #[test]
 fn both_engines_have_the_same_migrations() {
-    for service in [
-        "services/license",
-        "services/vendor",
-        "services/partner",
-        "crates/storage",
-    ] {
+    for service in ["services/license", "services/vendor", "services/partner", "crates/storage"] {
         let names = |engine: &str| {
             let folder = root().join(service).join("migrations").join(engine);
             let entries = std::fs::read_dir(folder).unwrap();

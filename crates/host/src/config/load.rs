@@ -22,10 +22,7 @@ pub struct Problems(Vec<Problem>);
 impl Problems {
     /// Notes a problem.
     pub fn add(&mut self, place: impl Into<String>, message: impl fmt::Display) {
-        self.0.push(Problem {
-            place: place.into(),
-            message: message.to_string(),
-        });
+        self.0.push(Problem { place: place.into(), message: message.to_string() });
     }
 
     /// Takes a value, or notes why there is none.
@@ -97,11 +94,7 @@ pub fn load(file: Option<&Path>, environment: impl IntoIterator<Item = (String, 
         lay_over(&mut table, &name, value, &mut problems);
     }
     let folder = file.and_then(Path::parent).map_or_else(PathBuf::new, Path::to_path_buf);
-    Loaded {
-        table,
-        folder,
-        problems,
-    }
+    Loaded { table, folder, problems }
 }
 
 impl Loaded {
@@ -135,8 +128,7 @@ impl Loaded {
     /// What is left is not known: noted, and all problems given back.
     pub fn finish(mut self) -> Problems {
         for name in self.table.keys() {
-            self.problems
-                .add(name, "is not a section of this service's configuration");
+            self.problems.add(name, "is not a section of this service's configuration");
         }
         self.problems
     }
@@ -189,32 +181,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vouch.toml");
         std::fs::write(&path, text).unwrap();
-        load(
-            Some(&path),
-            environment
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
-        )
+        load(Some(&path), environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
     }
 
     #[test]
     fn the_environment_lies_over_the_file() {
         let mut loaded = with(
             "[store]\naddress = 'sqlite:a.db'\nconnections = 4",
-            &[
-                ("VOUCH_STORE__ADDRESS", "postgres://h/d"),
-                ("VOUCH_TEST_X", "ignored"),
-                ("HOME", "/root"),
-            ],
+            &[("VOUCH_STORE__ADDRESS", "postgres://h/d"), ("VOUCH_TEST_X", "ignored"), ("HOME", "/root")],
         );
         let store: Store = loaded.section("store");
-        assert_eq!(
-            store,
-            Store {
-                address: "postgres://h/d".into(),
-                connections: 4
-            }
-        );
+        assert_eq!(store, Store { address: "postgres://h/d".into(), connections: 4 });
         assert!(loaded.finish().is_empty());
     }
 

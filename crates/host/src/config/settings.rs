@@ -50,12 +50,7 @@ pub struct ListenConfig {
 impl Default for ListenConfig {
     fn default() -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self {
-            address: loopback(0),
-            ops: loopback(0),
-            browsers: None,
-            origins: Vec::new(),
-        }
+        Self { address: loopback(0), ops: loopback(0), browsers: None, origins: Vec::new() }
     }
 }
 
@@ -117,9 +112,7 @@ impl IssuerConfig {
             "partner-staff" => CallerKind::PartnerStaff,
             "end-user" => CallerKind::EndUser,
             other => {
-                return Err(format!(
-                    "kind must be vendor-staff, partner-staff or end-user, and is {other:?}"
-                ));
+                return Err(format!("kind must be vendor-staff, partner-staff or end-user, and is {other:?}"));
             }
         };
         let algorithms = self
@@ -130,9 +123,7 @@ impl IssuerConfig {
                 "ES256" => Ok(Algorithm::ES256),
                 "RS256" => Ok(Algorithm::RS256),
                 "PS256" => Ok(Algorithm::PS256),
-                other => Err(format!(
-                    "algorithms must be of EdDSA, ES256, RS256, PS256, and one is {other:?}"
-                )),
+                other => Err(format!("algorithms must be of EdDSA, ES256, RS256, PS256, and one is {other:?}")),
             })
             .collect::<Result<Vec<_>, _>>()?;
         if self.issuer.is_empty() || self.audience.is_empty() || algorithms.is_empty() {
@@ -166,10 +157,7 @@ pub struct StoreSettings {
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        Self {
-            address: String::new(),
-            connections: 8,
-        }
+        Self { address: String::new(), connections: 8 }
     }
 }
 
@@ -246,10 +234,7 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self {
-            format: LogFormat::Json,
-            level: "info".into(),
-        }
+        Self { format: LogFormat::Json, level: "info".into() }
     }
 }
 
@@ -268,12 +253,15 @@ impl HostConfig {
         let issuers: Vec<IssuerConfig> = loaded.list("issuers");
 
         if !listen.ops.ip().is_loopback() {
-            loaded
-                .problems
-                .add("listen.ops", "must be a loopback address: it is served without TLS");
+            loaded.problems.add("listen.ops", "must be a loopback address: it is served without TLS");
         }
-        if limits.message_bytes == 0 || limits.request_seconds == 0 || limits.requests_per_connection == 0 {
-            loaded.problems.add("limits", "must all be above zero");
+        if limits.message_bytes == 0
+            || limits.request_seconds == 0
+            || limits.requests_per_connection == 0
+            || limits.connections == 0
+            || limits.connection_minutes == 0
+        {
+            loaded.problems.add("limits", "must all be above zero, except drain_seconds");
         }
         let tls = TlsConfig {
             certificate: file(loaded, "tls.certificate", &tls.certificate),
@@ -286,19 +274,14 @@ impl HostConfig {
             .filter_map(|(index, trust)| {
                 let place = format!("trust[{index}]");
                 let bundle = file(loaded, &format!("{place}.bundle"), &trust.bundle);
-                loaded
-                    .problems
-                    .take(&format!("{place}.domain"), TrustDomain::parse(&trust.domain))
-                    .map(|d| (d, bundle))
+                loaded.problems.take(&format!("{place}.domain"), TrustDomain::parse(&trust.domain)).map(|d| (d, bundle))
             })
             .collect();
         let workloads = workloads
             .iter()
             .enumerate()
             .filter_map(|(index, workload)| {
-                loaded
-                    .problems
-                    .take(&format!("workloads[{index}].id"), SpiffeId::parse(&workload.id))
+                loaded.problems.take(&format!("workloads[{index}].id"), SpiffeId::parse(&workload.id))
             })
             .collect();
         let issuers = issuers
@@ -307,10 +290,7 @@ impl HostConfig {
             .map(|(index, issuer)| {
                 let place = format!("issuers[{index}]");
                 loaded.problems.take(&place, issuer.to_issuer());
-                let jwks_file = issuer
-                    .jwks_file
-                    .as_ref()
-                    .map(|path| file(loaded, &format!("{place}.jwks_file"), path));
+                let jwks_file = issuer.jwks_file.as_ref().map(|path| file(loaded, &format!("{place}.jwks_file"), path));
                 IssuerConfig { jwks_file, ..issuer }
             })
             .collect();
@@ -318,20 +298,8 @@ impl HostConfig {
             Some(path) if !path.is_empty() => format!("sqlite:{}", loaded.path(path.as_ref()).display()),
             _ => store.address.clone(),
         };
-        let store = loaded
-            .problems
-            .take("store.address", StoreConfig::parse(&address, store.connections))?;
-        Some(Self {
-            listen,
-            tls,
-            trust,
-            workloads,
-            issuers,
-            store,
-            root_secret,
-            limits,
-            log,
-        })
+        let store = loaded.problems.take("store.address", StoreConfig::parse(&address, store.connections))?;
+        Some(Self { listen, tls, trust, workloads, issuers, store, root_secret, limits, log })
     }
 
     /// The settings as TOML, without secrets.
@@ -356,26 +324,12 @@ impl HostConfig {
         let shown = Shown {
             listen: &self.listen,
             tls: &self.tls,
-            store: StoreSettings {
-                address: format!("{:?}", self.store),
-                connections,
-            },
-            secrets: SecretsConfig {
-                root: self.root_secret.clone(),
-            },
+            store: StoreSettings { address: format!("{:?}", self.store), connections },
+            secrets: SecretsConfig { root: self.root_secret.clone() },
             limits: &self.limits,
             log: &self.log,
-            trust: trust
-                .map(|(d, b)| TrustConfig {
-                    domain: d.to_string(),
-                    bundle: b.clone(),
-                })
-                .collect(),
-            workloads: self
-                .workloads
-                .iter()
-                .map(|id| WorkloadConfig { id: id.to_string() })
-                .collect(),
+            trust: trust.map(|(d, b)| TrustConfig { domain: d.to_string(), bundle: b.clone() }).collect(),
+            workloads: self.workloads.iter().map(|id| WorkloadConfig { id: id.to_string() }).collect(),
             issuers: &self.issuers,
         };
         toml::to_string(&shown).unwrap_or_default()

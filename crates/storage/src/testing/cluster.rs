@@ -26,9 +26,7 @@ pub(super) async fn create_database() -> String {
     let cluster = CLUSTER.get_or_init(start);
     let name = format!("t{}", DATABASES.fetch_add(1, Ordering::SeqCst));
     sqlx::any::install_default_drivers();
-    let mut admin = sqlx::AnyConnection::connect(&cluster.address("postgres"))
-        .await
-        .expect("the cluster answers");
+    let mut admin = sqlx::AnyConnection::connect(&cluster.address("postgres")).await.expect("the cluster answers");
     sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
         .execute(&mut admin)
         .await
@@ -44,27 +42,12 @@ impl Cluster {
 }
 
 fn start() -> Cluster {
-    let folder = tempfile::Builder::new()
-        .prefix("vouch-pg-")
-        .tempdir()
-        .expect("a temporary folder")
-        .keep();
+    let folder = tempfile::Builder::new().prefix("vouch-pg-").tempdir().expect("a temporary folder").keep();
     let owner = unprivileged_user();
     if let Some((user, group)) = owner {
         std::os::unix::fs::chown(&folder, Some(user), Some(group)).expect("root gives its folder away");
     }
-    let initdb = [
-        "-D",
-        "data",
-        "-U",
-        "vouch",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--locale=C",
-        "--no-sync",
-    ];
+    let initdb = ["-D", "data", "-U", "vouch", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
     run(command(&format!("{BIN}/initdb"), owner, &folder).args(initdb));
 
     let mut watcher = command("/bin/sh", owner, &folder)
@@ -75,19 +58,9 @@ fn start() -> Cluster {
         .spawn()
         .expect("a shell starts");
     let mut ready = String::new();
-    BufReader::new(watcher.stdout.as_mut().expect("piped"))
-        .read_line(&mut ready)
-        .expect("the watcher speaks");
-    assert_eq!(
-        ready.trim(),
-        "ready",
-        "the cluster did not start; see {}/log",
-        folder.display()
-    );
-    Cluster {
-        folder,
-        _watcher: watcher,
-    }
+    BufReader::new(watcher.stdout.as_mut().expect("piped")).read_line(&mut ready).expect("the watcher speaks");
+    assert_eq!(ready.trim(), "ready", "the cluster did not start; see {}/log", folder.display());
+    Cluster { folder, _watcher: watcher }
 }
 
 /// Starts the cluster, says so, waits for the end of its input, stops the cluster and removes it.
@@ -103,11 +76,7 @@ rm -rf "$2"
 
 fn command(program: &str, owner: Option<(u32, u32)>, folder: &Path) -> Command {
     let mut command = Command::new(program);
-    command
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // A group of its own, so that Ctrl-C on the tests does not race with the watcher.
     command.process_group(0);
     if let Some((user, group)) = owner {
@@ -128,10 +97,7 @@ fn unprivileged_user() -> Option<(u32, u32)> {
     }
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let ids = |name: &str| {
-        let fields: Vec<&str> = users
-            .lines()
-            .map(|line| line.split(':').collect::<Vec<_>>())
-            .find(|f| f[0] == name)?;
+        let fields: Vec<&str> = users.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|f| f[0] == name)?;
         Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?))
     };
     ids("postgres").or_else(|| ids("nobody"))

@@ -2,7 +2,7 @@
 
 use sqlx::AnyConnection;
 use vouch_core::id::{AgreementId, ContactId};
-use vouch_core::{Error, Reason, Violations};
+use vouch_core::{Error, Kind, Reason, Violations};
 use vouch_host::Call;
 use vouch_storage::{Dialect, WriteError};
 
@@ -49,14 +49,8 @@ pub async fn create(
     let mut violations = Violations::new();
     // Ordering: the end user's row is locked before its agreements are read, so that two that overlap cannot both be
     // entered at the same time.
-    if incidents::account_lock(tx, dialect, &terms.end_user_id)
-        .await?
-        .is_none()
-    {
-        violations.add(
-            "agreement.end_user_id",
-            format!("no licence is known of an end user {}", terms.end_user_id),
-        );
+    if incidents::account_lock(tx, dialect, &terms.end_user_id).await?.is_none() {
+        violations.add("agreement.end_user_id", format!("no licence is known of an end user {}", terms.end_user_id));
     }
     if catalog::tier_fetch(tx, &terms.tier_id).await?.is_none() {
         violations.add("agreement.tier_id", format!("there is no tier {}", terms.tier_id));
@@ -88,17 +82,9 @@ pub async fn name_liaison(
     let mut agreement = lock(tx, dialect, *agreement_id).await?;
     if !agreement.has_free_seat() {
         let message = format!("all {} seats for liaisons are taken", agreement.terms.liaison_seats);
-        return Err(Error::Refused {
-            reason: Reason::SeatsExhausted,
-            message,
-        }
-        .into());
+        return Err(Error::Refused { kind: Kind::Refused, reason: Reason::SeatsExhausted, message }.into());
     }
-    let liaison = Liaison {
-        id: call.world.id(),
-        person: person.clone(),
-        named_at: call.now,
-    };
+    let liaison = Liaison { id: call.world.id(), person: person.clone(), named_at: call.now };
     agreements::liaison_insert(tx, &agreement_id.to_string(), &liaison).await?;
     agreement.liaisons.push(liaison.clone());
     agreement.revision += 1;
@@ -112,10 +98,7 @@ pub async fn end_liaison(
     dialect: Dialect,
     call: &Call<EndLiaison>,
 ) -> Result<Agreement, WriteError> {
-    let EndLiaison {
-        agreement_id,
-        contact_id,
-    } = &call.command;
+    let EndLiaison { agreement_id, contact_id } = &call.command;
     let mut agreement = lock(tx, dialect, *agreement_id).await?;
     if !agreements::liaison_end(tx, &agreement_id.to_string(), *contact_id, call.now).await? {
         return Err(Error::not_found("liaison", contact_id).into());
@@ -132,11 +115,7 @@ pub async fn set_state(
     dialect: Dialect,
     call: &Call<SetAgreementState>,
 ) -> Result<Agreement, WriteError> {
-    let SetAgreementState {
-        agreement_id,
-        etag,
-        state,
-    } = &call.command;
+    let SetAgreementState { agreement_id, etag, state } = &call.command;
     let mut agreement = lock(tx, dialect, *agreement_id).await?;
     check_etag("agreement", agreement_id, etag, agreement.revision)?;
     if agreement.state == *state {
@@ -145,13 +124,7 @@ pub async fn set_state(
             AgreementState::Suspended => "be suspended",
         };
         let id = agreement_id.to_string();
-        return Err(Error::StateConflict {
-            what: "agreement",
-            id,
-            state: state.as_str(),
-            step,
-        }
-        .into());
+        return Err(Error::StateConflict { what: "agreement", id, state: state.as_str(), step }.into());
     }
     agreement.state = *state;
     agreement.revision += 1;
@@ -160,7 +133,5 @@ pub async fn set_state(
 }
 
 async fn lock(tx: &mut AnyConnection, dialect: Dialect, id: AgreementId) -> Result<Agreement, WriteError> {
-    Ok(agreements::agreement_lock(tx, dialect, id)
-        .await?
-        .ok_or_else(|| Error::not_found("agreement", id))?)
+    Ok(agreements::agreement_lock(tx, dialect, id).await?.ok_or_else(|| Error::not_found("agreement", id))?)
 }

@@ -41,14 +41,7 @@ pub async fn create_product(tx: &mut AnyConnection, call: &Call<CreateProduct>) 
         violations.add("product.default_tier_id", format!("there is no tier {tier}"));
     }
     all_known(violations)?;
-    let product = Product {
-        id,
-        name,
-        basis,
-        releases: Vec::new(),
-        revision: 1,
-        created_at: call.now,
-    };
+    let product = Product { id, name, basis, releases: Vec::new(), revision: 1, created_at: call.now };
     catalog::product_insert(tx, &product).await?;
     Ok(product)
 }

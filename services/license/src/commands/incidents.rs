@@ -6,9 +6,9 @@ use vouch_core::code::{EndUserId, PartnerId};
 use vouch_core::id::{EscalationId, HoldId};
 use vouch_core::{Error, World};
 use vouch_host::Call;
-use vouch_storage::{Dialect, WriteError};
+use vouch_storage::{Dialect, StoreError, WriteError};
 
-use crate::domain::incident::{Account, Hold, HoldState, LedgerEntry, Movement, Settlement};
+use crate::domain::incident::{Account, Hold, HoldState, LedgerEntry, Movement, Settlement, to_reserve};
 use crate::store::incidents;
 
 /// A pack of incidents to be added.
@@ -37,20 +37,9 @@ pub async fn grant(
     dialect: Dialect,
     call: &Call<GrantIncidents>,
 ) -> Result<Account, WriteError> {
-    let GrantIncidents {
-        end_user_id,
-        units,
-        order_reference,
-    } = &call.command;
-    let unknown = || {
-        Error::field(
-            "end_user_id",
-            format!("no licence is known of an end user {end_user_id}"),
-        )
-    };
-    let account = incidents::account_lock(tx, dialect, end_user_id)
-        .await?
-        .ok_or_else(unknown)?;
+    let GrantIncidents { end_user_id, units, order_reference } = &call.command;
+    let unknown = || Error::field("end_user_id", format!("no licence is known of an end user {end_user_id}"));
+    let account = incidents::account_lock(tx, dialect, end_user_id).await?.ok_or_else(unknown)?;
     let entry = entry(&call.world, Movement::Grant, *units, order_reference.clone(), call.now);
     book(tx, end_user_id, account, &entry).await
 }
@@ -64,14 +53,16 @@ pub struct Reservation<'a> {
     pub escalation_id: EscalationId,
     /// The end user whose account it is.
     pub end_user_id: &'a EndUserId,
-    /// How many.
+    /// How many the tier asks for.
     pub units: u32,
+    /// Whether it may do with none: a site is down.
+    pub waivable: bool,
     /// Until when the proof that comes with it lives.
     pub proof_expires_at: Timestamp,
 }
 
-/// Sets incidents aside for an escalation: the one hold that it ever has, given back when it is asked for again. `None`
-/// when the account does not have as many.
+/// Sets incidents aside for an escalation: the one hold that it ever has, given back when it is asked for again, and filled up
+/// when it has less than is asked for now. `None` when the account does not have as many.
 pub async fn reserve(
     tx: &mut AnyConnection,
     dialect: Dialect,
@@ -79,51 +70,52 @@ pub async fn reserve(
     now: Timestamp,
     reservation: &Reservation<'_>,
 ) -> Result<Option<Hold>, WriteError> {
-    // Ordering: the account's row is locked before the hold is looked for, so that two requests for one escalation see one
-    // another.
-    let account = incidents::account_lock(tx, dialect, reservation.end_user_id)
-        .await?
-        .unwrap_or_default();
+    // Ordering: the account's row is locked before the hold is looked for, so that two requests for one escalation of one
+    // end user see one another; those of two end users meet at the hold's own uniqueness.
+    let account = incidents::account_lock(tx, dialect, reservation.end_user_id).await?.unwrap_or_default();
     let found = incidents::hold_fetch_of(tx, reservation.partner_id, reservation.escalation_id).await?;
-    let mut hold = match found {
-        Some(hold) if hold.end_user_id != *reservation.end_user_id => {
-            return Err(Error::StateConflict {
-                what: "escalation",
-                id: reservation.escalation_id.to_string(),
-                state: "another end user's",
-                step: "be proven for this one",
-            }
-            .into());
+    if found.as_ref().is_some_and(|hold| hold.end_user_id != *reservation.end_user_id) {
+        return Err(Error::StateConflict {
+            what: "escalation",
+            id: reservation.escalation_id.to_string(),
+            state: "another end user's",
+            step: "be proven for this one",
         }
-        Some(hold) if hold.state != HoldState::Released => {
-            incidents::hold_renew(tx, hold.id, reservation.proof_expires_at).await?;
-            return Ok(Some(hold));
-        }
-        Some(released) => released,
+        .into());
+    }
+    let held = found.as_ref().map(|hold| (hold.state, hold.units));
+    let Some(missing) = to_reserve(held, reservation.units, reservation.waivable, account) else {
+        return Ok(None);
+    };
+    let hold = match found {
         None => {
             let hold = Hold {
                 id: world.id(),
                 partner_id: reservation.partner_id.clone(),
                 escalation_id: reservation.escalation_id,
                 end_user_id: reservation.end_user_id.clone(),
-                units: reservation.units,
-                state: HoldState::Released,
+                units: missing,
+                state: HoldState::Reserved,
             };
-            incidents::hold_insert(tx, &hold, reservation.proof_expires_at).await?;
+            if !incidents::hold_insert(tx, &hold, reservation.proof_expires_at).await? {
+                return Err(WriteError::Store(StoreError::lost_race()));
+            }
+            hold
+        }
+        Some(mut hold) => {
+            let units = if hold.state == HoldState::Released { missing } else { hold.units + missing };
+            if hold.state == HoldState::Released || missing > 0 {
+                (hold.units, hold.state) = (units, HoldState::Reserved);
+                incidents::hold_update(tx, &hold).await?;
+            }
+            incidents::hold_renew(tx, hold.id, reservation.proof_expires_at).await?;
             hold
         }
     };
-    if hold.units > 0 {
-        if account.after(Movement::Reserve, i64::from(hold.units)).is_none() {
-            return Ok(None);
-        }
-        let reference = hold.escalation_id.to_string();
-        let entry = entry(world, Movement::Reserve, i64::from(hold.units), reference, now);
+    if missing > 0 {
+        let entry = entry(world, Movement::Reserve, i64::from(missing), hold.escalation_id.to_string(), now);
         book(tx, reservation.end_user_id, account, &entry).await?;
     }
-    hold.state = HoldState::Reserved;
-    incidents::hold_update_state(tx, &hold).await?;
-    incidents::hold_renew(tx, hold.id, reservation.proof_expires_at).await?;
     Ok(Some(hold))
 }
 
@@ -136,26 +128,13 @@ pub async fn settle(
     command: &SettleHold,
 ) -> Result<Hold, WriteError> {
     let not_found = || Error::not_found("hold", command.hold_id);
-    let end_user_id = incidents::hold_fetch(tx, command.hold_id)
-        .await?
-        .ok_or_else(not_found)?
-        .end_user_id;
-    let account = incidents::account_lock(tx, dialect, &end_user_id)
-        .await?
-        .unwrap_or_default();
+    let end_user_id = incidents::hold_fetch(tx, command.hold_id).await?.ok_or_else(not_found)?.end_user_id;
+    let account = incidents::account_lock(tx, dialect, &end_user_id).await?.unwrap_or_default();
     // Read again under the lock: its state may have changed while this one waited.
-    let mut hold = incidents::hold_fetch(tx, command.hold_id)
-        .await?
-        .ok_or_else(not_found)?;
+    let mut hold = incidents::hold_fetch(tx, command.hold_id).await?.ok_or_else(not_found)?;
     let settled = hold.settle(command.settlement, account);
     if let Some(movement) = settled.movement {
-        let entry = entry(
-            world,
-            movement,
-            i64::from(hold.units),
-            hold.escalation_id.to_string(),
-            now,
-        );
+        let entry = entry(world, movement, i64::from(hold.units), hold.escalation_id.to_string(), now);
         book(tx, &end_user_id, account, &entry).await?;
         if movement == Movement::VendorBears {
             tracing::warn!(hold.id = %hold.id, "an incident was captured with none left and is borne by the vendor");
@@ -163,19 +142,13 @@ pub async fn settle(
     }
     if hold.state != settled.state {
         hold.state = settled.state;
-        incidents::hold_update_state(tx, &hold).await?;
+        incidents::hold_update(tx, &hold).await?;
     }
     Ok(hold)
 }
 
 fn entry(world: &World, movement: Movement, units: i64, reference: String, now: Timestamp) -> LedgerEntry {
-    LedgerEntry {
-        id: world.id(),
-        movement,
-        units,
-        reference,
-        booked_at: now,
-    }
+    LedgerEntry { id: world.id(), movement, units, reference, booked_at: now }
 }
 
 async fn book(

@@ -44,10 +44,7 @@ pub async fn create(
     let CreateLicense { terms, liaisons } = call.command.clone();
     let mut violations = Violations::new();
     if catalog::product_fetch(tx, &terms.product_id).await?.is_none() {
-        violations.add(
-            "license.product_id",
-            format!("there is no product {}", terms.product_id),
-        );
+        violations.add("license.product_id", format!("there is no product {}", terms.product_id));
     }
     let chain = [
         ("license.responsible_partner_id", Some(&terms.responsible_partner_id)),
@@ -71,11 +68,7 @@ pub async fn create(
         state_note: String::new(),
         liaisons: liaisons
             .into_iter()
-            .map(|person| Liaison {
-                id: call.world.id(),
-                person,
-                named_at: call.now,
-            })
+            .map(|person| Liaison { id: call.world.id(), person, named_at: call.now })
             .collect(),
         revision: 1,
         created_at: call.now,
@@ -90,12 +83,7 @@ pub async fn set_state(
     dialect: Dialect,
     call: &Call<SetLicenseState>,
 ) -> Result<License, WriteError> {
-    let SetLicenseState {
-        license_id,
-        etag,
-        state,
-        note,
-    } = &call.command;
+    let SetLicenseState { license_id, etag, state, note } = &call.command;
     let mut license = licenses::license_lock(tx, dialect, *license_id)
         .await?
         .ok_or_else(|| Error::not_found("license", license_id))?;

@@ -21,12 +21,5 @@ pub fn etag(revision: i64) -> String {
 
 /// Refuses when the etag is not the one of this revision.
 fn check_etag(what: &'static str, id: &dyn std::fmt::Display, etag_sent: &str, revision: i64) -> Result<(), Error> {
-    if etag_sent == etag(revision) {
-        Ok(())
-    } else {
-        Err(Error::EtagMismatch {
-            what,
-            id: id.to_string(),
-        })
-    }
+    if etag_sent == etag(revision) { Ok(()) } else { Err(Error::EtagMismatch { what, id: id.to_string() }) }
 }

@@ -53,13 +53,7 @@ pub struct SetPartnerStanding {
 /// Registers a partner in good standing.
 pub async fn register(tx: &mut AnyConnection, call: &Call<RegisterPartner>) -> Result<Partner, WriteError> {
     let RegisterPartner { id, profile } = call.command.clone();
-    let partner = Partner {
-        id,
-        profile,
-        standing: Standing::Good,
-        revision: 1,
-        created_at: call.now,
-    };
+    let partner = Partner { id, profile, standing: Standing::Good, revision: 1, created_at: call.now };
     partners::partner_insert(tx, &partner).await?;
     Ok(partner)
 }
@@ -76,13 +70,9 @@ pub async fn update(
     let profile = &mut partner.profile;
     profile.name = change.name.unwrap_or_else(|| profile.name.clone());
     profile.spiffe_ids = change.spiffe_ids.unwrap_or_else(|| profile.spiffe_ids.clone());
-    profile.trust_bundle_pem = change
-        .trust_bundle_pem
-        .unwrap_or_else(|| profile.trust_bundle_pem.clone());
+    profile.trust_bundle_pem = change.trust_bundle_pem.unwrap_or_else(|| profile.trust_bundle_pem.clone());
     profile.manifest_jwks = change.manifest_jwks.unwrap_or_else(|| profile.manifest_jwks.clone());
-    profile.support_contact = change
-        .support_contact
-        .unwrap_or_else(|| profile.support_contact.clone());
+    profile.support_contact = change.support_contact.unwrap_or_else(|| profile.support_contact.clone());
     partner.revision += 1;
     partners::partner_update(tx, &partner).await?;
     Ok(partner)
@@ -102,13 +92,7 @@ pub async fn set_standing(
             Standing::Good => ("in good standing", "be reinstated"),
             Standing::Suspended => ("suspended", "be suspended"),
         };
-        return Err(Error::StateConflict {
-            what: "partner",
-            id: id.to_string(),
-            state,
-            step,
-        }
-        .into());
+        return Err(Error::StateConflict { what: "partner", id: id.to_string(), state, step }.into());
     }
     partner.standing = *standing;
     partner.revision += 1;
@@ -117,7 +101,5 @@ pub async fn set_standing(
 }
 
 async fn lock(tx: &mut AnyConnection, dialect: Dialect, id: &PartnerId) -> Result<Partner, WriteError> {
-    Ok(partners::partner_lock(tx, dialect, id)
-        .await?
-        .ok_or_else(|| Error::not_found("partner", id))?)
+    Ok(partners::partner_lock(tx, dialect, id).await?.ok_or_else(|| Error::not_found("partner", id))?)
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use vouch_core::code::PartnerId;
-use vouch_core::{CureBy, Error, Finding, Findings, Reason, World};
+use vouch_core::{CureBy, Error, Finding, Findings, Reason, Severity, World};
 use vouch_identity::SpiffeId;
 use vouch_proof::{Act, Agreement, Bundle, EntitlementProof, Incident, License};
 use vouch_storage::{Dialect, Secrets, Tx, WriteError};
@@ -10,8 +10,8 @@ use vouch_storage::{Dialect, Secrets, Tx, WriteError};
 use super::incidents::{Reservation, reserve};
 use crate::domain::entitlement::{Answer, Cover, ProofRequest, Viewer, judge};
 use crate::domain::incident::Hold;
-use crate::domain::tier::{Charging, Tier};
-use crate::store::facts::facts_fetch;
+use crate::domain::tier::Tier;
+use crate::store::facts::facts_lock;
 use crate::store::proofs::{IssuedProof, proof_insert};
 
 /// Who asks for a proof.
@@ -58,66 +58,38 @@ pub async fn issue(
     holder: &Holder,
     request: &ProofRequest,
 ) -> Result<(Tx, Issued), WriteError> {
-    let Surroundings {
-        dialect,
-        secrets,
-        world,
-        now,
-        ..
-    } = around;
+    let Surroundings { dialect, secrets, world, now, .. } = around;
     let viewer = Viewer::Partner(holder.partner_id.clone());
-    let facts = facts_fetch(&mut tx, secrets, &request.question.license, now).await?;
+    let facts = facts_lock(&mut tx, dialect, secrets, &request.question.license, now).await?;
     let mut answer = judge(facts.as_ref(), &request.question, &viewer, now);
 
-    // A renewal finds its units set aside already: that none is left beside them must not refuse it.
-    let exhausted = answer.findings.has(Reason::IncidentsExhausted);
+    // A renewal finds its units set aside already: that none is left beside them must not refuse it. Whether one is left is
+    // decided under the lock, by the reservation.
     let others_block = answer.findings.blocks_beside(Reason::IncidentsExhausted);
     let (Some(cover), Some(tier), false) = (&answer.cover, tier_of(&answer), others_block) else {
         return Err(refused(answer.findings));
     };
-    let is_down = request.question.severity == Some(vouch_core::Severity::SiteDown);
-    let units = if exhausted && is_down { 0 } else { tier.charging.units() };
     let expires_at = now + EntitlementProof::MAX_LIFETIME;
     let reservation = Reservation {
         partner_id: &holder.partner_id,
         escalation_id: request.escalation_id,
         end_user_id: &cover.end_user_id,
-        units,
+        units: tier.charging.units(),
+        waivable: request.question.severity == Some(Severity::SiteDown),
         proof_expires_at: expires_at,
     };
     let Some(hold) = reserve(&mut tx, dialect, world, now, &reservation).await? else {
-        if !exhausted {
-            // The last unit went between the check and the lock.
-            answer.findings.add(Finding::blocking(
-                Reason::IncidentsExhausted,
-                "incidents",
-                "No prepaid incident is left.",
-                CureBy::EndUser,
-                "Buy a pack of incidents.",
-            ));
-        }
+        answer.findings.remove(Reason::IncidentsExhausted);
+        answer.findings.add(no_incident_left());
         return Err(refused(answer.findings));
     };
-    if tier.charging == Charging::Prepaid && !is_down {
-        answer.findings.remove(Reason::IncidentsExhausted);
+    answer.findings.remove(Reason::IncidentsExhausted);
+    if hold.units < tier.charging.units() {
+        answer.findings.add(no_incident_left().as_warning());
     }
 
-    let product = facts
-        .as_ref()
-        .map(|facts| facts.product.id.to_string())
-        .unwrap_or_default();
-    let claims = claims(
-        around,
-        holder,
-        request,
-        &Proven {
-            cover,
-            tier: &tier,
-            product,
-            hold: &hold,
-            expires_at,
-        },
-    );
+    let product = facts.as_ref().map(|facts| facts.product.id.to_string()).unwrap_or_default();
+    let claims = claims(around, holder, request, &Proven { cover, tier: &tier, product, hold: &hold, expires_at });
     let record = IssuedProof {
         id: vouch_core::id::parse(&claims.jti).map_err(Error::internal)?,
         hold_id: hold.id,
@@ -128,15 +100,7 @@ pub async fn issue(
         expires_at,
     };
     proof_insert(&mut tx, &record).await?;
-    Ok((
-        tx,
-        Issued {
-            claims,
-            hold,
-            answer,
-            expires_at,
-        },
-    ))
+    Ok((tx, Issued { claims, hold, answer, expires_at }))
 }
 
 /// What was found and set aside, to be proven.
@@ -149,17 +113,13 @@ struct Proven<'a> {
 }
 
 fn claims(around: Surroundings<'_>, holder: &Holder, request: &ProofRequest, proven: &Proven<'_>) -> EntitlementProof {
-    let Proven {
-        cover,
-        tier,
-        product,
-        hold,
-        expires_at,
-    } = proven;
+    let Proven { cover, tier, product, hold, expires_at } = proven;
     let issued_at = around.now.as_second();
-    let severities = vouch_core::Severity::ALL
+    // Without an incident set aside, the proof opens nothing but what is helped without one.
+    let waived = hold.units < tier.charging.units();
+    let severities = Severity::ALL
         .into_iter()
-        .filter(|severity| tier.covers(*severity));
+        .filter(|severity| tier.covers(*severity) && (!waived || *severity == Severity::SiteDown));
     EntitlementProof {
         iss: around.issuer.to_owned(),
         aud: request.audience.clone(),
@@ -168,10 +128,7 @@ fn claims(around: Surroundings<'_>, holder: &Holder, request: &ProofRequest, pro
         nbf: issued_at,
         exp: expires_at.as_second(),
         sub: cover.end_user_id.to_string(),
-        act: Act {
-            sub: holder.workload.to_string(),
-            partner: holder.partner_id.to_string(),
-        },
+        act: Act { sub: holder.workload.to_string(), partner: holder.partner_id.to_string() },
         lic: License {
             id: cover.license_id.to_string(),
             rev: cover.license_revision,
@@ -187,15 +144,9 @@ fn claims(around: Surroundings<'_>, holder: &Holder, request: &ProofRequest, pro
             priority: tier.priority,
         },
         contact: cover.contact_id.map(|id| id.to_string()).unwrap_or_default(),
-        bundle: Bundle {
-            alg: "sha-256".into(),
-            root: data_encoding::HEXLOWER.encode(&request.bundle_root),
-        },
+        bundle: Bundle { alg: "sha-256".into(), root: data_encoding::HEXLOWER.encode(&request.bundle_root) },
         esc: request.escalation_id.to_string(),
-        inc: Incident {
-            hold: hold.id.to_string(),
-            units: hold.units,
-        },
+        inc: Incident { hold: hold.id.to_string(), units: hold.units },
     }
 }
 
@@ -203,11 +154,17 @@ fn tier_of(answer: &Answer) -> Option<Tier> {
     answer.cover.as_ref().and_then(|cover| cover.tier.clone())
 }
 
+fn no_incident_left() -> Finding {
+    Finding::blocking(
+        Reason::IncidentsExhausted,
+        "incidents",
+        "No prepaid incident is left.",
+        CureBy::EndUser,
+        "Buy a pack of incidents.",
+    )
+}
+
 fn refused(findings: Findings) -> WriteError {
     let message = "the end user is not entitled to this; see the findings";
-    WriteError::Refused(Error::Judged {
-        reason: Reason::EntitlementRefused,
-        message,
-        findings,
-    })
+    WriteError::Refused(Error::Judged { reason: Reason::EntitlementRefused, message, findings })
 }

@@ -27,9 +27,7 @@ impl AgreementState {
 
     /// Reads the word.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Active, Self::Suspended]
-            .into_iter()
-            .find(|state| state.as_str() == text)
+        [Self::Active, Self::Suspended].into_iter().find(|state| state.as_str() == text)
     }
 }
 
@@ -64,10 +62,7 @@ pub enum AgreementPhase {
 impl AgreementTerms {
     /// Where an instant falls.
     pub fn phase(&self, now: Timestamp) -> AgreementPhase {
-        let (begins, ends) = (
-            dates::start_of_day(self.from, &self.zone),
-            dates::end_of_day(self.until, &self.zone),
-        );
+        let (begins, ends) = (dates::start_of_day(self.from, &self.zone), dates::end_of_day(self.until, &self.zone));
         if now < begins {
             AgreementPhase::NotYet(begins)
         } else if now < ends {
@@ -108,18 +103,13 @@ impl Agreement {
 
     /// The one that decides at an instant: the running one, else the one that ended last, else the one that begins next.
     pub fn deciding(agreements: Vec<Self>, now: Timestamp) -> Option<Self> {
-        agreements
-            .into_iter()
-            .min_by_key(|agreement| match agreement.terms.phase(now) {
-                AgreementPhase::Running(_) => (0, 0),
-                AgreementPhase::Over => (
-                    1,
-                    dates::end_of_day(agreement.terms.until, &agreement.terms.zone)
-                        .as_second()
-                        .saturating_neg(),
-                ),
-                AgreementPhase::NotYet(begins) => (2, begins.as_second()),
-            })
+        agreements.into_iter().min_by_key(|agreement| match agreement.terms.phase(now) {
+            AgreementPhase::Running(_) => (0, 0),
+            AgreementPhase::Over => {
+                (1, dates::end_of_day(agreement.terms.until, &agreement.terms.zone).as_second().saturating_neg())
+            }
+            AgreementPhase::NotYet(begins) => (2, begins.as_second()),
+        })
     }
 }
 

@@ -38,14 +38,8 @@ pub enum Movement {
 
 impl Movement {
     /// Every movement.
-    pub const ALL: [Self; 6] = [
-        Self::Grant,
-        Self::Reserve,
-        Self::Capture,
-        Self::Release,
-        Self::CaptureAnew,
-        Self::VendorBears,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Grant, Self::Reserve, Self::Capture, Self::Release, Self::CaptureAnew, Self::VendorBears];
 
     /// The word that is stored.
     pub fn as_str(self) -> &'static str {
@@ -166,19 +160,12 @@ impl Hold {
     /// What a settlement does. Repeating one changes nothing, and a capture wins over a release, whichever comes first.
     pub fn settle(&self, settlement: Settlement, account: Account) -> Settled {
         let units = i64::from(self.units);
-        let book = |state, movement| Settled {
-            state,
-            movement: (units > 0).then_some(movement),
-        };
+        let book = |state, movement| Settled { state, movement: (units > 0).then_some(movement) };
         match (self.state, settlement) {
-            (HoldState::Captured, Settlement::Capture | Settlement::Release) => Settled {
-                state: HoldState::Captured,
-                movement: None,
-            },
-            (HoldState::Released, Settlement::Release) => Settled {
-                state: HoldState::Released,
-                movement: None,
-            },
+            (HoldState::Captured, Settlement::Capture | Settlement::Release) => {
+                Settled { state: HoldState::Captured, movement: None }
+            }
+            (HoldState::Released, Settlement::Release) => Settled { state: HoldState::Released, movement: None },
             (HoldState::Reserved, Settlement::Capture) => book(HoldState::Captured, Movement::Capture),
             (HoldState::Reserved, Settlement::Release) => book(HoldState::Released, Movement::Release),
             (HoldState::Released, Settlement::Capture) if account.available >= units => {
@@ -187,6 +174,21 @@ impl Hold {
             (HoldState::Released, Settlement::Capture) => book(HoldState::Captured, Movement::VendorBears),
         }
     }
+}
+
+/// What has to be set aside beyond what a hold has already; `None` when the account does not have as much.
+///
+/// `wanted` is what the tier asks for. `waivable` is true for a site that is down, which is helped at any balance (H03): then
+/// nothing is set aside where nothing is left.
+pub fn to_reserve(held: Option<(HoldState, u32)>, wanted: u32, waivable: bool, account: Account) -> Option<u32> {
+    let held = match held {
+        // What was paid is paid, whatever is asked for now.
+        Some((HoldState::Captured, 1..)) => return Some(0),
+        Some((HoldState::Captured | HoldState::Reserved, units)) => units,
+        Some((HoldState::Released, _)) | None => 0,
+    };
+    let missing = wanted.saturating_sub(held);
+    if account.after(Movement::Reserve, i64::from(missing)).is_some() { Some(missing) } else { waivable.then_some(0) }
 }
 
 /// A line of the ledger.
@@ -225,21 +227,12 @@ mod tests {
 
     #[test]
     fn h05_capture_wins_over_release_whichever_comes_first() {
-        let start = Account {
-            available: 0,
-            reserved: 1,
-            ..Account::default()
-        };
-        for order in [
-            [Settlement::Capture, Settlement::Release],
-            [Settlement::Release, Settlement::Capture],
-        ] {
+        let start = Account { available: 0, reserved: 1, ..Account::default() };
+        for order in [[Settlement::Capture, Settlement::Release], [Settlement::Release, Settlement::Capture]] {
             let (mut hold, mut account) = (hold(1, HoldState::Reserved), start);
             for settlement in order {
                 let settled = hold.settle(settlement, account);
-                account = settled
-                    .movement
-                    .map_or(account, |movement| account.after(movement, 1).unwrap());
+                account = settled.movement.map_or(account, |movement| account.after(movement, 1).unwrap());
                 hold.state = settled.state;
             }
             assert_eq!(hold.state, HoldState::Captured);
@@ -254,14 +247,31 @@ mod tests {
     }
 
     #[test]
+    fn h03_a_waived_incident_is_asked_for_again_when_the_site_is_no_longer_down() {
+        let empty = Account::default();
+        let one = Account { available: 1, ..Account::default() };
+        let cases = [
+            ("a fresh hold takes its unit", None, 1, false, one, Some(1)),
+            ("and is refused without one", None, 1, false, empty, None),
+            ("a site that is down is helped without one", None, 1, true, empty, Some(0)),
+            ("and pays where there is one", None, 1, true, one, Some(1)),
+            ("a renewal has its unit already", Some((HoldState::Reserved, 1)), 1, false, empty, Some(0)),
+            ("a captured one too", Some((HoldState::Captured, 1)), 1, false, empty, Some(0)),
+            ("a waived one does not count", Some((HoldState::Reserved, 0)), 1, false, empty, None),
+            ("and is made good for", Some((HoldState::Reserved, 0)), 1, false, one, Some(1)),
+            ("a released one starts over", Some((HoldState::Released, 1)), 1, false, empty, None),
+            ("also when the site is down", Some((HoldState::Released, 1)), 1, true, empty, Some(0)),
+            ("an included tier takes nothing", None, 0, false, empty, Some(0)),
+        ];
+        for (what, held, wanted, waivable, account, expected) in cases {
+            assert_eq!(to_reserve(held, wanted, waivable, account), expected, "{what}");
+        }
+    }
+
+    #[test]
     fn a_hold_of_no_units_moves_nothing() {
         for settlement in [Settlement::Capture, Settlement::Release] {
-            assert_eq!(
-                hold(0, HoldState::Reserved)
-                    .settle(settlement, Account::default())
-                    .movement,
-                None
-            );
+            assert_eq!(hold(0, HoldState::Reserved).settle(settlement, Account::default()).movement, None);
         }
     }
 

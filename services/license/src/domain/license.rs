@@ -140,20 +140,19 @@ impl Validity {
         if now < dates::end_of_day(until, &self.zone) {
             return Phase::Valid;
         }
-        let grace = until
-            .checked_add(i64::from(self.grace_days).days())
-            .unwrap_or(Date::MAX);
+        let grace = until.checked_add(i64::from(self.grace_days).days()).unwrap_or(Date::MAX);
         let grace_ends = dates::end_of_day(grace, &self.zone);
-        if now < grace_ends {
-            Phase::InGrace(grace_ends)
-        } else {
-            Phase::Over
-        }
+        if now < grace_ends { Phase::InGrace(grace_ends) } else { Phase::Over }
     }
 
-    /// The instant at which it ends, grace left aside.
-    pub fn ends_at(&self) -> Option<Timestamp> {
-        self.until.map(|until| dates::end_of_day(until, &self.zone))
+    /// The instant until which it entitles, as seen from another one: grace counts once it runs.
+    pub fn entitles_until(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.phase(now) {
+            Phase::InGrace(ends) => Some(ends),
+            Phase::NotYet(_) | Phase::Valid | Phase::Over => {
+                self.until.map(|until| dates::end_of_day(until, &self.zone))
+            }
+        }
     }
 }
 
@@ -192,24 +191,12 @@ mod tests {
     #[test]
     fn the_table_of_states_is_the_contracts() {
         let table = [
-            (
-                LicenseState::Active,
-                LicenseStep::Suspend,
-                Some(LicenseState::Suspended),
-            ),
+            (LicenseState::Active, LicenseStep::Suspend, Some(LicenseState::Suspended)),
             (LicenseState::Active, LicenseStep::Reinstate, None),
             (LicenseState::Active, LicenseStep::Revoke, Some(LicenseState::Revoked)),
             (LicenseState::Suspended, LicenseStep::Suspend, None),
-            (
-                LicenseState::Suspended,
-                LicenseStep::Reinstate,
-                Some(LicenseState::Active),
-            ),
-            (
-                LicenseState::Suspended,
-                LicenseStep::Revoke,
-                Some(LicenseState::Revoked),
-            ),
+            (LicenseState::Suspended, LicenseStep::Reinstate, Some(LicenseState::Active)),
+            (LicenseState::Suspended, LicenseStep::Revoke, Some(LicenseState::Revoked)),
             (LicenseState::Revoked, LicenseStep::Suspend, None),
             (LicenseState::Revoked, LicenseStep::Reinstate, None),
             (LicenseState::Revoked, LicenseStep::Revoke, None),

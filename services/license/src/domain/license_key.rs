@@ -23,10 +23,7 @@ impl fmt::Debug for LicenseKey {
 impl LicenseKey {
     /// Makes a key from 24 random bytes, of which each gives five bits.
     pub fn from_random(random: [u8; RANDOM]) -> Self {
-        let mut key: String = random
-            .iter()
-            .map(|byte| char::from(ALPHABET[usize::from(byte % 32)]))
-            .collect();
+        let mut key: String = random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
         key.push(check_character(&key));
         Self(key)
     }
@@ -48,11 +45,7 @@ impl LicenseKey {
             })
             .collect();
         let fits = key.len() == RANDOM + 1 && key.bytes().all(|byte| ALPHABET.contains(&byte));
-        if fits && key.ends_with(check_character(&key[..RANDOM])) {
-            Ok(Self(key))
-        } else {
-            Err(wrong())
-        }
+        if fits && key.ends_with(check_character(&key[..RANDOM])) { Ok(Self(key)) } else { Err(wrong()) }
     }
 
     /// The key as it is handed to the end user: groups of five joined by hyphens.
@@ -124,10 +117,6 @@ mod tests {
     fn letters_that_look_like_digits_are_read_as_digits() {
         let key = LicenseKey::from_random([1; 24]);
         assert_eq!(LicenseKey::parse(&key.reveal().replace('1', "l")), Ok(key.clone()));
-        assert_eq!(
-            format!("{key:?}"),
-            "LicenseKey(…)",
-            "a key is never printed by accident"
-        );
+        assert_eq!(format!("{key:?}"), "LicenseKey(…)", "a key is never printed by accident");
     }
 }

@@ -21,12 +21,7 @@ pub enum Programme {
 
 impl Programme {
     /// Every programme.
-    pub const ALL: [Self; 4] = [
-        Self::SolutionProvider,
-        Self::MasterReseller,
-        Self::OemSaasMsp,
-        Self::VendorDesk,
-    ];
+    pub const ALL: [Self; 4] = [Self::SolutionProvider, Self::MasterReseller, Self::OemSaasMsp, Self::VendorDesk];
 
     /// The word that is stored.
     pub fn as_str(self) -> &'static str {
@@ -64,9 +59,7 @@ impl Standing {
 
     /// Reads the word.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Good, Self::Suspended]
-            .into_iter()
-            .find(|standing| standing.as_str() == text)
+        [Self::Good, Self::Suspended].into_iter().find(|standing| standing.as_str() == text)
     }
 }
 

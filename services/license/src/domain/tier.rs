@@ -23,9 +23,7 @@ impl Charging {
 
     /// Reads the word.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Included, Self::Prepaid]
-            .into_iter()
-            .find(|charging| charging.as_str() == text)
+        [Self::Included, Self::Prepaid].into_iter().find(|charging| charging.as_str() == text)
     }
 
     /// How many incidents an escalation reserves.

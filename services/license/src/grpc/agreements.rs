@@ -24,12 +24,7 @@ impl AgreementService for Handlers {
         self.rpc
             .mutate("AgreementService/CreateAgreement", request, |mut tx, call| async move {
                 let agreement = commands::create(&mut tx, dialect, &call).await?;
-                Ok((
-                    tx,
-                    pb::CreateAgreementResponse {
-                        agreement: Some(agreement.into()),
-                    },
-                ))
+                Ok((tx, pb::CreateAgreementResponse { agreement: Some(agreement.into()) }))
             })
             .await
     }
@@ -45,9 +40,7 @@ impl AgreementService for Handlers {
                 let agreement = agreements::agreement_fetch(&mut snapshot, id)
                     .await?
                     .ok_or_else(|| Error::not_found("agreement", id))?;
-                Ok(pb::GetAgreementResponse {
-                    agreement: Some(agreement.into()),
-                })
+                Ok(pb::GetAgreementResponse { agreement: Some(agreement.into()) })
             })
             .await
     }
@@ -63,10 +56,7 @@ impl AgreementService for Handlers {
                 let mut agreements = agreements::agreement_list(&mut snapshot, filter.as_ref(), &page).await?;
                 let info = page.cut(&mut agreements, AGREEMENTS, |agreement| agreement.id.to_string());
                 let agreements = agreements.into_iter().map(Into::into).collect();
-                Ok(pb::ListAgreementsResponse {
-                    agreements,
-                    page: Some(info),
-                })
+                Ok(pb::ListAgreementsResponse { agreements, page: Some(info) })
             })
             .await
     }
@@ -93,12 +83,7 @@ impl AgreementService for Handlers {
         self.rpc
             .mutate("AgreementService/EndLiaison", request, |mut tx, call| async move {
                 let agreement = commands::end_liaison(&mut tx, dialect, &call).await?;
-                Ok((
-                    tx,
-                    pb::EndLiaisonResponse {
-                        agreement: Some(agreement.into()),
-                    },
-                ))
+                Ok((tx, pb::EndLiaisonResponse { agreement: Some(agreement.into()) }))
             })
             .await
     }
@@ -109,19 +94,10 @@ impl AgreementService for Handlers {
     ) -> Result<Response<pb::SetAgreementStateResponse>, Status> {
         let dialect = self.store().dialect();
         self.rpc
-            .mutate(
-                "AgreementService/SetAgreementState",
-                request,
-                |mut tx, call| async move {
-                    let agreement = commands::set_state(&mut tx, dialect, &call).await?;
-                    Ok((
-                        tx,
-                        pb::SetAgreementStateResponse {
-                            agreement: Some(agreement.into()),
-                        },
-                    ))
-                },
-            )
+            .mutate("AgreementService/SetAgreementState", request, |mut tx, call| async move {
+                let agreement = commands::set_state(&mut tx, dialect, &call).await?;
+                Ok((tx, pb::SetAgreementStateResponse { agreement: Some(agreement.into()) }))
+            })
             .await
     }
 }
@@ -188,11 +164,7 @@ pub(super) fn read_person(liaison: pb::Liaison, v: &mut Violations) -> Option<Pe
     read::refuse_set(v, "named_at", liaison.named_at.is_some());
     let name = v.take("name", text::line(&liaison.name, 200));
     let email = v.take("email", text::email(&liaison.email));
-    Some(Person {
-        name: name?,
-        email: email?,
-        administrative_rights: liaison.administrative_rights,
-    })
+    Some(Person { name: name?, email: email?, administrative_rights: liaison.administrative_rights })
 }
 
 impl TryFrom<pb::NameLiaisonRequest> for NameLiaison {
@@ -202,11 +174,7 @@ impl TryFrom<pb::NameLiaisonRequest> for NameLiaison {
         let mut violations = Violations::new();
         let agreement_id = violations.take("agreement_id", id::parse(&request.agreement_id));
         let person = violations.nested("liaison", request.liaison, read_person);
-        violations.finish(
-            agreement_id
-                .zip(person)
-                .map(|(agreement_id, person)| Self { agreement_id, person }),
-        )
+        violations.finish(agreement_id.zip(person).map(|(agreement_id, person)| Self { agreement_id, person }))
     }
 }
 
@@ -218,10 +186,7 @@ impl TryFrom<pb::EndLiaisonRequest> for EndLiaison {
         let agreement_id = violations.take("agreement_id", id::parse(&request.agreement_id));
         let contact_id = violations.take("contact_id", id::parse(&request.contact_id));
         let command = agreement_id.zip(contact_id);
-        violations.finish(command.map(|(agreement_id, contact_id)| Self {
-            agreement_id,
-            contact_id,
-        }))
+        violations.finish(command.map(|(agreement_id, contact_id)| Self { agreement_id, contact_id }))
     }
 }
 
@@ -238,13 +203,7 @@ impl TryFrom<pb::SetAgreementStateRequest> for SetAgreementState {
             Ok(pb::AgreementState::Unspecified) => violations.take("state", Err("is required")),
             Err(_) => violations.take("state", Err(format!("has the unknown value {}", request.state))),
         };
-        let command = (|| {
-            Some(Self {
-                agreement_id: agreement_id?,
-                etag: etag?,
-                state: state?,
-            })
-        })();
+        let command = (|| Some(Self { agreement_id: agreement_id?, etag: etag?, state: state? }))();
         violations.finish(command)
     }
 }

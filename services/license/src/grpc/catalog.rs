@@ -24,12 +24,7 @@ impl CatalogService for Handlers {
         self.rpc
             .mutate("CatalogService/CreateProduct", request, |mut tx, call| async move {
                 let product = commands::create_product(&mut tx, &call).await?;
-                Ok((
-                    tx,
-                    pb::CreateProductResponse {
-                        product: Some(product.into()),
-                    },
-                ))
+                Ok((tx, pb::CreateProductResponse { product: Some(product.into()) }))
             })
             .await
     }
@@ -44,9 +39,7 @@ impl CatalogService for Handlers {
                 let product = catalog::product_fetch(&mut snapshot, &call.command.0)
                     .await?
                     .ok_or_else(|| Error::not_found("product", &call.command.0))?;
-                Ok(pb::GetProductResponse {
-                    product: Some(product.into()),
-                })
+                Ok(pb::GetProductResponse { product: Some(product.into()) })
             })
             .await
     }
@@ -62,10 +55,7 @@ impl CatalogService for Handlers {
                 let mut products = catalog::product_list(&mut snapshot, page).await?;
                 let info = page.cut(&mut products, PRODUCTS, |product| product.id.to_string());
                 let products = products.into_iter().map(Into::into).collect();
-                Ok(pb::ListProductsResponse {
-                    products,
-                    page: Some(info),
-                })
+                Ok(pb::ListProductsResponse { products, page: Some(info) })
             })
             .await
     }
@@ -77,12 +67,7 @@ impl CatalogService for Handlers {
         self.rpc
             .mutate("CatalogService/PublishRelease", request, |mut tx, call| async move {
                 let product = commands::publish_release(&mut tx, &call).await?;
-                Ok((
-                    tx,
-                    pb::PublishReleaseResponse {
-                        product: Some(product.into()),
-                    },
-                ))
+                Ok((tx, pb::PublishReleaseResponse { product: Some(product.into()) }))
             })
             .await
     }
@@ -94,12 +79,7 @@ impl CatalogService for Handlers {
         self.rpc
             .mutate("CatalogService/CreateTier", request, |mut tx, call| async move {
                 let tier = commands::create_tier(&mut tx, &call).await?;
-                Ok((
-                    tx,
-                    pb::CreateTierResponse {
-                        tier: Some(tier.into()),
-                    },
-                ))
+                Ok((tx, pb::CreateTierResponse { tier: Some(tier.into()) }))
             })
             .await
     }
@@ -114,10 +94,7 @@ impl CatalogService for Handlers {
                 let page = &call.command.page;
                 let mut tiers = catalog::tier_list(&mut snapshot, page).await?;
                 let info = page.cut(&mut tiers, TIERS, |tier| tier.id.to_string());
-                Ok(pb::ListTiersResponse {
-                    tiers: tiers.into_iter().map(Into::into).collect(),
-                    page: Some(info),
-                })
+                Ok(pb::ListTiersResponse { tiers: tiers.into_iter().map(Into::into).collect(), page: Some(info) })
             })
             .await
     }
@@ -143,21 +120,14 @@ impl TryFrom<pb::CreateProductRequest> for CreateProduct {
             let id = v.take("product_id", ProductId::parse(&product.product_id));
             let name = v.take("name", text::line(&product.name, 200));
             let basis = read_basis(&product, v);
-            Some(Self {
-                id: id?,
-                name: name?,
-                basis: basis?,
-            })
+            Some(Self { id: id?, name: name?, basis: basis? })
         });
         violations.finish(command)
     }
 }
 
 fn read_basis(product: &pb::Product, v: &mut Violations) -> Option<Basis> {
-    let tier = v.take(
-        "default_tier_id",
-        read::optional(&product.default_tier_id, TierId::parse),
-    )?;
+    let tier = v.take("default_tier_id", read::optional(&product.default_tier_id, TierId::parse))?;
     match (pb::EntitlementBasis::try_from(product.basis), tier) {
         (Ok(pb::EntitlementBasis::Agreement), None) => Some(Basis::Agreement),
         (Ok(pb::EntitlementBasis::Agreement), Some(_)) => {
@@ -190,10 +160,7 @@ impl TryFrom<pb::ListProductsRequest> for ListOf<AllProducts> {
     type Error = Violations;
 
     fn try_from(request: pb::ListProductsRequest) -> Result<Self, Violations> {
-        Page::read(request.page, PRODUCTS).map(|page| Self {
-            page,
-            filter: AllProducts,
-        })
+        Page::read(request.page, PRODUCTS).map(|page| Self { page, filter: AllProducts })
     }
 }
 
@@ -212,15 +179,9 @@ impl TryFrom<pb::PublishReleaseRequest> for PublishRelease {
             {
                 v.add("end_of_support_on", "must not lie before released_on");
             }
-            Some(Release {
-                version: version?,
-                released_on: released_on?,
-                end_of_support_on: end?,
-            })
+            Some(Release { version: version?, released_on: released_on?, end_of_support_on: end? })
         });
-        let command = product_id
-            .zip(release)
-            .map(|(product_id, release)| Self { product_id, release });
+        let command = product_id.zip(release).map(|(product_id, release)| Self { product_id, release });
         violations.finish(command)
     }
 }
@@ -235,21 +196,12 @@ impl TryFrom<pb::CreateTierRequest> for Tier {
     }
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a parser of a nested message takes it whole"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "a parser of a nested message takes it whole")]
 fn read_tier(tier: pb::Tier, v: &mut Violations) -> Option<Tier> {
     let id = v.take("tier_id", TierId::parse(&tier.tier_id));
     let name = v.take("name", text::line(&tier.name, 200));
-    let channels = v.take(
-        "channels",
-        tier.channels.iter().map(|n| convert::read_channel(*n)).collect(),
-    );
-    let severities = v.take(
-        "severities",
-        tier.severities.iter().map(|n| convert::read_severity(*n)).collect(),
-    );
+    let channels = v.take("channels", tier.channels.iter().map(|n| convert::read_channel(*n)).collect());
+    let severities = v.take("severities", tier.severities.iter().map(|n| convert::read_severity(*n)).collect());
     let coverage = v.take("coverage", text::line(&tier.coverage, 64));
     let priority = v.take("priority", read::within(tier.priority, 0, 1000));
     let charging = match pb::Charging::try_from(tier.charging) {

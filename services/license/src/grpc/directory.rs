@@ -3,10 +3,11 @@
 use tonic::{Request, Response, Status};
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::directory_service_server::DirectoryService;
-use vouch_core::{Error, Reason, Violations};
+use vouch_core::{Error, Kind, Reason, Violations};
 use vouch_host::Call;
 
 use super::Handlers;
+use crate::domain::guesses::network;
 use crate::domain::license::LicenseState;
 use crate::domain::license_key::LicenseKey;
 use crate::store::facts::key_digest;
@@ -20,23 +21,18 @@ impl DirectoryService for Handlers {
     ) -> Result<Response<pb::FindSupportContactResponse>, Status> {
         self.rpc
             .query(request, |call: Call<LicenseKey>| async move {
-                let address = call.caller.address;
-                self.addresses
-                    .allowed(&address, call.now)
-                    .map_err(|retry_after| Error::RateLimited { retry_after })?;
+                let address = call.caller.address.map(network);
+                self.addresses.guess(address, call.now).map_err(|retry_after| Error::RateLimited { retry_after })?;
                 let mut snapshot = self.store().snapshot().await?;
                 let digest = key_digest(self.secrets(), &call.command);
                 let license = licenses::license_fetch_by_key(&mut snapshot, &digest)
                     .await?
                     .filter(|license| license.state != LicenseState::Revoked);
                 let Some(license) = license else {
-                    self.addresses.missed(address, call.now);
                     let message = "there is no such licence key".to_owned();
-                    return Err(Error::Refused {
-                        reason: Reason::LicenseNotFound,
-                        message,
-                    });
+                    return Err(Error::Refused { kind: Kind::NotFound, reason: Reason::LicenseNotFound, message });
                 };
+                self.addresses.hit(&address);
                 let responsible = &license.terms.responsible_partner_id;
                 let partner = partners::partner_fetch(&mut snapshot, responsible)
                     .await?

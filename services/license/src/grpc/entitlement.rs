@@ -12,7 +12,7 @@ use vouch_identity::{Caller, CallerKind};
 use super::Handlers;
 use super::read;
 use crate::commands::proofs::{self, Holder, Surroundings};
-use crate::domain::entitlement::{Answer, LicenseRef, ProofRequest, Question, Viewer, judge};
+use crate::domain::entitlement::{LicenseRef, ProofRequest, Question, Viewer, judge};
 use crate::domain::license_key::LicenseKey;
 use crate::store::facts::facts_fetch;
 
@@ -28,11 +28,11 @@ impl EntitlementService for Handlers {
                 self.may_guess(&call)?;
                 let mut snapshot = self.store().snapshot().await?;
                 let facts = facts_fetch(&mut snapshot, self.secrets(), &question.license, call.now).await?;
-                let answer = judge(facts.as_ref(), &question, &viewer(&call.caller), call.now);
-                self.note_miss(&call, &answer);
-                Ok(pb::CheckEntitlementResponse {
-                    answer: Some(answer.into()),
-                })
+                let answer = judge(facts.as_ref(), &question, &viewer(&call.caller)?, call.now);
+                if !answer.findings.has(Reason::LicenseNotFound) {
+                    self.callers.hit(&call.caller.name());
+                }
+                Ok(pb::CheckEntitlementResponse { answer: Some(answer.into()) })
             })
             .await
     }
@@ -44,10 +44,7 @@ impl EntitlementService for Handlers {
         self.rpc
             .query(request, |call: Call<ProofRequest>| async move {
                 let question = ask_as(&call.caller, call.command.question.clone())?;
-                let request = ProofRequest {
-                    question,
-                    ..call.command.clone()
-                };
+                let request = ProofRequest { question, ..call.command.clone() };
                 self.may_guess(&call)?;
                 let around = Surroundings {
                     dialect: self.store().dialect(),
@@ -58,14 +55,11 @@ impl EntitlementService for Handlers {
                 };
                 let holder = holder(&call.caller)?;
                 let (holder, request) = (&holder, &request);
-                let issued = self
-                    .store()
-                    .write(|tx| proofs::issue(tx, around, holder, request))
-                    .await;
-                if let Err(Error::Judged { findings, .. }) = &issued
-                    && findings.has(Reason::LicenseNotFound)
-                {
-                    self.callers.missed(call.caller.name(), call.now);
+                let issued = self.store().write(|tx| proofs::issue(tx, around, holder, request)).await;
+                let missed = matches!(&issued, Err(Error::Judged { findings, .. })
+                    if findings.has(Reason::LicenseNotFound));
+                if !missed {
+                    self.callers.hit(&call.caller.name());
                 }
                 let issued = issued?;
                 let proof = self.keys.sign(|key| issued.claims.sign(key))?;
@@ -89,16 +83,9 @@ impl EntitlementService for Handlers {
 }
 
 impl Handlers {
+    /// Counts a question as a guess until its answer shows that the licence is known.
     fn may_guess<C>(&self, call: &Call<C>) -> Result<(), Error> {
-        self.callers
-            .allowed(&call.caller.name(), call.now)
-            .map_err(|retry_after| Error::RateLimited { retry_after })
-    }
-
-    fn note_miss<C>(&self, call: &Call<C>, answer: &Answer) {
-        if answer.findings.has(Reason::LicenseNotFound) {
-            self.callers.missed(call.caller.name(), call.now);
-        }
+        self.callers.guess(call.caller.name(), call.now).map_err(|retry_after| Error::RateLimited { retry_after })
     }
 }
 
@@ -114,8 +101,8 @@ fn ask_as(caller: &Caller, mut question: Question) -> Result<Question, Error> {
     Ok(question)
 }
 
-fn viewer(caller: &Caller) -> Viewer {
-    caller.partner().map_or(Viewer::Vendor, Viewer::Partner)
+fn viewer(caller: &Caller) -> Result<Viewer, Error> {
+    Ok(super::scope(caller)?.map_or(Viewer::Vendor, Viewer::Partner))
 }
 
 fn holder(caller: &Caller) -> Result<Holder, Error> {
@@ -183,10 +170,7 @@ fn read_question(question: pb::EntitlementQuestion, v: &mut Violations) -> Optio
     });
     let partner_id = v.take("partner_id", read::optional(&question.partner_id, PartnerId::parse));
     let product_id = v.take("product_id", read::optional(&question.product_id, ProductId::parse));
-    let version = v.take(
-        "version",
-        read::optional(&question.version, |version| text::line(version, 64)),
-    );
+    let version = v.take("version", read::optional(&question.version, |version| text::line(version, 64)));
     let severity = v.take("severity", optional_number(question.severity, convert::read_severity));
     let channel = v.take("channel", optional_number(question.channel, convert::read_channel));
     let contact_email = v.take("contact_email", read::optional(&question.contact_email, text::email));

@@ -8,7 +8,7 @@ use vouch_core::{Error, Violations, id, text};
 use vouch_host::{Call, Page};
 
 use super::read::{self, ListOf, One};
-use super::{Handlers, wrap};
+use super::{Handlers, scope, wrap};
 use crate::commands::incidents::{self as commands, GrantIncidents, SettleHold};
 use crate::domain::incident::Settlement;
 use crate::store::incidents;
@@ -39,29 +39,16 @@ impl IncidentService for Handlers {
                 let One(id) = &call.command;
                 let not_found = || Error::not_found("end user", id);
                 let mut snapshot = self.store().snapshot().await?;
-                if let Some(partner_id) = call.caller.partner() {
-                    let filter = LicenseFilter {
-                        partner_id: Some(partner_id.clone()),
-                        end_user_id: Some(id.clone()),
-                    };
-                    let page = Page {
-                        size: i64::from(i32::MAX),
-                        after: String::new(),
-                    };
+                if let Some(partner_id) = scope(&call.caller)? {
+                    let filter = LicenseFilter { partner_id: Some(partner_id.clone()), end_user_id: Some(id.clone()) };
+                    let page = Page { size: i64::from(i32::MAX), after: String::new() };
                     let licenses = license_list(&mut snapshot, &filter, &page).await?;
-                    if !licenses
-                        .iter()
-                        .any(|license| license.terms.responsible_partner_id == partner_id)
-                    {
+                    if !licenses.iter().any(|license| license.terms.responsible_partner_id == partner_id) {
                         return Err(not_found());
                     }
                 }
-                let account = incidents::account_fetch(&mut snapshot, id)
-                    .await?
-                    .ok_or_else(not_found)?;
-                Ok(pb::GetIncidentAccountResponse {
-                    account: Some(wrap::account(id, account)),
-                })
+                let account = incidents::account_fetch(&mut snapshot, id).await?.ok_or_else(not_found)?;
+                Ok(pb::GetIncidentAccountResponse { account: Some(wrap::account(id, account)) })
             })
             .await
     }
@@ -77,9 +64,7 @@ impl IncidentService for Handlers {
                     let hold = commands::settle(&mut tx, dialect, world, call.now, command).await?;
                     Ok((tx, hold))
                 });
-                Ok(pb::SettleHoldResponse {
-                    hold: Some(settle.await?.into()),
-                })
+                Ok(pb::SettleHoldResponse { hold: Some(settle.await?.into()) })
             })
             .await
     }
@@ -98,10 +83,7 @@ impl IncidentService for Handlers {
                 let mut entries = incidents::ledger_list(&mut snapshot, &id, &page).await?;
                 let info = page.cut(&mut entries, LEDGER, |entry| entry.id.to_string());
                 let entries = entries.into_iter().map(Into::into).collect();
-                Ok(pb::ListLedgerEntriesResponse {
-                    entries,
-                    page: Some(info),
-                })
+                Ok(pb::ListLedgerEntriesResponse { entries, page: Some(info) })
             })
             .await
     }
@@ -117,13 +99,7 @@ impl TryFrom<pb::GrantIncidentsRequest> for GrantIncidents {
         let end_user_id = violations.take("end_user_id", EndUserId::parse(&request.end_user_id));
         let units = violations.take("units", read::within(request.units, 1, 100_000));
         let order_reference = violations.take("order_reference", text::line(&request.order_reference, 100));
-        let command = (|| {
-            Some(Self {
-                end_user_id: end_user_id?,
-                units: units?,
-                order_reference: order_reference?,
-            })
-        })();
+        let command = (|| Some(Self { end_user_id: end_user_id?, units: units?, order_reference: order_reference? }))();
         violations.finish(command)
     }
 }
@@ -148,16 +124,9 @@ impl TryFrom<pb::SettleHoldRequest> for SettleHold {
             Ok(pb::Settlement::Capture) => Some(Settlement::Capture),
             Ok(pb::Settlement::Release) => Some(Settlement::Release),
             Ok(pb::Settlement::Unspecified) => violations.take("settlement", Err("is required")),
-            Err(_) => violations.take(
-                "settlement",
-                Err(format!("has the unknown value {}", request.settlement)),
-            ),
+            Err(_) => violations.take("settlement", Err(format!("has the unknown value {}", request.settlement))),
         };
-        violations.finish(
-            hold_id
-                .zip(settlement)
-                .map(|(hold_id, settlement)| Self { hold_id, settlement }),
-        )
+        violations.finish(hold_id.zip(settlement).map(|(hold_id, settlement)| Self { hold_id, settlement }))
     }
 }
 
@@ -171,9 +140,6 @@ impl TryFrom<pb::ListLedgerEntriesRequest> for ListOf<EndUserId> {
             violations.add("end_user_id", "is required");
             violations
         })?;
-        Ok(Self {
-            page: list.page,
-            filter: id,
-        })
+        Ok(Self { page: list.page, filter: id })
     }
 }

@@ -7,11 +7,10 @@ use vouch_core::code::{EndUserId, PartnerId, ProductId};
 use vouch_core::id::LicenseId;
 use vouch_core::{Error, Violations, dates, id, text};
 use vouch_host::Call;
-use vouch_identity::Caller;
 
-use super::Handlers;
 use super::agreements::read_person;
 use super::read::{self, ListOf, One};
+use super::{Handlers, scope};
 use crate::commands::licenses::{self as commands, CreateLicense, SetLicenseState};
 use crate::domain::license::{LicenseState, LicenseTerms, Validity};
 use crate::store::licenses::{self, LicenseFilter};
@@ -26,13 +25,7 @@ impl LicenseService for Handlers {
             .mutate_sealed("LicenseService/CreateLicense", request, |mut tx, call| async move {
                 let (license, key) = commands::create(&mut tx, self.secrets(), &call).await?;
                 let license_key = key.reveal();
-                Ok((
-                    tx,
-                    pb::CreateLicenseResponse {
-                        license: Some(license.into()),
-                        license_key,
-                    },
-                ))
+                Ok((tx, pb::CreateLicenseResponse { license: Some(license.into()), license_key }))
             })
             .await
     }
@@ -45,13 +38,12 @@ impl LicenseService for Handlers {
             .query(request, |call: Call<One<LicenseId>>| async move {
                 let One(id) = call.command;
                 let mut snapshot = self.store().snapshot().await?;
+                let own = scope(&call.caller)?;
                 let license = licenses::license_fetch(&mut snapshot, id)
                     .await?
-                    .filter(|license| sees(&call.caller, |partner| license.is_seen_by(partner)))
+                    .filter(|license| own.is_none_or(|partner| license.is_seen_by(&partner)))
                     .ok_or_else(|| Error::not_found("license", id))?;
-                Ok(pb::GetLicenseResponse {
-                    license: Some(license.into()),
-                })
+                Ok(pb::GetLicenseResponse { license: Some(license.into()) })
             })
             .await
     }
@@ -64,17 +56,11 @@ impl LicenseService for Handlers {
             .query(request, |call: Call<ListOf<Option<EndUserId>>>| async move {
                 let mut snapshot = self.store().snapshot().await?;
                 let ListOf { page, filter } = call.command;
-                let filter = LicenseFilter {
-                    partner_id: call.caller.partner(),
-                    end_user_id: filter,
-                };
+                let filter = LicenseFilter { partner_id: scope(&call.caller)?, end_user_id: filter };
                 let mut licenses = licenses::license_list(&mut snapshot, &filter, &page).await?;
                 let info = page.cut(&mut licenses, LICENSES, |license| license.id.to_string());
                 let licenses = licenses.into_iter().map(Into::into).collect();
-                Ok(pb::ListLicensesResponse {
-                    licenses,
-                    page: Some(info),
-                })
+                Ok(pb::ListLicensesResponse { licenses, page: Some(info) })
             })
             .await
     }
@@ -87,23 +73,13 @@ impl LicenseService for Handlers {
         self.rpc
             .mutate("LicenseService/SetLicenseState", request, |mut tx, call| async move {
                 let license = commands::set_state(&mut tx, dialect, &call).await?;
-                Ok((
-                    tx,
-                    pb::SetLicenseStateResponse {
-                        license: Some(license.into()),
-                    },
-                ))
+                Ok((tx, pb::SetLicenseStateResponse { license: Some(license.into()) }))
             })
             .await
     }
 }
 
 const LICENSES: &str = "licenses";
-
-/// Whether a caller sees what a partner may see: the vendor's own see everything.
-pub(super) fn sees(caller: &Caller, partner_sees: impl FnOnce(&PartnerId) -> bool) -> bool {
-    caller.partner().is_none_or(|partner| partner_sees(&partner))
-}
 
 impl TryFrom<pb::GetLicenseRequest> for One<LicenseId> {
     type Error = Violations;
@@ -148,14 +124,8 @@ fn read_license(license: pb::License, v: &mut Violations) -> Option<CreateLicens
         let name = v.take("name", text::line(&end_user.name, 200));
         id.zip(name)
     });
-    let responsible = v.take(
-        "responsible_partner_id",
-        PartnerId::parse(&license.responsible_partner_id),
-    );
-    let reseller = v.take(
-        "reseller_partner_id",
-        read::optional(&license.reseller_partner_id, PartnerId::parse),
-    );
+    let responsible = v.take("responsible_partner_id", PartnerId::parse(&license.responsible_partner_id));
+    let reseller = v.take("reseller_partner_id", read::optional(&license.reseller_partner_id, PartnerId::parse));
     let validity = read_validity(&license, v);
     let maintenance_until = v.take("maintenance_until", read::optional_date(&license.maintenance_until));
     if license.liaisons.len() > 10 {
@@ -196,12 +166,7 @@ fn read_validity(license: &pb::License, v: &mut Violations) -> Option<Validity> 
     {
         v.add("valid_until", "must not lie before valid_from");
     }
-    Some(Validity {
-        from: from?,
-        until: until?,
-        grace_days: grace_days?,
-        zone: zone?,
-    })
+    Some(Validity { from: from?, until: until?, grace_days: grace_days?, zone: zone? })
 }
 
 impl TryFrom<pb::SetLicenseStateRequest> for SetLicenseState {
@@ -219,14 +184,7 @@ impl TryFrom<pb::SetLicenseStateRequest> for SetLicenseState {
             Ok(pb::LicenseState::Unspecified) => violations.take("state", Err("is required")),
             Err(_) => violations.take("state", Err(format!("has the unknown value {}", request.state))),
         };
-        let command = (|| {
-            Some(Self {
-                license_id: license_id?,
-                etag: etag?,
-                state: state?,
-                note: note?,
-            })
-        })();
+        let command = (|| Some(Self { license_id: license_id?, etag: etag?, state: state?, note: note? }))();
         violations.finish(command)
     }
 }

@@ -15,8 +15,10 @@ use std::sync::Arc;
 
 use tonic::service::Routes;
 use vouch_contract::pb::license::v1 as pb;
-use vouch_core::World;
+use vouch_core::code::PartnerId;
+use vouch_core::{Error, World};
 use vouch_host::{Rpc, SigningKeys};
+use vouch_identity::{Caller, CallerKind};
 use vouch_storage::{Secrets, Store};
 
 use crate::domain::guesses::Guesses;
@@ -68,5 +70,19 @@ impl Handlers {
             .add_service(IncidentServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(DirectoryServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(EntitlementServiceServer::new(self).max_decoding_message_size(limit))
+    }
+}
+
+/// Whose part of the data a caller sees: `None` is all of it, and only the vendor's own get that. A kind that no rule of this
+/// service is made for sees nothing, whatever the contract grants it one day.
+fn scope(caller: &Caller) -> Result<Option<PartnerId>, Error> {
+    match caller.kind {
+        CallerKind::VendorStaff | CallerKind::VendorWorkload => Ok(None),
+        CallerKind::PartnerWorkload | CallerKind::ResellerWorkload => {
+            caller.partner().map(Some).ok_or_else(|| Error::internal("a partner's workload came without its partner"))
+        }
+        CallerKind::PartnerStaff | CallerKind::EndUser | CallerKind::Anonymous => {
+            Err(Error::internal("a caller came for whom no part of the data is meant"))
+        }
     }
 }

@@ -11,9 +11,8 @@ use vouch_host::{Call, Page};
 use vouch_identity::{SpiffeId, TrustBundles};
 use vouch_proof::KeySet;
 
-use super::Handlers;
-use super::licenses::sees;
 use super::read::{self, ListOf, One};
+use super::{Handlers, scope};
 use crate::commands::partners::{self as commands, RegisterPartner, SetPartnerStanding, UpdatePartner};
 use crate::domain::partner::{PartnerProfile, Programme, Standing, SupportContact, names_partner};
 use crate::store::partners;
@@ -26,19 +25,10 @@ impl PartnerRegistryService for Handlers {
     ) -> Result<Response<pb::RegisterPartnerResponse>, Status> {
         let registered = self
             .rpc
-            .mutate(
-                "PartnerRegistryService/RegisterPartner",
-                request,
-                |mut tx, call| async move {
-                    let partner = commands::register(&mut tx, &call).await?;
-                    Ok((
-                        tx,
-                        pb::RegisterPartnerResponse {
-                            partner: Some(partner.into()),
-                        },
-                    ))
-                },
-            )
+            .mutate("PartnerRegistryService/RegisterPartner", request, |mut tx, call| async move {
+                let partner = commands::register(&mut tx, &call).await?;
+                Ok((tx, pb::RegisterPartnerResponse { partner: Some(partner.into()) }))
+            })
             .await?;
         self.registry.refresh().await.map_err(|error| self.rpc.status(&error))?;
         Ok(registered)
@@ -51,19 +41,10 @@ impl PartnerRegistryService for Handlers {
         let dialect = self.store().dialect();
         let updated = self
             .rpc
-            .mutate(
-                "PartnerRegistryService/UpdatePartner",
-                request,
-                |mut tx, call| async move {
-                    let partner = commands::update(&mut tx, dialect, &call).await?;
-                    Ok((
-                        tx,
-                        pb::UpdatePartnerResponse {
-                            partner: Some(partner.into()),
-                        },
-                    ))
-                },
-            )
+            .mutate("PartnerRegistryService/UpdatePartner", request, |mut tx, call| async move {
+                let partner = commands::update(&mut tx, dialect, &call).await?;
+                Ok((tx, pb::UpdatePartnerResponse { partner: Some(partner.into()) }))
+            })
             .await?;
         self.registry.refresh().await.map_err(|error| self.rpc.status(&error))?;
         Ok(updated)
@@ -77,16 +58,12 @@ impl PartnerRegistryService for Handlers {
             .query(request, |call: Call<One<PartnerId>>| async move {
                 let One(id) = &call.command;
                 let not_found = || Error::not_found("partner", id);
-                if !sees(&call.caller, |own| own == id) {
+                if scope(&call.caller)?.is_some_and(|own| own != *id) {
                     return Err(not_found());
                 }
                 let mut snapshot = self.store().snapshot().await?;
-                let partner = partners::partner_fetch(&mut snapshot, id)
-                    .await?
-                    .ok_or_else(not_found)?;
-                Ok(pb::GetPartnerResponse {
-                    partner: Some(partner.into()),
-                })
+                let partner = partners::partner_fetch(&mut snapshot, id).await?.ok_or_else(not_found)?;
+                Ok(pb::GetPartnerResponse { partner: Some(partner.into()) })
             })
             .await
     }
@@ -102,10 +79,7 @@ impl PartnerRegistryService for Handlers {
                 let mut partners = partners::partner_list(&mut snapshot, page).await?;
                 let info = page.cut(&mut partners, PARTNERS, |partner| partner.id.to_string());
                 let partners = partners.into_iter().map(Into::into).collect();
-                Ok(pb::ListPartnersResponse {
-                    partners,
-                    page: Some(info),
-                })
+                Ok(pb::ListPartnersResponse { partners, page: Some(info) })
             })
             .await
     }
@@ -116,19 +90,10 @@ impl PartnerRegistryService for Handlers {
     ) -> Result<Response<pb::SetPartnerStandingResponse>, Status> {
         let dialect = self.store().dialect();
         self.rpc
-            .mutate(
-                "PartnerRegistryService/SetPartnerStanding",
-                request,
-                |mut tx, call| async move {
-                    let partner = commands::set_standing(&mut tx, dialect, &call).await?;
-                    Ok((
-                        tx,
-                        pb::SetPartnerStandingResponse {
-                            partner: Some(partner.into()),
-                        },
-                    ))
-                },
-            )
+            .mutate("PartnerRegistryService/SetPartnerStanding", request, |mut tx, call| async move {
+                let partner = commands::set_standing(&mut tx, dialect, &call).await?;
+                Ok((tx, pb::SetPartnerStandingResponse { partner: Some(partner.into()) }))
+            })
             .await
     }
 }
@@ -153,10 +118,7 @@ impl TryFrom<pb::ListPartnersRequest> for ListOf<AllPartners> {
     type Error = Violations;
 
     fn try_from(request: pb::ListPartnersRequest) -> Result<Self, Violations> {
-        Page::read(request.page, PARTNERS).map(|page| Self {
-            page,
-            filter: AllPartners,
-        })
+        Page::read(request.page, PARTNERS).map(|page| Self { page, filter: AllPartners })
     }
 }
 
@@ -200,18 +162,9 @@ impl TryFrom<pb::UpdatePartnerRequest> for UpdatePartner {
         if mask.is_empty() {
             violations.add("update_mask", "is required: name the fields to change");
         }
-        let known = [
-            "name",
-            "spiffe_ids",
-            "trust_bundle_pem",
-            "manifest_jwks",
-            "support_contact",
-        ];
+        let known = ["name", "spiffe_ids", "trust_bundle_pem", "manifest_jwks", "support_contact"];
         for path in mask.iter().filter(|path| !known.contains(&path.as_str())) {
-            violations.add(
-                "update_mask",
-                format!("names {path}, and may name {}", known.join(", ")),
-            );
+            violations.add("update_mask", format!("names {path}, and may name {}", known.join(", ")));
         }
         let named = |path: &str| mask.contains(path);
         let command = violations.nested("partner", request.partner, |partner, v| {
@@ -281,27 +234,17 @@ fn read_jwks(jwks: String) -> Result<String, String> {
     KeySet::from_jwks(&jwks).map(|_| jwks)
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a parser of a nested message takes it whole"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "a parser of a nested message takes it whole")]
 fn read_contact(contact: pb::SupportContact, v: &mut Violations) -> Option<SupportContact> {
     let name = v.take("name", text::line(&contact.name, 200));
     let email = v.take("email", text::email(&contact.email));
     let phone = v.take("phone", read_phone(&contact.phone));
     let portal_url = v.take("portal_url", read_portal(&contact.portal_url));
-    Some(SupportContact {
-        name: name?,
-        email: email?,
-        phone: phone?,
-        portal_url: portal_url?,
-    })
+    Some(SupportContact { name: name?, email: email?, phone: phone?, portal_url: portal_url? })
 }
 
 fn read_phone(phone: &str) -> Result<String, String> {
-    let digits = phone
-        .strip_prefix('+')
-        .map(|rest| rest.chars().filter(|c| !matches!(c, ' ' | '-')));
+    let digits = phone.strip_prefix('+').map(|rest| rest.chars().filter(|c| !matches!(c, ' ' | '-')));
     match digits {
         None if phone.is_empty() => Ok(String::new()),
         Some(digits)
@@ -335,13 +278,7 @@ impl TryFrom<pb::SetPartnerStandingRequest> for SetPartnerStanding {
             Ok(pb::PartnerStanding::Unspecified) => violations.take("standing", Err("is required")),
             Err(_) => violations.take("standing", Err(format!("has the unknown value {}", request.standing))),
         };
-        let command = (|| {
-            Some(Self {
-                id: id?,
-                etag: etag?,
-                standing: standing?,
-            })
-        })();
+        let command = (|| Some(Self { id: id?, etag: etag?, standing: standing? }))();
         violations.finish(command)
     }
 }

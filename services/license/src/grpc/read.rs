@@ -24,20 +24,12 @@ pub(super) fn refuse_set(violations: &mut Violations, field: &str, is_set: bool)
 
 /// Reads a date that may be left out.
 pub(super) fn optional_date(text: &str) -> Result<Option<jiff::civil::Date>, String> {
-    if text.is_empty() {
-        Ok(None)
-    } else {
-        dates::date(text).map(Some)
-    }
+    if text.is_empty() { Ok(None) } else { dates::date(text).map(Some) }
 }
 
 /// Reads a code that may be left out.
 pub(super) fn optional<T>(text: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, String> {
-    if text.is_empty() {
-        Ok(None)
-    } else {
-        parse(text).map(Some)
-    }
+    if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
 }
 
 /// Reads a whole number within bounds.

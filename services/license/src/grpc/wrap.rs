@@ -36,10 +36,7 @@ impl From<Release> for pb::Release {
         Self {
             version: release.version,
             released_on: release.released_on.to_string(),
-            end_of_support_on: release
-                .end_of_support_on
-                .map(|date| date.to_string())
-                .unwrap_or_default(),
+            end_of_support_on: release.end_of_support_on.map(|date| date.to_string()).unwrap_or_default(),
         }
     }
 }
@@ -50,16 +47,8 @@ impl From<Tier> for pb::Tier {
             tier_id: tier.id.to_string(),
             name: tier.name,
             assisted: tier.assisted,
-            channels: tier
-                .channels
-                .into_iter()
-                .map(|channel| convert::channel(channel).into())
-                .collect(),
-            severities: tier
-                .severities
-                .into_iter()
-                .map(|severity| convert::severity(severity).into())
-                .collect(),
+            channels: tier.channels.into_iter().map(|channel| convert::channel(channel).into()).collect(),
+            severities: tier.severities.into_iter().map(|severity| convert::severity(severity).into()).collect(),
             coverage: tier.coverage,
             priority: tier.priority,
             charging: match tier.charging {
@@ -79,10 +68,7 @@ impl From<License> for pb::License {
             key_hint: license.key_hint,
             product_id: terms.product_id.to_string(),
             quantity: terms.quantity,
-            end_user: Some(pb::EndUser {
-                end_user_id: terms.end_user_id.to_string(),
-                name: terms.end_user_name,
-            }),
+            end_user: Some(pb::EndUser { end_user_id: terms.end_user_id.to_string(), name: terms.end_user_name }),
             responsible_partner_id: terms.responsible_partner_id.to_string(),
             reseller_partner_id: terms.reseller_partner_id.map(|id| id.to_string()).unwrap_or_default(),
             valid_from: terms.validity.from.to_string(),
@@ -171,12 +157,7 @@ impl From<Partner> for pb::Partner {
 
 impl From<SupportContact> for pb::SupportContact {
     fn from(contact: SupportContact) -> Self {
-        Self {
-            name: contact.name,
-            email: contact.email,
-            phone: contact.phone,
-            portal_url: contact.portal_url,
-        }
+        Self { name: contact.name, email: contact.email, phone: contact.phone, portal_url: contact.portal_url }
     }
 }
 
@@ -229,11 +210,7 @@ impl From<LedgerEntry> for pb::LedgerEntry {
 
 impl From<Answer> for pb::EntitlementAnswer {
     fn from(answer: Answer) -> Self {
-        let verdict = if answer.is_entitled() {
-            pb::Verdict::Entitled
-        } else {
-            pb::Verdict::NotEntitled
-        };
+        let verdict = if answer.is_entitled() { pb::Verdict::Entitled } else { pb::Verdict::NotEntitled };
         Self {
             verdict: verdict.into(),
             findings: answer.findings.into_sorted().iter().map(convert::finding).collect(),
@@ -245,22 +222,17 @@ impl From<Answer> for pb::EntitlementAnswer {
 
 impl From<Cover> for pb::Cover {
     fn from(cover: Cover) -> Self {
-        let severities = cover.tier.iter().flat_map(|tier| {
-            vouch_core::Severity::ALL
-                .into_iter()
-                .filter(|severity| tier.covers(*severity))
-        });
+        let severities = cover
+            .tier
+            .iter()
+            .flat_map(|tier| vouch_core::Severity::ALL.into_iter().filter(|severity| tier.covers(*severity)));
         Self {
             license_id: cover.license_id.to_string(),
             license_revision: cover.license_revision,
             end_user_id: cover.end_user_id.to_string(),
             agreement_id: cover.agreement_id.map(|id| id.to_string()).unwrap_or_default(),
             tier_id: cover.tier_id().map(ToString::to_string).unwrap_or_default(),
-            coverage: cover
-                .tier
-                .as_ref()
-                .map(|tier| tier.coverage.clone())
-                .unwrap_or_default(),
+            coverage: cover.tier.as_ref().map(|tier| tier.coverage.clone()).unwrap_or_default(),
             severities: severities.map(|severity| convert::severity(severity).into()).collect(),
             covered_until: cover.until.map(timestamp),
             contact_id: cover.contact_id.map(|id| id.to_string()).unwrap_or_default(),

@@ -61,14 +61,8 @@ pub async fn agreement_lock(
     dialect: Dialect,
     id: AgreementId,
 ) -> Result<Option<Agreement>, StoreError> {
-    let sql = format!(
-        "SELECT * FROM agreements WHERE agreement_id = $1{}",
-        dialect.for_update()
-    );
-    let found = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(id.to_string())
-        .fetch_optional(&mut *connection)
-        .await?;
+    let sql = format!("SELECT * FROM agreements WHERE agreement_id = $1{}", dialect.for_update());
+    let found = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(&mut *connection).await?;
     with_liaisons(connection, found).await
 }
 
@@ -99,10 +93,7 @@ pub async fn agreement_list_of(
     connection: &mut AnyConnection,
     end_user_id: &EndUserId,
 ) -> Result<Vec<Agreement>, StoreError> {
-    let all = Page {
-        size: i64::from(i32::MAX),
-        after: String::new(),
-    };
+    let all = Page { size: i64::from(i32::MAX), after: String::new() };
     agreement_list(connection, Some(end_user_id), &all).await
 }
 

@@ -35,9 +35,7 @@ pub async fn tier_insert(connection: &mut AnyConnection, tier: &Tier) -> Result<
 
 /// The tier with this code.
 pub async fn tier_fetch(connection: &mut AnyConnection, id: &TierId) -> Result<Option<Tier>, StoreError> {
-    let found = sqlx::query("SELECT * FROM tiers WHERE tier_id = $1")
-        .bind(id.as_str())
-        .fetch_optional(connection);
+    let found = sqlx::query("SELECT * FROM tiers WHERE tier_id = $1").bind(id.as_str()).fetch_optional(connection);
     found.await?.as_ref().map(read_tier).transpose()
 }
 
@@ -119,11 +117,7 @@ pub async fn product_list(connection: &mut AnyConnection, page: &Page) -> Result
         .bind(page.limit())
         .fetch_all(&mut *connection)
         .await?;
-    let last = products
-        .last()
-        .map(|row| row::text(row, "product_id"))
-        .transpose()?
-        .unwrap_or_default();
+    let last = products.last().map(|row| row::text(row, "product_id")).transpose()?.unwrap_or_default();
     let rows = sqlx::query(
         "SELECT * FROM releases WHERE product_id > $1 AND product_id <= $2
          ORDER BY product_id, released_on DESC, version DESC",
@@ -134,19 +128,11 @@ pub async fn product_list(connection: &mut AnyConnection, page: &Page) -> Result
     .await?;
     let mut releases: BTreeMap<String, Vec<Release>> = BTreeMap::new();
     for found in &rows {
-        releases
-            .entry(row::text(found, "product_id")?)
-            .or_default()
-            .push(read_release(found)?);
+        releases.entry(row::text(found, "product_id")?).or_default().push(read_release(found)?);
     }
     products
         .iter()
-        .map(|found| {
-            read_product(
-                found,
-                releases.remove(&row::text(found, "product_id")?).unwrap_or_default(),
-            )
-        })
+        .map(|found| read_product(found, releases.remove(&row::text(found, "product_id")?).unwrap_or_default()))
         .collect()
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use sqlx::AnyConnection;
-use vouch_storage::{Secrets, StoreError};
+use vouch_storage::{Dialect, Engine, Secrets, StoreError};
 
 use super::{agreements, catalog, incidents, licenses, partners};
 use crate::domain::agreement::Agreement;
@@ -16,8 +16,7 @@ pub fn key_digest(secrets: &Secrets, key: &LicenseKey) -> [u8; 32] {
     secrets.digest("license-key", key.canonical().as_bytes())
 }
 
-/// The facts of a licence; `None` when there is no such licence. Read inside a snapshot or a transaction, so that they
-/// are of one state.
+/// The facts of a licence; `None` when there is no such licence. Read inside a snapshot, so that they are of one state.
 pub async fn facts_fetch(
     connection: &mut AnyConnection,
     secrets: &Secrets,
@@ -30,13 +29,9 @@ pub async fn facts_fetch(
     };
     let Some(license) = license else { return Ok(None) };
     let terms = &license.terms;
-    let missing = |column| StoreError::Corrupt {
-        column,
-        problem: "names a row that is not there".into(),
-    };
-    let product = catalog::product_fetch(connection, &terms.product_id)
-        .await?
-        .ok_or_else(|| missing("licenses.product_id"))?;
+    let missing = |column| StoreError::Corrupt { column, problem: "names a row that is not there".into() };
+    let product =
+        catalog::product_fetch(connection, &terms.product_id).await?.ok_or_else(|| missing("licenses.product_id"))?;
     let partner = partners::partner_fetch(connection, &terms.responsible_partner_id).await?;
     let agreements = agreements::agreement_list_of(connection, &terms.end_user_id).await?;
     let agreement = Agreement::deciding(agreements, now);
@@ -48,9 +43,7 @@ pub async fn facts_fetch(
         Basis::Either(tier) => catalog::tier_fetch(connection, tier).await?,
         Basis::Agreement => None,
     };
-    let account = incidents::account_fetch(connection, &terms.end_user_id)
-        .await?
-        .unwrap_or_default();
+    let account = incidents::account_fetch(connection, &terms.end_user_id).await?.unwrap_or_default();
     Ok(Some(Facts {
         product,
         agreement,
@@ -60,4 +53,29 @@ pub async fn facts_fetch(
         account,
         license,
     }))
+}
+
+/// The same for a transaction that writes: what the facts rest on stands still until it ends.
+pub async fn facts_lock(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    secrets: &Secrets,
+    license: &LicenseRef,
+    now: Timestamp,
+) -> Result<Option<Facts>, StoreError> {
+    let found = facts_fetch(connection, secrets, license, now).await?;
+    // On SQLite the transaction is the only one that writes.
+    let (Some(facts), Engine::Postgres) = (&found, dialect.0) else { return Ok(found) };
+    let terms = &facts.license.terms;
+    // Ordering: the end user's row first, as every command that concerns an end user as a whole.
+    incidents::account_lock(connection, dialect, &terms.end_user_id).await?;
+    let rows = [
+        ("SELECT license_id FROM licenses WHERE license_id = $1 FOR SHARE", facts.license.id.to_string()),
+        ("SELECT agreement_id FROM agreements WHERE end_user_id = $1 FOR SHARE", terms.end_user_id.to_string()),
+        ("SELECT partner_id FROM partners WHERE partner_id = $1 FOR SHARE", terms.responsible_partner_id.to_string()),
+    ];
+    for (sql, id) in rows {
+        sqlx::query(sql).bind(id).fetch_all(&mut *connection).await?;
+    }
+    facts_fetch(connection, secrets, license, now).await
 }

@@ -13,12 +13,7 @@ use crate::domain::incident::{Account, Hold, HoldState, LedgerEntry, Movement};
 /// The account of an end user; `None` when the vendor does not know that one.
 pub async fn account_fetch(connection: &mut AnyConnection, id: &EndUserId) -> Result<Option<Account>, StoreError> {
     let found = sqlx::query("SELECT * FROM end_users WHERE end_user_id = $1").bind(id.as_str());
-    found
-        .fetch_optional(connection)
-        .await?
-        .as_ref()
-        .map(read_account)
-        .transpose()
+    found.fetch_optional(connection).await?.as_ref().map(read_account).transpose()
 }
 
 /// The same, its row locked until the transaction ends: the lock of everything that concerns one end user as a whole.
@@ -28,10 +23,7 @@ pub async fn account_lock(
     id: &EndUserId,
 ) -> Result<Option<Account>, StoreError> {
     let sql = format!("SELECT * FROM end_users WHERE end_user_id = $1{}", dialect.for_update());
-    let found = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(id.as_str())
-        .fetch_optional(connection)
-        .await?;
+    let found = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(connection).await?;
     found.as_ref().map(read_account).transpose()
 }
 
@@ -93,15 +85,15 @@ pub async fn ledger_list(
         .collect()
 }
 
-/// Adds a hold.
+/// Adds a hold. False when the escalation has one already: another transaction was faster.
 pub async fn hold_insert(
     connection: &mut AnyConnection,
     hold: &Hold,
     proof_expires_at: Timestamp,
-) -> Result<(), WriteError> {
-    sqlx::query(
+) -> Result<bool, WriteError> {
+    let inserted = sqlx::query(
         "INSERT INTO holds (hold_id, partner_id, escalation_id, end_user_id, units, state, proof_expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (partner_id, escalation_id) DO NOTHING",
     )
     .bind(hold.id.to_string())
     .bind(hold.partner_id.as_str())
@@ -112,13 +104,14 @@ pub async fn hold_insert(
     .bind(proof_expires_at.as_microsecond())
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(inserted.rows_affected() == 1)
 }
 
-/// Writes what became of a hold.
-pub async fn hold_update_state(connection: &mut AnyConnection, hold: &Hold) -> Result<(), WriteError> {
-    sqlx::query("UPDATE holds SET state = $2 WHERE hold_id = $1")
+/// Writes what a hold has and what became of it.
+pub async fn hold_update(connection: &mut AnyConnection, hold: &Hold) -> Result<(), WriteError> {
+    sqlx::query("UPDATE holds SET units = $2, state = $3 WHERE hold_id = $1")
         .bind(hold.id.to_string())
+        .bind(i64::from(hold.units))
         .bind(hold.state.as_str())
         .execute(connection)
         .await?;
@@ -156,12 +149,7 @@ pub async fn hold_fetch_of(
 /// The hold with this id.
 pub async fn hold_fetch(connection: &mut AnyConnection, id: HoldId) -> Result<Option<Hold>, StoreError> {
     let found = sqlx::query("SELECT * FROM holds WHERE hold_id = $1").bind(id.to_string());
-    found
-        .fetch_optional(connection)
-        .await?
-        .as_ref()
-        .map(read_hold)
-        .transpose()
+    found.fetch_optional(connection).await?.as_ref().map(read_hold).transpose()
 }
 
 fn read_account(found: &AnyRow) -> Result<Account, StoreError> {

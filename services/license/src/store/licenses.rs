@@ -86,10 +86,7 @@ pub async fn license_lock(
     id: LicenseId,
 ) -> Result<Option<License>, StoreError> {
     let sql = format!("SELECT * FROM licenses WHERE license_id = $1{}", dialect.for_update());
-    let found = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(id.to_string())
-        .fetch_optional(&mut *connection)
-        .await?;
+    let found = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(&mut *connection).await?;
     with_liaisons(connection, found).await
 }
 

@@ -28,7 +28,5 @@ fn join<'w>(words: impl Iterator<Item = &'w str>) -> String {
 
 /// Reads a list of words back.
 fn split<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, String> {
-    text.split_whitespace()
-        .map(|word| parse(word).ok_or_else(|| "a word is unknown".to_owned()))
-        .collect()
+    text.split_whitespace().map(|word| parse(word).ok_or_else(|| "a word is unknown".to_owned())).collect()
 }

@@ -61,10 +61,7 @@ pub async fn partner_update(connection: &mut AnyConnection, partner: &Partner) -
         "DELETE FROM partner_spiffe_ids WHERE partner_id = $1",
         "DELETE FROM partner_trust_domains WHERE partner_id = $1",
     ] {
-        sqlx::query(sql)
-            .bind(partner.id.as_str())
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query(sql).bind(partner.id.as_str()).execute(&mut *connection).await?;
     }
     names_insert(connection, partner).await?;
     registry_touch(connection).await
@@ -81,12 +78,7 @@ pub async fn partner_lock(
     dialect: Dialect,
     id: &PartnerId,
 ) -> Result<Option<Partner>, StoreError> {
-    fetch(
-        connection,
-        format!("SELECT * FROM partners WHERE partner_id = $1{}", dialect.for_update()),
-        id,
-    )
-    .await
+    fetch(connection, format!("SELECT * FROM partners WHERE partner_id = $1{}", dialect.for_update()), id).await
 }
 
 /// A page of partners, by code.
@@ -106,18 +98,13 @@ pub async fn partner_list(connection: &mut AnyConnection, page: &Page) -> Result
 
 /// How often the registry was changed.
 pub async fn registry_revision(connection: &mut AnyConnection) -> Result<i64, StoreError> {
-    let found = sqlx::query("SELECT revision FROM registry_revision WHERE only_row = 1")
-        .fetch_one(connection)
-        .await?;
+    let found = sqlx::query("SELECT revision FROM registry_revision WHERE only_row = 1").fetch_one(connection).await?;
     row::integer(&found, "revision")
 }
 
 async fn fetch(connection: &mut AnyConnection, sql: String, id: &PartnerId) -> Result<Option<Partner>, StoreError> {
     // The text is one of two constants and a suffix of the dialect's.
-    let found = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(id.as_str())
-        .fetch_optional(&mut *connection)
-        .await?;
+    let found = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&mut *connection).await?;
     let Some(found) = found else { return Ok(None) };
     let ids = names_fetch(connection, id.as_str()).await?;
     read_partner(&found, ids).map(Some)
@@ -128,9 +115,7 @@ async fn names_fetch(connection: &mut AnyConnection, partner_id: &str) -> Result
         .bind(partner_id)
         .fetch_all(connection)
         .await?;
-    rows.iter()
-        .map(|found| row::parsed(found, "spiffe_id", SpiffeId::parse))
-        .collect()
+    rows.iter().map(|found| row::parsed(found, "spiffe_id", SpiffeId::parse)).collect()
 }
 
 async fn names_insert(connection: &mut AnyConnection, partner: &Partner) -> Result<(), WriteError> {
@@ -154,9 +139,7 @@ async fn names_insert(connection: &mut AnyConnection, partner: &Partner) -> Resu
 }
 
 async fn registry_touch(connection: &mut AnyConnection) -> Result<(), WriteError> {
-    sqlx::query("UPDATE registry_revision SET revision = revision + 1 WHERE only_row = 1")
-        .execute(connection)
-        .await?;
+    sqlx::query("UPDATE registry_revision SET revision = revision + 1 WHERE only_row = 1").execute(connection).await?;
     Ok(())
 }
 

@@ -12,26 +12,10 @@ struct Rule {
 }
 
 const RULES: &[Rule] = &[
-    Rule {
-        postgres: "tiers_pkey",
-        sqlite: "tiers.tier_id",
-        what: "tier",
-    },
-    Rule {
-        postgres: "products_pkey",
-        sqlite: "products.product_id",
-        what: "product",
-    },
-    Rule {
-        postgres: "releases_pkey",
-        sqlite: "releases.product_id, releases.version",
-        what: "release",
-    },
-    Rule {
-        postgres: "partners_pkey",
-        sqlite: "partners.partner_id",
-        what: "partner",
-    },
+    Rule { postgres: "tiers_pkey", sqlite: "tiers.tier_id", what: "tier" },
+    Rule { postgres: "products_pkey", sqlite: "products.product_id", what: "product" },
+    Rule { postgres: "releases_pkey", sqlite: "releases.product_id, releases.version", what: "release" },
+    Rule { postgres: "partners_pkey", sqlite: "partners.partner_id", what: "partner" },
     Rule {
         postgres: "partner_trust_domains_pkey",
         sqlite: "partner_trust_domains.trust_domain",

@@ -19,11 +19,8 @@ fn cell(answer: &Result<(), Status>) -> &'static str {
 #[tokio::test]
 async fn b05_every_rpc_is_open_to_the_callers_that_the_contract_names_and_to_nobody_else() {
     let service = Service::alone().await.with_catalogue().await;
-    let staff = |roles: &[&str]| {
-        service
-            .ground
-            .bearer(service.running.address, &service.ground.staff_token("ada", roles))
-    };
+    let staff =
+        |roles: &[&str]| service.ground.bearer(service.running.address, &service.ground.staff_token("ada", roles));
     let end_user = service.ground.end_user_token("eve", "contoso");
     let mut matrix: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
     for rpc_service in vouch_contract::services().filter(|service| service.full_name().starts_with("vouch.license.")) {
@@ -44,16 +41,8 @@ async fn b05_every_rpc_is_open_to_the_callers_that_the_contract_names_and_to_nob
         }
     }
     let mut table = String::new();
-    let header = [
-        "anyone", "customer", "partner", "reseller", "vendor", "staff", "licences", "accounts", "partners",
-    ];
-    writeln!(
-        table,
-        "{:44}{}",
-        "",
-        header.map(|word| format!("{word:9}")).concat().trim_end()
-    )
-    .unwrap();
+    let header = ["anyone", "customer", "partner", "reseller", "vendor", "staff", "licences", "accounts", "partners"];
+    writeln!(table, "{:44}{}", "", header.map(|word| format!("{word:9}")).concat().trim_end()).unwrap();
     for (rpc, row) in matrix {
         let mut line = format!("{rpc:44}");
         for word in row {

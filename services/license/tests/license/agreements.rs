@@ -8,10 +8,7 @@ use vouch_storage::on_both_engines;
 use crate::support::{ADA, Service, agreement, exists, name_request, not_found};
 
 fn create(agreement: pb::Agreement) -> pb::CreateAgreementRequest {
-    pb::CreateAgreementRequest {
-        request_id: fresh(),
-        agreement: Some(agreement),
-    }
+    pb::CreateAgreementRequest { request_id: fresh(), agreement: Some(agreement) }
 }
 
 on_both_engines! {

@@ -105,6 +105,20 @@ on_both_engines! {
         assert_eq!(refused(service.catalog().list_tiers(pb::ListTiersRequest { page: Some(page) }).await), invalid());
     }
 
+    async fn v04_one_request_sent_ten_times_at_once_is_carried_out_once_and_answered_ten_times(database: Database) {
+        let service = Service::start(&database).await;
+        let request = tier_request("gold", pb::Charging::Included);
+        let callers: Vec<_> = (0..10)
+            .map(|_| {
+                let (mut client, request) = (service.catalog(), request.clone());
+                tokio::spawn(async move { client.create_tier(request).await.unwrap().into_inner() })
+            })
+            .collect();
+        for caller in callers {
+            assert_eq!(caller.await.unwrap().tier.unwrap().tier_id, "gold", "nobody hears that it exists already");
+        }
+    }
+
     async fn v04_a_repeated_request_is_answered_again_and_a_changed_one_refused(database: Database) {
         let service = Service::start(&database).await;
         let request = tier_request("gold", pb::Charging::Included);

@@ -12,9 +12,7 @@ use vouch_storage::on_both_engines;
 use crate::support::Service;
 
 fn find(license_key: &str) -> pb::FindSupportContactRequest {
-    pb::FindSupportContactRequest {
-        license_key: license_key.into(),
-    }
+    pb::FindSupportContactRequest { license_key: license_key.into() }
 }
 
 fn unknown_key(n: u8) -> String {
@@ -35,7 +33,7 @@ on_both_engines! {
         let service = Service::start(&database).await.with_catalogue().await;
         let covered = service.cover("standard").await;
         let mut anyone = DirectoryServiceClient::new(service.anonymous());
-        let not_found = (Code::FailedPrecondition, "LICENSE_NOT_FOUND".to_owned());
+        let not_found = (Code::NotFound, "LICENSE_NOT_FOUND".to_owned());
         assert_eq!(refused(anyone.find_support_contact(find(&unknown_key(1))).await), not_found);
         assert_eq!(fields(anyone.find_support_contact(find("ABC")).await), ["license_key"]);
 

@@ -13,15 +13,8 @@ use vouch_storage::on_both_engines;
 use crate::support::{Service, name_request};
 
 async fn check(channel: Channel, question: pb::EntitlementQuestion) -> Result<pb::EntitlementAnswer, Status> {
-    let request = pb::CheckEntitlementRequest {
-        question: Some(question),
-    };
-    Ok(EntitlementServiceClient::new(channel)
-        .check_entitlement(request)
-        .await?
-        .into_inner()
-        .answer
-        .unwrap())
+    let request = pb::CheckEntitlementRequest { question: Some(question) };
+    Ok(EntitlementServiceClient::new(channel).check_entitlement(request).await?.into_inner().answer.unwrap())
 }
 
 fn reasons(answer: &pb::EntitlementAnswer) -> Vec<common::Reason> {

@@ -9,23 +9,9 @@ use vouch_storage::on_both_engines;
 use crate::support::{Covered, Service, escalation, not_found};
 
 async fn account(service: &Service) -> (i64, i64, i64, i64) {
-    let request = pb::GetIncidentAccountRequest {
-        end_user_id: "contoso".into(),
-    };
-    let account = service
-        .incidents()
-        .get_incident_account(request)
-        .await
-        .unwrap()
-        .into_inner()
-        .account
-        .unwrap();
-    (
-        account.available,
-        account.reserved,
-        account.captured,
-        account.vendor_borne,
-    )
+    let request = pb::GetIncidentAccountRequest { end_user_id: "contoso".into() };
+    let account = service.incidents().get_incident_account(request).await.unwrap().into_inner().account.unwrap();
+    (account.available, account.reserved, account.captured, account.vendor_borne)
 }
 
 fn grant(units: i64) -> pb::GrantIncidentsRequest {
@@ -39,33 +25,17 @@ fn grant(units: i64) -> pb::GrantIncidentsRequest {
 
 async fn hold(service: &Service, covered: &Covered) -> String {
     let request = covered.proof_request(&escalation());
-    let issued = service
-        .entitlement()
-        .issue_entitlement_proof(request)
-        .await
-        .unwrap()
-        .into_inner();
+    let issued = service.entitlement().issue_entitlement_proof(request).await.unwrap().into_inner();
     issued.hold.unwrap().hold_id
 }
 
 fn settle(hold_id: &str, settlement: pb::Settlement) -> pb::SettleHoldRequest {
-    pb::SettleHoldRequest {
-        hold_id: hold_id.into(),
-        settlement: settlement.into(),
-    }
+    pb::SettleHoldRequest { hold_id: hold_id.into(), settlement: settlement.into() }
 }
 
 async fn movements(service: &Service) -> Vec<pb::LedgerMovement> {
-    let request = pb::ListLedgerEntriesRequest {
-        end_user_id: "contoso".into(),
-        page: None,
-    };
-    let listed = service
-        .incidents()
-        .list_ledger_entries(request)
-        .await
-        .unwrap()
-        .into_inner();
+    let request = pb::ListLedgerEntriesRequest { end_user_id: "contoso".into(), page: None };
+    let listed = service.incidents().list_ledger_entries(request).await.unwrap().into_inner();
     listed.entries.iter().map(pb::LedgerEntry::movement).collect()
 }
 

@@ -10,10 +10,7 @@ use vouch_storage::on_both_engines;
 use crate::support::{Service, license, not_found};
 
 fn create(license: pb::License) -> pb::CreateLicenseRequest {
-    pb::CreateLicenseRequest {
-        request_id: fresh(),
-        license: Some(license),
-    }
+    pb::CreateLicenseRequest { request_id: fresh(), license: Some(license) }
 }
 
 fn set_state(license: &pb::License, state: pb::LicenseState) -> pb::SetLicenseStateRequest {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sqlx::Connection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_stream::StreamExt;
@@ -16,9 +17,9 @@ use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_core::World;
 use vouch_storage::testing::Database;
-use vouch_storage::{Engine, on_both_engines};
+use vouch_storage::{Engine, StoreConfig, on_both_engines};
 
-use crate::support::Service;
+use crate::support::{Service, tier_request};
 
 async fn ops(service: &Service, path: &str) -> String {
     let mut stream = TcpStream::connect(service.running.ops).await.unwrap();
@@ -67,10 +68,7 @@ async fn a_known_caller_reads_the_contract_by_reflection() {
     let service = Service::alone().await.with_catalogue().await;
     let request = || {
         let message_request = Some(MessageRequest::ListServices(String::new()));
-        tokio_stream::once(ServerReflectionRequest {
-            host: String::new(),
-            message_request,
-        })
+        tokio_stream::once(ServerReflectionRequest { host: String::new(), message_request })
     };
     let mut client = ServerReflectionClient::new(service.partner());
     let mut answers = client.server_reflection_info(request()).await.unwrap().into_inner();
@@ -78,54 +76,39 @@ async fn a_known_caller_reads_the_contract_by_reflection() {
     else {
         panic!("a list of services was asked for");
     };
-    assert!(
-        list.service
-            .iter()
-            .any(|service| service.name == "vouch.license.v1.EntitlementService")
-    );
-    let anonymous = ServerReflectionClient::new(service.anonymous())
-        .server_reflection_info(request())
-        .await;
+    assert!(list.service.iter().any(|service| service.name == "vouch.license.v1.EntitlementService"));
+    let anonymous = ServerReflectionClient::new(service.anonymous()).server_reflection_info(request()).await;
     assert_eq!(anonymous.unwrap_err().code(), Code::Unauthenticated);
 }
 
 #[tokio::test]
 async fn a_request_under_way_is_finished_before_the_service_stops() {
-    let mut service = Service::alone().await.with_catalogue().await;
-    let covered = service.cover("standard").await;
-    let mut client = service.entitlement();
-    let question = covered.question();
-    let check = |question| pb::CheckEntitlementRequest {
-        question: Some(question),
-    };
-    client
-        .check_entitlement(check(question.clone()))
-        .await
-        .expect("the connection is there");
-    let callers: Vec<_> = (0..50)
-        .map(|_| {
-            let (mut client, request) = (client.clone(), check(question.clone()));
-            tokio::spawn(async move { client.check_entitlement(request).await })
-        })
-        .collect();
+    let database = Database::fresh(Engine::Sqlite).await;
+    let mut service = Service::start(&database).await;
+    service.catalog().create_tier(tier_request("gold", pb::Charging::Included)).await.expect("the service is up");
+    // Holds SQLite's write lock from beside the service, so that a mutation is under way for as long as this test wants.
+    let StoreConfig::Sqlite { path, .. } = &database.config else { panic!("SQLite was asked for") };
+    let mut beside = sqlx::AnyConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut beside).await.unwrap();
+    let client = service.catalog();
+    let (mut writer, mut reader) = (client.clone(), client);
+    let mut under_way = Box::pin(writer.create_tier(tier_request("silver", pb::Charging::Included)));
+    assert!(futures_util::poll!(&mut under_way).is_pending());
+    // On the same connection requests arrive in the order in which they were sent: once this one is answered, the other is
+    // under way.
+    reader.list_tiers(pb::ListTiersRequest::default()).await.unwrap();
+
+    let mut health = HealthClient::new(service.anonymous());
+    let mut watch = health.watch(HealthCheckRequest { service: String::new() }).await.unwrap().into_inner();
+    while watch.next().await.unwrap().unwrap().status() != ServingStatus::Serving {}
     service.running.tell_to_stop();
-    let mut answered = 0;
-    for caller in callers {
-        match caller.await.unwrap() {
-            Ok(_) => answered += 1,
-            Err(status) => assert_eq!(
-                status.code(),
-                Code::Unavailable,
-                "turned away, never cut off: {status:?}"
-            ),
-        }
-    }
-    drop(client);
-    tokio::time::timeout(Duration::from_secs(10), service.running.stopped())
-        .await
-        .expect("in time")
-        .unwrap();
-    assert!(answered <= 50);
+    assert_eq!(watch.next().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    drop((watch, health));
+    assert!(futures_util::poll!(&mut under_way).is_pending(), "it waits for the lock");
+    sqlx::query("ROLLBACK").execute(&mut beside).await.unwrap();
+    under_way.await.expect("it was finished, and not cut off");
+    drop((writer, reader));
+    tokio::time::timeout(Duration::from_secs(10), service.running.stopped()).await.expect("in time").unwrap();
 }
 
 #[tokio::test]
@@ -134,22 +117,9 @@ async fn data_and_keys_outlive_the_process() {
     let service = Service::start(&database).await.with_catalogue().await;
     let covered = service.cover("standard").await;
     let service = service.restart(&database).await;
-    let request = pb::CheckEntitlementRequest {
-        question: Some(covered.question()),
-    };
-    let answer = service
-        .entitlement()
-        .check_entitlement(request)
-        .await
-        .unwrap()
-        .into_inner()
-        .answer
-        .unwrap();
-    assert_eq!(
-        answer.verdict(),
-        pb::Verdict::Entitled,
-        "the registry, the key digests and the licence are there"
-    );
+    let request = pb::CheckEntitlementRequest { question: Some(covered.question()) };
+    let answer = service.entitlement().check_entitlement(request).await.unwrap().into_inner().answer.unwrap();
+    assert_eq!(answer.verdict(), pb::Verdict::Entitled, "the registry, the key digests and the licence are there");
 }
 
 #[tokio::test]
@@ -165,13 +135,8 @@ async fn browsers_call_over_grpc_web_without_a_client_certificate() {
     let preflight = "OPTIONS /vouch.license.v1.EntitlementService/GetKeySet HTTP/1.1\r\nHost: localhost\r\n\
                      Origin: https://desk.example\r\nAccess-Control-Request-Method: POST\r\n\
                      Access-Control-Request-Headers: content-type,x-grpc-web\r\nConnection: close\r\n\r\n";
-    let answer = web::exchange(connect().await, preflight.as_bytes())
-        .await
-        .to_lowercase();
-    assert!(
-        answer.contains("access-control-allow-origin: https://desk.example"),
-        "{answer}"
-    );
+    let answer = web::exchange(connect().await, preflight.as_bytes()).await.to_lowercase();
+    assert!(answer.contains("access-control-allow-origin: https://desk.example"), "{answer}");
 
     let body = [0_u8; 5];
     let mut request = format!(
@@ -183,16 +148,10 @@ async fn browsers_call_over_grpc_web_without_a_client_certificate() {
     .into_bytes();
     request.extend(body);
     let answer = web::exchange(connect().await, &request).await;
-    assert!(
-        answer.contains("200 OK") && answer.contains("grpc-status:0") && answer.contains("EdDSA"),
-        "{answer}"
-    );
+    assert!(answer.contains("200 OK") && answer.contains("grpc-status:0") && answer.contains("EdDSA"), "{answer}");
     let stranger = preflight.replace("desk.example", "evil.example");
     let answer = web::exchange(connect().await, stranger.as_bytes()).await.to_lowercase();
-    assert!(
-        !answer.contains("access-control-allow-origin: https://evil.example"),
-        "{answer}"
-    );
+    assert!(!answer.contains("access-control-allow-origin: https://evil.example"), "{answer}");
 }
 
 /// A browser's side of HTTP/1.1 over TLS.
@@ -209,9 +168,7 @@ mod web {
 
     pub(super) async fn connect(address: SocketAddr, roots_pem: &str) -> TlsStream<TcpStream> {
         let mut roots = rustls::RootCertStore::empty();
-        roots
-            .add(CertificateDer::from_pem_slice(roots_pem.as_bytes()).unwrap())
-            .unwrap();
+        roots.add(CertificateDer::from_pem_slice(roots_pem.as_bytes()).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = rustls::ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -221,10 +178,7 @@ mod web {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let stream = TcpStream::connect(address).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
-        TlsConnector::from(Arc::new(config))
-            .connect(name, stream)
-            .await
-            .unwrap()
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
     }
 
     pub(super) async fn exchange(mut stream: TlsStream<TcpStream>, request: &[u8]) -> String {

@@ -17,17 +17,8 @@ async fn key_set(service: &Service) -> KeySet {
 }
 
 async fn account(service: &Service) -> pb::IncidentAccount {
-    let request = pb::GetIncidentAccountRequest {
-        end_user_id: "contoso".into(),
-    };
-    service
-        .incidents()
-        .get_incident_account(request)
-        .await
-        .unwrap()
-        .into_inner()
-        .account
-        .unwrap()
+    let request = pb::GetIncidentAccountRequest { end_user_id: "contoso".into() };
+    service.incidents().get_incident_account(request).await.unwrap().into_inner().account.unwrap()
 }
 
 async fn grant(service: &Service, units: i64) {
@@ -129,6 +120,52 @@ on_both_engines! {
         }
         let account = account(&service).await;
         assert_eq!((issued, account.available, account.reserved), (3, 0, 3));
+    }
+
+    async fn h03_a_site_down_is_proven_without_an_incident_and_for_nothing_else(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("prepaid").await;
+        let esc = escalation();
+        let mut down = covered.proof_request(&esc);
+        down.question.as_mut().unwrap().severity = common::Severity::SiteDown.into();
+        let issued = service.entitlement().issue_entitlement_proof(down).await.unwrap().into_inner();
+        let proof = EntitlementProof::verify_origin(&issued.proof, &key_set(&service).await).unwrap();
+        assert_eq!((proof.agr.severities, proof.inc.units), (vec!["site-down".to_owned()], 0));
+        assert_eq!(issued.answer.unwrap().findings[0].weight(), common::Weight::Warning);
+
+        let ordinary = covered.proof_request(&esc);
+        let status = service.entitlement().issue_entitlement_proof(ordinary.clone()).await.unwrap_err();
+        let found = vouch_contract::status::findings(&status).unwrap().findings;
+        assert_eq!(found[0].reason(), common::Reason::IncidentsExhausted, "the waived hold pays for nothing else");
+        grant(&service, 1).await;
+        let issued = service.entitlement().issue_entitlement_proof(ordinary).await.unwrap().into_inner();
+        assert_eq!(issued.hold.unwrap().units, 1, "the one hold is filled up");
+        assert_eq!(account(&service).await.reserved, 1);
+    }
+
+    async fn one_escalation_for_two_end_users_at_once_is_one_of_them(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("standard").await;
+        let named = pb::Liaison { name: "Ada".into(), email: crate::support::ADA.into(), ..Default::default() };
+        let license = pb::License { liaisons: vec![named], ..crate::support::license("fabrikam") };
+        let request = pb::CreateLicenseRequest { request_id: fresh(), license: Some(license) };
+        let other = service.licenses().create_license(request).await.unwrap().into_inner();
+        let first = covered.proof_request(&escalation());
+        let mut second = first.clone();
+        second.question.as_mut().unwrap().license =
+            Some(pb::LicenseRef { r#ref: Some(pb::license_ref::Ref::LicenseKey(other.license_key)) });
+        let callers = [first, second].map(|request| {
+            let mut client = service.entitlement();
+            tokio::spawn(async move { client.issue_entitlement_proof(request).await })
+        });
+        let mut issued = 0;
+        for caller in callers {
+            match caller.await.unwrap() {
+                Ok(_) => issued += 1,
+                answer => assert_eq!(refused(answer).1, "STATE_CONFLICT"),
+            }
+        }
+        assert_eq!(issued, 1);
     }
 
     async fn an_escalation_of_one_end_user_is_not_proven_for_another(database: Database) {

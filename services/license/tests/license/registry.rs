@@ -11,18 +11,12 @@ use vouch_storage::on_both_engines;
 use crate::support::{NORTH, Service, exists, not_found};
 
 fn get(partner_id: &str) -> pb::GetPartnerRequest {
-    pb::GetPartnerRequest {
-        partner_id: partner_id.into(),
-    }
+    pb::GetPartnerRequest { partner_id: partner_id.into() }
 }
 
 fn update(partner: pb::Partner, paths: &[&str]) -> pb::UpdatePartnerRequest {
     let paths = paths.iter().map(ToString::to_string).collect();
-    pb::UpdatePartnerRequest {
-        request_id: fresh(),
-        partner: Some(partner),
-        update_mask: Some(FieldMask { paths }),
-    }
+    pb::UpdatePartnerRequest { request_id: fresh(), partner: Some(partner), update_mask: Some(FieldMask { paths }) }
 }
 
 on_both_engines! {

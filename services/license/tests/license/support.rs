@@ -41,10 +41,7 @@ impl Service {
     pub(crate) async fn alone() -> Self {
         let database = Database::fresh(Engine::Sqlite).await;
         let service = Self::start(&database).await;
-        Self {
-            _database: Some(database),
-            ..service
-        }
+        Self { _database: Some(database), ..service }
     }
 
     /// Starts a service on a fresh database.
@@ -59,13 +56,7 @@ impl Service {
         let mut config = ground.config(database.config.clone());
         change(&mut config);
         let running = run(config, world).await;
-        Self {
-            ground,
-            north: authority("north"),
-            south: authority("south"),
-            running,
-            _database: None,
-        }
+        Self { ground, north: authority("north"), south: authority("south"), running, _database: None }
     }
 
     /// Stops the service and starts it again on the same ground and data.
@@ -81,8 +72,7 @@ impl Service {
     }
 
     pub(crate) fn staff(&self) -> BearerChannel {
-        self.ground
-            .bearer(self.address(), &self.ground.staff_token("ada", ALL_ROLES))
+        self.ground.bearer(self.address(), &self.ground.staff_token("ada", ALL_ROLES))
     }
 
     pub(crate) fn anonymous(&self) -> Channel {
@@ -141,45 +131,21 @@ impl Service {
             default_tier_id: "standard".into(),
             ..pb::Product::default()
         };
-        let request = pb::CreateProductRequest {
-            request_id: fresh(),
-            product: Some(product),
-        };
+        let request = pb::CreateProductRequest { request_id: fresh(), product: Some(product) };
         self.catalog().create_product(request).await.unwrap();
-        self.catalog()
-            .publish_release(release_request("7.2.1", "2026-01-15"))
-            .await
-            .unwrap();
-        self.registry()
-            .register_partner(Self::partner_request("north", &self.north))
-            .await
-            .unwrap();
-        self.registry()
-            .register_partner(Self::partner_request("south", &self.south))
-            .await
-            .unwrap();
+        self.catalog().publish_release(release_request("7.2.1", "2026-01-15")).await.unwrap();
+        self.registry().register_partner(Self::partner_request("north", &self.north)).await.unwrap();
+        self.registry().register_partner(Self::partner_request("south", &self.south)).await.unwrap();
         self
     }
 
     /// Enters a licence for Contoso with north responsible, and an agreement of a tier that names Ada.
     pub(crate) async fn cover(&self, tier_id: &str) -> Covered {
-        let request = pb::CreateLicenseRequest {
-            request_id: fresh(),
-            license: Some(license("contoso")),
-        };
+        let request = pb::CreateLicenseRequest { request_id: fresh(), license: Some(license("contoso")) };
         let created = self.licenses().create_license(request).await.unwrap().into_inner();
-        let request = pb::CreateAgreementRequest {
-            request_id: fresh(),
-            agreement: Some(agreement("contoso", tier_id)),
-        };
-        let agreement = self
-            .agreements()
-            .create_agreement(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .agreement
-            .unwrap();
+        let request =
+            pb::CreateAgreementRequest { request_id: fresh(), agreement: Some(agreement("contoso", tier_id)) };
+        let agreement = self.agreements().create_agreement(request).await.unwrap().into_inner().agreement.unwrap();
         let request = name_request(&agreement.agreement_id, ADA);
         let named = self.agreements().name_liaison(request).await.unwrap().into_inner();
         Covered {
@@ -208,10 +174,7 @@ impl Service {
             }),
             ..pb::Partner::default()
         };
-        pb::RegisterPartnerRequest {
-            request_id: fresh(),
-            partner: Some(partner),
-        }
+        pb::RegisterPartnerRequest { request_id: fresh(), partner: Some(partner) }
     }
 }
 
@@ -233,9 +196,7 @@ impl Covered {
     /// The question whether Ada may be helped.
     pub(crate) fn question(&self) -> pb::EntitlementQuestion {
         pb::EntitlementQuestion {
-            license: Some(pb::LicenseRef {
-                r#ref: Some(pb::license_ref::Ref::LicenseKey(self.license_key.clone())),
-            }),
+            license: Some(pb::LicenseRef { r#ref: Some(pb::license_ref::Ref::LicenseKey(self.license_key.clone())) }),
             partner_id: String::new(),
             product_id: "atlas".into(),
             version: "7.2.1".into(),
@@ -272,33 +233,19 @@ pub(crate) fn tier_request(id: &str, charging: pb::Charging) -> pb::CreateTierRe
         priority: 10,
         charging: charging.into(),
     };
-    pb::CreateTierRequest {
-        request_id: fresh(),
-        tier: Some(tier),
-    }
+    pb::CreateTierRequest { request_id: fresh(), tier: Some(tier) }
 }
 
 pub(crate) fn release_request(version: &str, released_on: &str) -> pb::PublishReleaseRequest {
-    let release = pb::Release {
-        version: version.into(),
-        released_on: released_on.into(),
-        ..pb::Release::default()
-    };
-    pb::PublishReleaseRequest {
-        request_id: fresh(),
-        product_id: "atlas".into(),
-        release: Some(release),
-    }
+    let release = pb::Release { version: version.into(), released_on: released_on.into(), ..pb::Release::default() };
+    pb::PublishReleaseRequest { request_id: fresh(), product_id: "atlas".into(), release: Some(release) }
 }
 
 pub(crate) fn license(end_user_id: &str) -> pb::License {
     pb::License {
         product_id: "atlas".into(),
         quantity: 25,
-        end_user: Some(pb::EndUser {
-            end_user_id: end_user_id.into(),
-            name: format!("{end_user_id} Ltd"),
-        }),
+        end_user: Some(pb::EndUser { end_user_id: end_user_id.into(), name: format!("{end_user_id} Ltd") }),
         responsible_partner_id: "north".into(),
         valid_from: "2026-01-01".into(),
         valid_until: "2099-12-31".into(),
@@ -321,16 +268,8 @@ pub(crate) fn agreement(end_user_id: &str, tier_id: &str) -> pb::Agreement {
 }
 
 pub(crate) fn name_request(agreement_id: &str, email: &str) -> pb::NameLiaisonRequest {
-    let liaison = pb::Liaison {
-        name: "Ada".into(),
-        email: email.into(),
-        ..pb::Liaison::default()
-    };
-    pb::NameLiaisonRequest {
-        request_id: fresh(),
-        agreement_id: agreement_id.into(),
-        liaison: Some(liaison),
-    }
+    let liaison = pb::Liaison { name: "Ada".into(), email: email.into(), ..pb::Liaison::default() };
+    pb::NameLiaisonRequest { request_id: fresh(), agreement_id: agreement_id.into(), liaison: Some(liaison) }
 }
 
 pub(crate) fn invalid() -> (Code, String) {

@@ -38,12 +38,7 @@ impl EndUserService for Handlers {
                     created_at: call.now,
                 };
                 customers::customer_insert(&mut tx, &customer).await?;
-                Ok((
-                    tx,
-                    pb::CreateCustomerResponse {
-                        customer: Some(customer.into()),
-                    },
-                ))
+                Ok((tx, pb::CreateCustomerResponse { customer: Some(customer.into()) }))
             })
             .await
     }
@@ -59,9 +54,7 @@ impl EndUserService for Handlers {
                 let customer = customers::customer_fetch(&mut snapshot, &partner_of(&call.caller)?, id)
                     .await?
                     .ok_or_else(|| Error::not_found("customer", id))?;
-                Ok(pb::GetCustomerResponse {
-                    customer: Some(customer.into()),
-                })
+                Ok(pb::GetCustomerResponse { customer: Some(customer.into()) })
             })
             .await
     }
@@ -77,10 +70,7 @@ impl EndUserService for Handlers {
                 let mut customers = customers::customer_list(&mut snapshot, &partner_of(&call.caller)?, page).await?;
                 let info = page.cut(&mut customers, CUSTOMERS, |customer| customer.id.to_string());
                 let customers = customers.into_iter().map(Into::into).collect();
-                Ok(pb::ListCustomersResponse {
-                    customers,
-                    page: Some(info),
-                })
+                Ok(pb::ListCustomersResponse { customers, page: Some(info) })
             })
             .await
     }
@@ -90,14 +80,8 @@ impl Handlers {
     /// Refuses licences of vendors that this deployment does not serve.
     fn check_vendors(&self, licenses: &BTreeMap<VendorId, LicenseId>) -> Result<(), Error> {
         let mut violations = Violations::new();
-        for vendor in licenses
-            .keys()
-            .filter(|id| !self.vendors.iter().any(|vendor| vendor.id == id.as_str()))
-        {
-            violations.add(
-                "customer.licenses",
-                format!("there is no vendor {vendor} in the directory"),
-            );
+        for vendor in licenses.keys().filter(|id| !self.vendors.iter().any(|vendor| vendor.id == id.as_str())) {
+            violations.add("customer.licenses", format!("there is no vendor {vendor} in the directory"));
         }
         violations.finish(Some(())).map_err(Error::from)
     }
@@ -105,9 +89,7 @@ impl Handlers {
 
 /// The partner organisation for which a caller acts.
 fn partner_of(caller: &Caller) -> Result<PartnerId, Error> {
-    caller
-        .partner()
-        .ok_or_else(|| Error::internal("a person of a partner came without the partner"))
+    caller.partner().ok_or_else(|| Error::internal("a person of a partner came without the partner"))
 }
 
 /// An organisation to be entered.
@@ -175,13 +157,10 @@ impl TryFrom<pb::ListCustomersRequest> for CustomerPage {
 
 impl From<Customer> for pb::Customer {
     fn from(customer: Customer) -> Self {
-        let licenses = customer
-            .licenses
-            .into_iter()
-            .map(|(vendor_id, license_id)| pb::CustomerLicense {
-                vendor_id: vendor_id.to_string(),
-                license_id: license_id.to_string(),
-            });
+        let licenses = customer.licenses.into_iter().map(|(vendor_id, license_id)| pb::CustomerLicense {
+            vendor_id: vendor_id.to_string(),
+            license_id: license_id.to_string(),
+        });
         Self {
             customer_id: customer.id.to_string(),
             name: customer.name,

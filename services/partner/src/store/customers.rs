@@ -81,10 +81,7 @@ async fn with_licenses(connection: &mut AnyConnection, found: &AnyRow) -> Result
         .await?;
     let mut licenses = BTreeMap::new();
     for license in &rows {
-        licenses.insert(
-            row::parsed(license, "vendor_id", VendorId::parse)?,
-            row::id(license, "license_id")?,
-        );
+        licenses.insert(row::parsed(license, "vendor_id", VendorId::parse)?, row::id(license, "license_id")?);
     }
     Ok(Customer {
         id,

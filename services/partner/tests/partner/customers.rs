@@ -14,16 +14,10 @@ fn create(name: &str) -> pb::CreateCustomerRequest {
     let license_id = World::system().id::<vouch_core::id::LicenseTag>().to_string();
     let customer = pb::Customer {
         name: name.into(),
-        licenses: vec![pb::CustomerLicense {
-            vendor_id: "acme".into(),
-            license_id,
-        }],
+        licenses: vec![pb::CustomerLicense { vendor_id: "acme".into(), license_id }],
         ..Default::default()
     };
-    pb::CreateCustomerRequest {
-        request_id: fresh(),
-        customer: Some(customer),
-    }
+    pb::CreateCustomerRequest { request_id: fresh(), customer: Some(customer) }
 }
 
 on_both_engines! {

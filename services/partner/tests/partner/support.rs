@@ -33,9 +33,6 @@ impl Service {
 
     /// An agent of a partner organisation.
     pub(crate) fn agent(&self, partner: &str) -> BearerChannel {
-        self.ground.bearer(
-            self.running.address,
-            &self.ground.partner_token("ada", partner, &["agent"]),
-        )
+        self.ground.bearer(self.running.address, &self.ground.partner_token("ada", partner, &["agent"]))
     }
 }

@@ -82,11 +82,7 @@ pub fn rank(mut articles: Vec<Article>, words: &[String]) -> Vec<Article> {
     articles.sort_by_cached_key(|article| {
         let title = article.content.title.to_lowercase();
         let in_title = words.iter().filter(|word| title.contains(word.as_str())).count();
-        (
-            std::cmp::Reverse(in_title),
-            std::cmp::Reverse(article.published_at),
-            article.id,
-        )
+        (std::cmp::Reverse(in_title), std::cmp::Reverse(article.published_at), article.id)
     });
     articles
 }

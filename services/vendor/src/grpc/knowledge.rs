@@ -27,18 +27,9 @@ impl KnowledgeService for Handlers {
         self.rpc
             .mutate("KnowledgeService/PublishArticle", request, |mut tx, call| async move {
                 let call: &Call<ArticleContent> = &call;
-                let article = Article {
-                    id: call.world.id(),
-                    content: call.command.clone(),
-                    published_at: call.now,
-                };
+                let article = Article { id: call.world.id(), content: call.command.clone(), published_at: call.now };
                 articles::article_insert(&mut tx, &article).await?;
-                Ok((
-                    tx,
-                    pb::PublishArticleResponse {
-                        article: Some(article.into()),
-                    },
-                ))
+                Ok((tx, pb::PublishArticleResponse { article: Some(article.into()) }))
             })
             .await
     }
@@ -49,24 +40,17 @@ impl KnowledgeService for Handlers {
     ) -> Result<Response<pb::SearchArticlesResponse>, Status> {
         self.rpc
             .query(request, |call: Call<Search>| async move {
-                let Search {
-                    product_id,
-                    words,
-                    page,
-                } = call.command;
+                let Search { product_id, words, page } = call.command;
                 // The longest word is the rarest, most likely: it narrows most.
                 let longest = words.iter().max_by_key(|word| word.len()).map_or("", String::as_str);
                 let mut snapshot = self.rpc.store.snapshot().await?;
-                let mut found = articles::article_list_with(&mut snapshot, &product_id, longest, RANKED).await?;
-                found.retain(|article| may_read(&call.caller, article));
-                let offset = page.after.parse().unwrap_or(0_usize);
+                let narrowest = narrowest(&call.caller);
+                let found = articles::article_list_with(&mut snapshot, &product_id, longest, narrowest, RANKED).await?;
+                let offset = read_offset(&page)?;
                 let mut rest: Vec<_> = rank(found, &words).into_iter().enumerate().skip(offset).collect();
                 let info = page.cut(&mut rest, SEARCH, |(place, _)| (place + 1).to_string());
                 let articles = rest.into_iter().map(|(_, article)| article.into()).collect();
-                Ok(pb::SearchArticlesResponse {
-                    articles,
-                    page: Some(info),
-                })
+                Ok(pb::SearchArticlesResponse { articles, page: Some(info) })
             })
             .await
     }
@@ -81,24 +65,31 @@ impl KnowledgeService for Handlers {
                 let mut snapshot = self.rpc.store.snapshot().await?;
                 let article = articles::article_fetch(&mut snapshot, id)
                     .await?
-                    .filter(|article| may_read(&call.caller, article))
+                    .filter(|article| article.content.audience <= narrowest(&call.caller))
                     .ok_or_else(|| Error::not_found("article", id))?;
-                Ok(pb::GetArticleResponse {
-                    article: Some(article.into()),
-                })
+                Ok(pb::GetArticleResponse { article: Some(article.into()) })
             })
             .await
     }
 }
 
-/// Whether a caller is of an article's audience.
-fn may_read(caller: &Caller, article: &Article) -> bool {
-    let narrowest = match caller.kind {
+/// The narrowest audience that a caller belongs to.
+fn narrowest(caller: &Caller) -> Audience {
+    match caller.kind {
         CallerKind::VendorStaff | CallerKind::VendorWorkload => Audience::Internal,
         CallerKind::PartnerWorkload | CallerKind::PartnerStaff => Audience::Partner,
         CallerKind::ResellerWorkload | CallerKind::EndUser | CallerKind::Anonymous => Audience::Public,
-    };
-    article.content.audience <= narrowest
+    }
+}
+
+/// Where a page of a search begins: how many hits came before it.
+fn read_offset(page: &Page) -> Result<usize, Error> {
+    if page.after.is_empty() {
+        return Ok(0);
+    }
+    page.after
+        .parse()
+        .map_err(|_| Error::field("page.page_token", "must be the next_page_token of a page of this list"))
 }
 
 /// A search.
@@ -133,12 +124,7 @@ impl TryFrom<pb::PublishArticleRequest> for ArticleContent {
                 Ok(pb::ArticleAudience::Unspecified) => v.take("audience", Err("is required")),
                 Err(_) => v.take("audience", Err(format!("has the unknown value {}", article.audience))),
             };
-            Some(Self {
-                product_id: product_id?,
-                title: title?,
-                body: body?,
-                audience: audience?,
-            })
+            Some(Self { product_id: product_id?, title: title?, body: body?, audience: audience? })
         });
         violations.finish(content)
     }
@@ -152,13 +138,7 @@ impl TryFrom<pb::SearchArticlesRequest> for Search {
         let product_id = violations.take("product_id", ProductId::parse(&request.product_id));
         let query = violations.take("query", text::line(&request.query, 200));
         let page = violations.absorb(Page::read(request.page, SEARCH));
-        let search = (|| {
-            Some(Self {
-                product_id: product_id?,
-                words: words(&query?),
-                page: page?,
-            })
-        })();
+        let search = (|| Some(Self { product_id: product_id?, words: words(&query?), page: page? }))();
         violations.finish(search)
     }
 }

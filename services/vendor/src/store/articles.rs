@@ -30,32 +30,29 @@ pub async fn article_insert(connection: &mut AnyConnection, article: &Article) -
 /// The article with this id.
 pub async fn article_fetch(connection: &mut AnyConnection, id: ArticleId) -> Result<Option<Article>, StoreError> {
     let found = sqlx::query("SELECT * FROM articles WHERE article_id = $1").bind(id.to_string());
-    found
-        .fetch_optional(connection)
-        .await?
-        .as_ref()
-        .map(read_article)
-        .transpose()
+    found.fetch_optional(connection).await?.as_ref().map(read_article).transpose()
 }
 
-/// The youngest articles of a product in which a word stands, at most `limit`.
+/// The youngest articles of a product in which a word stands and that these audiences may read, at most `limit`.
 pub async fn article_list_with(
     connection: &mut AnyConnection,
     product_id: &ProductId,
     word: &str,
+    narrowest: Audience,
     limit: i64,
 ) -> Result<Vec<Article>, StoreError> {
     // The word is text and no pattern: what LIKE would read as a wildcard is escaped.
-    let pattern = format!(
-        "%{}%",
-        word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
-    );
+    let pattern = format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
     let rows = sqlx::query(
         "SELECT * FROM articles WHERE product_id = $1 AND search_text LIKE $2 ESCAPE '\\'
-         ORDER BY published_at DESC, article_id LIMIT $3",
+           AND audience IN ($3, $4, $5)
+         ORDER BY published_at DESC, article_id LIMIT $6",
     )
     .bind(product_id.as_str())
     .bind(pattern)
+    .bind(Audience::Public.as_str())
+    .bind(Audience::Partner.min(narrowest).as_str())
+    .bind(Audience::Internal.min(narrowest).as_str())
     .bind(limit)
     .fetch_all(connection)
     .await?;

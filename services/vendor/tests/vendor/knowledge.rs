@@ -21,35 +21,16 @@ async fn publish(service: &Service, title: &str, body: &str, audience: pb::Artic
         audience: audience.into(),
         ..Default::default()
     };
-    let request = pb::PublishArticleRequest {
-        request_id: fresh(),
-        article: Some(article),
-    };
-    editor(service)
-        .publish_article(request)
-        .await
-        .unwrap()
-        .into_inner()
-        .article
-        .unwrap()
+    let request = pb::PublishArticleRequest { request_id: fresh(), article: Some(article) };
+    editor(service).publish_article(request).await.unwrap().into_inner().article.unwrap()
 }
 
 fn search(query: &str) -> pb::SearchArticlesRequest {
-    pb::SearchArticlesRequest {
-        product_id: "atlas".into(),
-        query: query.into(),
-        page: None,
-    }
+    pb::SearchArticlesRequest { product_id: "atlas".into(), query: query.into(), page: None }
 }
 
 fn titles(answer: Result<tonic::Response<pb::SearchArticlesResponse>, Status>) -> Vec<String> {
-    answer
-        .unwrap()
-        .into_inner()
-        .articles
-        .into_iter()
-        .map(|article| article.title)
-        .collect()
+    answer.unwrap().into_inner().articles.into_iter().map(|article| article.title).collect()
 }
 
 on_both_engines! {

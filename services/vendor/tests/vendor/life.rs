@@ -15,13 +15,7 @@ async fn v03_the_keys_that_verify_receipts_are_open_to_anybody() {
     let database = Database::fresh(Engine::Sqlite).await;
     let service = Service::start(&database).await;
     let mut anyone = KeySetServiceClient::new(service.ground.anonymous(service.running.address));
-    let keys = anyone
-        .get_key_set(pb::GetKeySetRequest {})
-        .await
-        .unwrap()
-        .into_inner()
-        .key_set
-        .unwrap();
+    let keys = anyone.get_key_set(pb::GetKeySetRequest {}).await.unwrap().into_inner().key_set.unwrap();
     assert!(!KeySet::from_jwks(&keys.jwks).unwrap().is_empty());
     assert!(!keys.jwks.contains("\"d\""), "public parts only");
 }
@@ -48,9 +42,7 @@ async fn b04_no_rpc_that_creates_or_changes_a_case_is_open_to_a_customer() {
 async fn a_licence_service_that_does_not_answer_keeps_nobody_from_starting() {
     let database = Database::fresh(Engine::Sqlite).await;
     let mut service = Service::start(&database).await;
-    call_bare(service.staff(&[]), "/vouch.vendor.v1.KeySetService/GetKeySet")
-        .await
-        .unwrap();
+    call_bare(service.staff(&[]), "/vouch.vendor.v1.KeySetService/GetKeySet").await.unwrap();
     service.running.tell_to_stop();
     service.running.stopped().await.unwrap();
 }

@@ -16,10 +16,7 @@ impl Service {
     pub(crate) async fn start(database: &Database) -> Self {
         let ground = Ground::new(vouch_vendor::DOMAIN, "vendor");
         let authorities = ground.path().join("vendor-ca.pem");
-        let license = LicenseService {
-            address: "https://127.0.0.1:1".into(),
-            authorities,
-        };
+        let license = LicenseService { address: "https://127.0.0.1:1".into(), authorities };
         let running = Running::start(ground.config(database.config.clone()), |config, listeners, shutdown| {
             vouch_vendor::serve(config, VendorConfig { license }, World::system(), listeners, shutdown)
         })
@@ -28,7 +25,6 @@ impl Service {
     }
 
     pub(crate) fn staff(&self, roles: &[&str]) -> BearerChannel {
-        self.ground
-            .bearer(self.running.address, &self.ground.staff_token("ada", roles))
+        self.ground.bearer(self.running.address, &self.ground.staff_token("ada", roles))
     }
 }

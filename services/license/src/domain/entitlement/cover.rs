@@ -22,11 +22,7 @@ pub(super) struct Covering<'f> {
 /// a warning where the licence alone will do.
 pub(super) fn find<'f>(facts: &'f Facts, findings: &mut Findings, now: Timestamp) -> Option<Covering<'f>> {
     match (missing_agreement(facts, now), &facts.agreement_tier) {
-        (Ok(until), Some(tier)) => Some(Covering {
-            tier,
-            agreement_until: Some(until),
-            by_agreement: true,
-        }),
+        (Ok(until), Some(tier)) => Some(Covering { tier, agreement_until: Some(until), by_agreement: true }),
         (Ok(_), None) => None,
         (Err(finding), _) => match (&facts.product.basis, &facts.default_tier) {
             (Basis::Either(_), Some(tier)) => {
@@ -34,11 +30,7 @@ pub(super) fn find<'f>(facts: &'f Facts, findings: &mut Findings, now: Timestamp
                 if finding.reason != Reason::AgreementMissing {
                     findings.add(finding.as_warning());
                 }
-                Some(Covering {
-                    tier,
-                    agreement_until: None,
-                    by_agreement: false,
-                })
+                Some(Covering { tier, agreement_until: None, by_agreement: false })
             }
             (Basis::Either(_), None) | (Basis::Agreement, _) => {
                 findings.add(finding);

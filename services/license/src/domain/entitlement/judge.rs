@@ -26,11 +26,7 @@ pub fn judge(facts: Option<&Facts>, question: &Question, viewer: &Viewer, now: T
             CureBy::EndUser,
             "Check the key with the end user; if it is right, the vendor tells which partner is responsible.",
         ));
-        return Answer {
-            findings,
-            cover: None,
-            checked_at: now,
-        };
+        return Answer { findings, cover: None, checked_at: now };
     };
     judge_partner(facts, question, &mut findings);
     judge_license(facts, &mut findings, now);
@@ -42,27 +38,19 @@ pub fn judge(facts: Option<&Facts>, question: &Question, viewer: &Viewer, now: T
     }
     let contact = judge_contact(facts, covering.as_ref(), question, &mut findings);
 
-    let license_until = facts.license.terms.validity.ends_at();
+    let license_until = facts.license.terms.validity.entitles_until(now);
     let agreement_until = covering.as_ref().and_then(|covering| covering.agreement_until);
     let by_agreement = covering.as_ref().is_some_and(|covering| covering.by_agreement);
     let cover = Cover {
         license_id: facts.license.id,
         license_revision: facts.license.revision,
         end_user_id: facts.license.terms.end_user_id.clone(),
-        agreement_id: facts
-            .agreement
-            .as_ref()
-            .filter(|_| by_agreement)
-            .map(|agreement| agreement.id),
+        agreement_id: facts.agreement.as_ref().filter(|_| by_agreement).map(|agreement| agreement.id),
         tier: covering.map(|covering| covering.tier.clone()),
         until: [license_until, agreement_until].into_iter().flatten().min(),
         contact_id: contact.map(|liaison| liaison.id),
     };
-    Answer {
-        findings,
-        cover: Some(cover),
-        checked_at: now,
-    }
+    Answer { findings, cover: Some(cover), checked_at: now }
 }
 
 fn judge_partner(facts: &Facts, question: &Question, findings: &mut Findings) {
@@ -136,11 +124,7 @@ fn judge_license(facts: &Facts, findings: &mut Findings, now: Timestamp) {
 }
 
 fn judge_release(facts: &Facts, question: &Question, findings: &mut Findings, now: Timestamp) {
-    if question
-        .product_id
-        .as_ref()
-        .is_some_and(|asked| *asked != facts.license.terms.product_id)
-    {
+    if question.product_id.as_ref().is_some_and(|asked| *asked != facts.license.terms.product_id) {
         findings.add(Finding::blocking(
             Reason::ProductNotCovered,
             "product_id",
@@ -162,19 +146,11 @@ fn judge_release(facts: &Facts, question: &Question, findings: &mut Findings, no
         return;
     };
     // A release of the last day of maintenance may be used, one of the day after may not (H06).
-    if facts
-        .license
-        .terms
-        .maintenance_until
-        .is_some_and(|until| release.released_on > until)
-    {
+    if facts.license.terms.maintenance_until.is_some_and(|until| release.released_on > until) {
         findings.add(Finding::blocking(
             Reason::VersionOutOfMaintenance,
             "version",
-            format!(
-                "The release came out on {}, after the licence's maintenance ended.",
-                release.released_on
-            ),
+            format!("The release came out on {}, after the licence's maintenance ended.", release.released_on),
             CureBy::EndUser,
             "Renew maintenance, or use a release from before its end.",
         ));
@@ -211,10 +187,7 @@ fn judge_tier(tier: &Tier, question: &Question, findings: &mut Findings) {
             "Lower the severity by agreement, or move to a tier that covers it.",
         ));
     }
-    if question
-        .channel
-        .is_some_and(|channel| !tier.channels.contains(&channel))
-    {
+    if question.channel.is_some_and(|channel| !tier.channels.contains(&channel)) {
         let names: Vec<_> = tier.channels.iter().map(|channel| channel.as_str()).collect();
         findings.add(Finding::blocking(
             Reason::ChannelNotCovered,
@@ -254,9 +227,7 @@ fn judge_contact<'f>(
         .iter()
         .filter(|_| covering.is_some_and(|covering| covering.by_agreement))
         .flat_map(|agreement| &agreement.liaisons);
-    let contact = of_agreement
-        .chain(&facts.license.liaisons)
-        .find(|liaison| liaison.person.email == *email);
+    let contact = of_agreement.chain(&facts.license.liaisons).find(|liaison| liaison.person.email == *email);
     if contact.is_none() {
         findings.add(Finding::blocking(
             Reason::ContactNotNamed,

@@ -20,11 +20,7 @@ fn partner(id: &str) -> PartnerId {
 fn liaison(email: &str) -> Liaison {
     Liaison {
         id: World::system().id(),
-        person: Person {
-            name: "Ada".into(),
-            email: email.into(),
-            administrative_rights: false,
-        },
+        person: Person { name: "Ada".into(), email: email.into(), administrative_rights: false },
         named_at: noon(),
     }
 }
@@ -137,12 +133,7 @@ fn found(change: impl FnOnce(&mut Facts, &mut Question)) -> Vec<(Reason, Weight)
     let mut question = question(&facts);
     change(&mut facts, &mut question);
     let answer = judge(Some(&facts), &question, &north(), noon());
-    answer
-        .findings
-        .into_sorted()
-        .into_iter()
-        .map(|finding| (finding.reason, finding.weight))
-        .collect()
+    answer.findings.into_sorted().into_iter().map(|finding| (finding.reason, finding.weight)).collect()
 }
 
 fn blocking(reason: Reason) -> Vec<(Reason, Weight)> {
@@ -156,64 +147,38 @@ fn q02_an_end_user_with_agreement_and_licence_is_entitled() {
     assert!(answer.is_entitled(), "{:?}", answer.findings);
     let cover = answer.cover.unwrap();
     assert_eq!(cover.tier_id().unwrap().as_str(), "standard");
-    assert_eq!(
-        cover.agreement_id,
-        facts.agreement.as_ref().map(|agreement| agreement.id)
-    );
-    assert_eq!(
-        cover.until.unwrap().to_string(),
-        "2026-07-01T06:00:00Z",
-        "the earlier of licence and agreement"
-    );
+    assert_eq!(cover.agreement_id, facts.agreement.as_ref().map(|agreement| agreement.id));
+    assert_eq!(cover.until.unwrap().to_string(), "2026-07-01T06:00:00Z", "the earlier of licence and agreement");
     assert_eq!(cover.contact_id, Some(facts.agreement.unwrap().liaisons[0].id));
 }
 
 #[test]
 fn q02_each_fact_that_stands_against_it_is_found() {
-    assert_eq!(
-        found(|f, _| f.license.state = LicenseState::Suspended),
-        blocking(Reason::Suspended)
-    );
-    assert_eq!(
-        found(|f, _| f.license.state = LicenseState::Revoked),
-        blocking(Reason::Revoked)
-    );
+    assert_eq!(found(|f, _| f.license.state = LicenseState::Suspended), blocking(Reason::Suspended));
+    assert_eq!(found(|f, _| f.license.state = LicenseState::Revoked), blocking(Reason::Revoked));
     let from = dates::date("2026-06-09").unwrap();
-    assert_eq!(
-        found(|f, _| f.license.terms.validity.from = from),
-        blocking(Reason::NotYetValid)
-    );
+    assert_eq!(found(|f, _| f.license.terms.validity.from = from), blocking(Reason::NotYetValid));
     let long_ago = dates::date("2026-05-01").unwrap();
-    assert_eq!(
-        found(|f, _| f.license.terms.validity.until = Some(long_ago)),
-        blocking(Reason::Expired)
-    );
+    assert_eq!(found(|f, _| f.license.terms.validity.until = Some(long_ago)), blocking(Reason::Expired));
     let yesterday = dates::date("2026-06-07").unwrap();
     let in_grace = vec![(Reason::InGrace, Weight::Warning)];
     assert_eq!(found(|f, _| f.license.terms.validity.until = Some(yesterday)), in_grace);
-    assert_eq!(
-        found(|_, q| q.product_id = ProductId::parse("other").ok()),
-        blocking(Reason::ProductNotCovered)
-    );
-    assert_eq!(
-        found(|_, q| q.version = Some("9.9".into())),
-        blocking(Reason::VersionUnknown)
-    );
-    assert_eq!(
-        found(|_, q| q.channel = Some(Channel::Phone)),
-        blocking(Reason::ChannelNotCovered)
-    );
-    assert_eq!(
-        found(|f, _| f.partner_standing = Standing::Suspended),
-        blocking(Reason::PartnerSuspended)
-    );
+    assert_eq!(found(|_, q| q.product_id = ProductId::parse("other").ok()), blocking(Reason::ProductNotCovered));
+    assert_eq!(found(|_, q| q.version = Some("9.9".into())), blocking(Reason::VersionUnknown));
+    assert_eq!(found(|_, q| q.channel = Some(Channel::Phone)), blocking(Reason::ChannelNotCovered));
+    assert_eq!(found(|f, _| f.partner_standing = Standing::Suspended), blocking(Reason::PartnerSuspended));
     let one = |f: &mut Facts| f.agreement_tier.as_mut().unwrap().severities = vec![Severity::One];
     assert_eq!(found(|f, _| one(f)), blocking(Reason::SeverityNotCovered));
     let unassisted = |f: &mut Facts| f.agreement_tier.as_mut().unwrap().assisted = false;
-    assert_eq!(
-        found(|f, _| unassisted(f)),
-        blocking(Reason::TierExcludesAssistedSupport)
-    );
+    assert_eq!(found(|f, _| unassisted(f)), blocking(Reason::TierExcludesAssistedSupport));
+}
+
+#[test]
+fn in_grace_the_cover_lasts_until_the_grace_ends() {
+    let mut facts = facts();
+    facts.license.terms.validity.until = dates::date("2026-06-07").ok();
+    let answer = judge(Some(&facts), &question(&facts), &north(), noon());
+    assert_eq!(answer.cover.unwrap().until.unwrap().to_string(), "2026-06-22T06:00:00Z");
 }
 
 #[test]
@@ -234,10 +199,7 @@ fn q02_where_the_vendor_demands_an_agreement_a_licence_alone_is_not_enough() {
             demand(f);
             f.agreement.as_mut().unwrap().state = AgreementState::Suspended;
         }),
-        [
-            (Reason::AgreementSuspended, Weight::Blocking),
-            (Reason::ContactNotNamed, Weight::Blocking)
-        ]
+        [(Reason::AgreementSuspended, Weight::Blocking), (Reason::ContactNotNamed, Weight::Blocking)]
     );
     let ended = dates::date("2026-06-07").unwrap();
     assert_eq!(
@@ -268,52 +230,27 @@ fn s01_only_a_named_contact_is_entitled_and_the_refusal_names_nobody() {
     let mut facts = facts();
     facts.license.liaisons = vec![liaison("grace@contoso.example")];
     for named in ["ada@contoso.example", "grace@contoso.example"] {
-        let question = Question {
-            contact_email: Some(named.into()),
-            ..question(&facts)
-        };
-        assert!(
-            judge(Some(&facts), &question, &north(), noon()).is_entitled(),
-            "{named}"
-        );
+        let question = Question { contact_email: Some(named.into()), ..question(&facts) };
+        assert!(judge(Some(&facts), &question, &north(), noon()).is_entitled(), "{named}");
     }
-    let question = Question {
-        contact_email: Some("eve@contoso.example".into()),
-        ..question(&facts)
-    };
+    let question = Question { contact_email: Some("eve@contoso.example".into()), ..question(&facts) };
     let answer = judge(Some(&facts), &question, &north(), noon());
     assert_eq!(answer.findings.reasons(), [Reason::ContactNotNamed]);
     let told = format!("{:?}", answer.findings);
-    assert!(
-        !told.contains("ada@") && !told.contains("grace@") && !told.contains("Ada"),
-        "{told}"
-    );
-    assert!(
-        told.contains("adopt") && told.contains("online account") && told.contains("name"),
-        "both ways on"
-    );
+    assert!(!told.contains("ada@") && !told.contains("grace@") && !told.contains("Ada"), "{told}");
+    assert!(told.contains("adopt") && told.contains("online account") && told.contains("name"), "both ways on");
 }
 
 #[test]
 fn h06_a_release_of_the_last_day_of_maintenance_may_be_used_and_the_next_days_may_not() {
     assert_eq!(found(|_, q| q.version = Some("7.2".into())), vec![]);
-    assert_eq!(
-        found(|_, q| q.version = Some("8.0".into())),
-        blocking(Reason::VersionOutOfMaintenance)
-    );
+    assert_eq!(found(|_, q| q.version = Some("8.0".into())), blocking(Reason::VersionOutOfMaintenance));
 }
 
 #[test]
 fn w21_end_of_life_is_told_apart_from_lapsed_maintenance() {
-    assert_eq!(
-        found(|_, q| q.version = Some("5.0".into())),
-        blocking(Reason::ReleaseEndOfLife)
-    );
-    assert_eq!(
-        found(|_, q| q.version = Some("6.0".into())),
-        vec![],
-        "the last day of support counts"
-    );
+    assert_eq!(found(|_, q| q.version = Some("5.0".into())), blocking(Reason::ReleaseEndOfLife));
+    assert_eq!(found(|_, q| q.version = Some("6.0".into())), vec![], "the last day of support counts");
 }
 
 #[test]
@@ -351,21 +288,14 @@ fn whoever_is_not_in_the_chain_learns_only_that_the_licence_is_not_found() {
     let question = question(&facts);
     let stranger = Viewer::Partner(partner("stranger"));
     let foreign = judge(Some(&facts), &question, &stranger, noon());
-    assert_eq!(
-        foreign,
-        judge(None, &question, &stranger, noon()),
-        "foreign and unknown are the same to the letter"
-    );
+    assert_eq!(foreign, judge(None, &question, &stranger, noon()), "foreign and unknown are the same to the letter");
     assert_eq!(foreign.findings.reasons(), [Reason::LicenseNotFound]);
 }
 
 #[test]
 fn q14_the_partner_that_sold_it_sees_the_licence_and_may_not_escalate() {
     let facts = facts();
-    let question = Question {
-        partner_id: Some(partner("shop")),
-        ..question(&facts)
-    };
+    let question = Question { partner_id: Some(partner("shop")), ..question(&facts) };
     let answer = judge(Some(&facts), &question, &Viewer::Partner(partner("shop")), noon());
     assert_eq!(answer.findings.reasons(), [Reason::PartnerNotResponsible]);
 }
