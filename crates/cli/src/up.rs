@@ -100,6 +100,7 @@ fn configuration(folder: &Folder, service: &str, ports: [u16; 2], address: &dyn 
         "license" => text.push_str("\n[[workloads]]\nid = \"spiffe://vendor.example/vendor/vendor\"\n"),
         "vendor" => {
             let _ = write!(text, "\n[license]\naddress = \"{license}\"\nauthorities = {authorities}\n");
+            let _ = write!(text, "\n[blobs]\nfolder = {}\n", path("vendor/blobs"));
         }
         _ => {
             let vendor = address("vendor").unwrap_or_default();

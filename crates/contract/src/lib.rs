@@ -17,14 +17,7 @@ pub mod status;
 /// The generated messages, clients and servers, by package.
 ///
 /// Their documentation is the contract's comments.
-#[expect(
-    missing_docs,
-    clippy::pedantic,
-    clippy::allow_attributes,
-    rustdoc::invalid_html_tags,
-    rustdoc::bare_urls,
-    reason = "generated"
-)]
+#[expect(missing_docs, clippy::pedantic, clippy::allow_attributes, reason = "generated")]
 pub mod pb {
     pub mod common {
         pub mod v1 {

@@ -119,9 +119,10 @@ impl Manifest {
         Ok((bytes, root))
     }
 
-    /// The blobs that it names, each once, with their sizes.
+    /// The blobs that it names, each once, with their sizes. An empty entry and a failed one have no content to transfer.
     pub fn blobs(&self) -> BTreeMap<Digest, u64> {
-        self.entries.iter().map(|entry| (entry.sha256, entry.size_bytes)).collect()
+        let with_content = self.entries.iter().filter(|entry| entry.failed.is_none() && entry.size_bytes > 0);
+        with_content.map(|entry| (entry.sha256, entry.size_bytes)).collect()
     }
 
     /// The artefacts of a list that it does not have. A failed collector is no artefact.

@@ -1,7 +1,7 @@
 //! The edge of a service, around every RPC: a deadline, statuses in plain words, a count and a time for each answer, and a
 //! panic that ends one request and not the connection.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -61,11 +61,13 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let edge = self.edge;
         let path = request.uri().path().to_owned();
-        let deadline = callers_deadline(request.headers()).map_or(edge.longest, |asked| asked.min(edge.longest));
+        // An upload takes as long as its content is large: its handler bounds the pauses between parts instead.
+        let longest = if KNOWN.get(&path) == Some(&true) { None } else { Some(edge.longest) };
+        let deadline = [callers_deadline(request.headers()), longest].into_iter().flatten().min();
         let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         Box::pin(async move {
             let began = Instant::now();
-            let response = match tokio::time::timeout(deadline, answer).await {
+            let response = match within(deadline, answer).await {
                 Ok(Ok(Ok(response))) => edge.plain(response),
                 Ok(Ok(Err(error))) => return Err(error),
                 Ok(Err(_panic)) => {
@@ -103,7 +105,10 @@ impl Edge {
                 Reason::InvalidField,
                 "the message cannot be decoded as the contract has it",
             ),
-            Code::Unimplemented => self.status(code, Reason::NotServed, "this RPC is not served here"),
+            // With this header it is a compression that is not served, and the message says so.
+            Code::Unimplemented if !response.headers().contains_key("grpc-accept-encoding") => {
+                self.status(code, Reason::NotServed, "this RPC is not served here")
+            }
             _ => return response,
         };
         status.into_http()
@@ -137,18 +142,29 @@ fn code_in(headers: &HeaderMap) -> Option<Code> {
     headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
 }
 
-/// The paths of every RPC in the contract.
-static KNOWN: LazyLock<HashSet<String>> = LazyLock::new(|| {
+/// Waits for an answer, for at most so long where there is a limit.
+async fn within<F: Future>(limit: Option<Duration>, answer: F) -> Result<F::Output, tokio::time::error::Elapsed> {
+    match limit {
+        Some(limit) => tokio::time::timeout(limit, answer).await,
+        None => Ok(answer.await),
+    }
+}
+
+/// The path of every RPC in the contract, and whether its caller streams.
+static KNOWN: LazyLock<HashMap<String, bool>> = LazyLock::new(|| {
     let methods = vouch_contract::services().flat_map(|service| {
         let name = service.full_name().to_owned();
-        service.methods().map(|method| format!("/{name}/{}", method.name())).collect::<Vec<_>>()
+        service
+            .methods()
+            .map(|method| (format!("/{name}/{}", method.name()), method.is_client_streaming()))
+            .collect::<Vec<_>>()
     });
     methods.collect()
 });
 
 fn measure<R>(path: &str, response: &Response<R>, took: Duration) {
     // A path that is not in the contract must not become a label: callers would choose its values.
-    let method = if KNOWN.contains(path) { path } else { "other" };
+    let method = if KNOWN.contains_key(path) { path } else { "other" };
     let code = code_in(response.headers()).unwrap_or(Code::Ok);
     metrics::counter!("vouch_rpc_requests_total", "method" => method.to_owned(), "code" => format!("{code:?}"))
         .increment(1);

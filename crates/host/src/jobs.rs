@@ -36,7 +36,7 @@ impl Jobs {
                     () = tokio::time::sleep(pause) => {}
                     _ = stop.wait_for(|stopped| *stopped) => return,
                 }
-                let run = std::panic::AssertUnwindSafe(work()).catch_unwind();
+                let run = std::panic::AssertUnwindSafe(async { work().await }).catch_unwind();
                 // A run that is under way when the service stops is given up: what it does is done again after the next start.
                 let outcome = tokio::select! {
                     outcome = run => outcome,

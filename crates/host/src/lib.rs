@@ -29,7 +29,7 @@ pub use connections::{ClientCertificates, Connection, Connections, ServerTls};
 pub use edge::{Edge, EdgeLayer};
 pub use jobs::Jobs;
 pub use page::Page;
-pub use rpc::{Call, Rpc};
+pub use rpc::{Call, Rpc, caller};
 pub use server::{Listeners, ServeError, Server};
 pub use signing_keys::SigningKeys;
 pub use trust::Trust;

@@ -141,7 +141,13 @@ impl Rpc {
             .await;
         match outcome {
             Ok(response) => Ok(response),
-            Err(error) => self.first_result(key, keeping, now).await?.ok_or(error),
+            // A database that does not answer has no result to give, and is not asked again.
+            Err(error @ (Error::Unavailable(_) | Error::Internal(_))) => Err(error),
+            Err(error) => match self.first_result(key, keeping, now).await {
+                Ok(Some(first)) => Ok(first),
+                Err(reused @ Error::RequestIdReused) => Err(reused),
+                Ok(None) | Err(_) => Err(error),
+            },
         }
     }
 
@@ -167,8 +173,8 @@ impl Rpc {
     }
 }
 
-/// The caller that the gate put into the request.
-fn caller<Q>(request: &Request<Q>) -> Result<Caller, Error> {
+/// The caller that the gate put into the request. Handlers of streams ask for it themselves.
+pub fn caller<Q>(request: &Request<Q>) -> Result<Caller, Error> {
     request.extensions().get::<Caller>().cloned().ok_or_else(|| Error::internal("a request came past the gate"))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`StoreConfig`] (which database), [`Store`] (pools and transactions), [`Dialect`] (the few things
 //! in which the engines differ), [`StoreError`] (what can go wrong), [`results`] (a repeated mutation returns its first
-//! result), [`signing_keys`] and [`Secrets`] (what must not lie in the open).
+//! result), [`blobs`] (content in parts), [`signing_keys`] and [`Secrets`] (what must not lie in the open).
 //!
 //! One SQL text serves both engines, inside a portable subset: columns are TEXT, BIGINT (instants are microseconds UTC),
 //! SMALLINT (flags are 0 or 1) and bytes; placeholders are `$n`; no BOOLEAN, no bare EXISTS or comparison in a result,
@@ -10,6 +10,7 @@
 //!
 //! This crate knows no service's tables but the ones that every service has.
 
+pub mod blobs;
 mod config;
 mod dialect;
 mod error;

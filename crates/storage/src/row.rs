@@ -84,6 +84,11 @@ pub fn optional_parsed<T>(
         .map_err(|problem| StoreError::Corrupt { column, problem })
 }
 
+/// A size as a column keeps it.
+pub fn as_bigint(size: u64) -> Result<i64, StoreError> {
+    i64::try_from(size).map_err(|_| StoreError::Setup("a size is out of range".into()))
+}
+
 /// One of a list of words.
 pub fn word<T>(row: &AnyRow, column: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
     parsed(row, column, |text| parse(text).ok_or_else(|| "the word is unknown".into()))

@@ -3,7 +3,7 @@
 //! Run by a partner; one deployment may host several partner organisations. Called by partner portals, agents, and end users
 //! through a portal. It keeps end-user organisations and the directory of vendors, and publishes the keys that verify the
 //! manifests it signs. Tickets, diagnostics and the outbox are in the contract and come here next; what is not served
-//! answers UNIMPLEMENTED.
+//! answers `NOT_SERVED`.
 //!
 //! Read in this order: `domain` (the rules), `store` (the only SQL), `grpc` (one file for each RPC service), [`Partner`] (the
 //! service as a program).

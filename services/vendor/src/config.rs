@@ -15,11 +15,21 @@ pub struct LicenseService {
     pub authorities: PathBuf,
 }
 
+/// `[blobs]`: where diagnostics lie.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BlobSettings {
+    /// A folder that only the service may read. It is made when it is missing.
+    pub folder: PathBuf,
+}
+
 /// The vendor service's own settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VendorConfig {
     /// The licence service.
     pub license: LicenseService,
+    /// Diagnostics.
+    pub blobs: BlobSettings,
 }
 
 impl VendorConfig {
@@ -34,6 +44,11 @@ impl VendorConfig {
                 format!("{} is not a file: the authorities of the licence service", license.authorities.display());
             loaded.problems.add("license.authorities", message);
         }
-        Self { license }
+        let mut blobs: BlobSettings = loaded.section("blobs");
+        if blobs.folder.as_os_str().is_empty() {
+            loaded.problems.add("blobs.folder", "is required: a folder for diagnostics");
+        }
+        blobs.folder = loaded.path(&blobs.folder);
+        Self { license, blobs }
     }
 }

@@ -1,14 +1,15 @@
 //! The vendor service: the back line.
 //!
 //! Run by the vendor; called by partner services and vendor engineers. It follows the licence service's registry to know who
-//! its partners are, keeps the knowledge base, and publishes the keys that verify its receipts. The gate, the cases and the
-//! transfer of bundles are in the contract and come here next; what is not served answers UNIMPLEMENTED.
+//! its partners are, keeps the knowledge base, takes bundles of diagnostics in, and publishes the keys that verify its
+//! receipts. The gate and the cases are in the contract and come here next; what is not served answers `NOT_SERVED`.
 //!
 //! Read in this order: `domain` (the rules), `store` (the only SQL), `grpc` (one file for each RPC service),
 //! [`partners`] (who may call), [`Vendor`] (the service as a program).
 //!
 //! It deliberately does not know licences, agreements or keys of licences: it knows what a proof says.
 
+pub mod commands;
 mod config;
 pub mod domain;
 mod grpc;
@@ -23,8 +24,9 @@ use vouch_core::World;
 use vouch_host::client::{self, ClientFiles};
 use vouch_host::config::{HostConfig, Loaded};
 use vouch_host::{Listeners, Rpc, ServeError, Server, Service, SigningKeys};
+use vouch_storage::blobs::Blobs;
 
-pub use config::{LicenseService, VendorConfig};
+pub use config::{BlobSettings, LicenseService, VendorConfig};
 pub use store::MIGRATIONS;
 
 /// The service's name in errors.
@@ -79,7 +81,9 @@ pub async fn serve(
         let keys = watched.clone();
         async move { keys.reload().await }
     });
-    let handlers = grpc::Handlers { rpc: Rpc { domain: DOMAIN, store, secrets, world }, keys };
+    let blobs = Blobs::local(store.clone(), &config.blobs.folder, world.clone())?;
+    let handlers =
+        grpc::Handlers { rpc: Rpc { domain: DOMAIN, store, secrets, world }, keys, partners: partners.clone(), blobs };
     let routes = handlers.routes(server.message_bytes());
     server.serve(routes, partners, listeners, shutdown).await
 }

@@ -13,6 +13,7 @@ use vouch_contract::pb::license::v1::partner_registry_service_client::PartnerReg
 use vouch_core::code::PartnerId;
 use vouch_host::Trust;
 use vouch_identity::{CallerKind, SpiffeId, TrustDomain, Workload, WorkloadDirectory, WorkloadPath};
+use vouch_proof::KeySet;
 
 /// The partners that the licence service knows.
 #[derive(Debug)]
@@ -21,13 +22,15 @@ pub struct Partners {
     trust: Arc<Trust>,
     configured: Vec<SpiffeId>,
     workloads: ArcSwap<BTreeMap<SpiffeId, Workload>>,
+    manifest_keys: ArcSwap<BTreeMap<PartnerId, KeySet>>,
 }
 
 impl Partners {
     /// Knows nobody but the operator's own workloads yet.
     pub fn new(channel: Channel, trust: Arc<Trust>, configured: Vec<SpiffeId>) -> Self {
         let client = PartnerRegistryServiceClient::new(channel);
-        let partners = Self { client, trust, configured, workloads: ArcSwap::default() };
+        let partners =
+            Self { client, trust, configured, workloads: ArcSwap::default(), manifest_keys: ArcSwap::default() };
         partners.workloads.store(Arc::new(partners.own()));
         partners
     }
@@ -35,7 +38,7 @@ impl Partners {
     /// Reads the registry.
     pub async fn follow(&self) -> Result<(), String> {
         let mut workloads = self.own();
-        let mut bundles = Vec::new();
+        let (mut bundles, mut manifest_keys) = (Vec::new(), BTreeMap::new());
         let mut page_token = String::new();
         loop {
             let page = PageRequest { page_size: 200, page_token };
@@ -47,6 +50,8 @@ impl Partners {
             let answer = answer.into_inner();
             for partner in answer.partners {
                 add(&partner, &mut workloads, &mut bundles)?;
+                let keys = KeySet::from_jwks(&partner.manifest_jwks)?;
+                manifest_keys.insert(PartnerId::parse(&partner.partner_id)?, keys);
             }
             page_token = answer.page.unwrap_or_default().next_page_token;
             if page_token.is_empty() {
@@ -55,7 +60,13 @@ impl Partners {
         }
         self.trust.set_registered(bundles)?;
         self.workloads.store(Arc::new(workloads));
+        self.manifest_keys.store(Arc::new(manifest_keys));
         Ok(())
+    }
+
+    /// The keys with which a partner signs manifests; none for one that is not known.
+    pub fn manifest_keys(&self, partner: &PartnerId) -> KeySet {
+        self.manifest_keys.load().get(partner).cloned().unwrap_or_default()
     }
 
     fn own(&self) -> BTreeMap<SpiffeId, Workload> {

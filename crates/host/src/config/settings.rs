@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use vouch_core::code::PartnerId;
 use vouch_identity::{Algorithm, CallerKind, Issuer, SpiffeId, TrustDomain};
 use vouch_storage::StoreConfig;
 
@@ -128,6 +129,9 @@ impl IssuerConfig {
             .collect::<Result<Vec<_>, _>>()?;
         if self.issuer.is_empty() || self.audience.is_empty() || algorithms.is_empty() {
             return Err("issuer, audience and algorithms must not be empty".into());
+        }
+        if let Some(organisation) = &self.organisation {
+            PartnerId::parse(organisation).map_err(|problem| format!("organisation {problem}"))?;
         }
         match (&self.jwks_file, &self.jwks_url) {
             (Some(_), None) => {}

@@ -103,17 +103,19 @@ pub async fn reserve(
             hold
         }
         Some(mut hold) => {
-            let units = if hold.state == HoldState::Released { missing } else { hold.units + missing };
-            if hold.state == HoldState::Released || missing > 0 {
-                (hold.units, hold.state) = (units, HoldState::Reserved);
-                incidents::hold_update(tx, &hold).await?;
+            match hold.state {
+                HoldState::Released => (hold.units, hold.state) = (missing, HoldState::Reserved),
+                // What is captured stays captured, and what it lacks is captured with it.
+                HoldState::Reserved | HoldState::Captured => hold.units += missing,
             }
+            incidents::hold_update(tx, &hold).await?;
             incidents::hold_renew(tx, hold.id, reservation.proof_expires_at).await?;
             hold
         }
     };
     if missing > 0 {
-        let entry = entry(world, Movement::Reserve, i64::from(missing), hold.escalation_id.to_string(), now);
+        let movement = if hold.state == HoldState::Captured { Movement::CaptureAnew } else { Movement::Reserve };
+        let entry = entry(world, movement, i64::from(missing), hold.escalation_id.to_string(), now);
         book(tx, reservation.end_user_id, account, &entry).await?;
     }
     Ok(Some(hold))

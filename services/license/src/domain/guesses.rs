@@ -15,51 +15,83 @@ use jiff::{SignedDuration, Timestamp};
 pub const MISSES: u32 = 20;
 /// How long a window is.
 pub const WINDOW: SignedDuration = SignedDuration::from_mins(1);
+/// How many guesses of one guesser may be under way at a time: many at once are no way around the limit.
+pub const UNDER_WAY: u32 = 512;
 /// How many guessers are remembered; beyond that, those whose windows ended are forgotten, and then all.
 const REMEMBERED: usize = 100_000;
 
 /// The misses of every guesser in its present window.
 #[derive(Debug)]
-pub struct Guesses<K>(Mutex<HashMap<K, (Timestamp, u32)>>);
+pub struct Guesses<K: Hash + Eq>(Mutex<HashMap<K, Window>>);
 
-impl<K> Default for Guesses<K> {
+#[derive(Debug)]
+struct Window {
+    began: Timestamp,
+    misses: u32,
+    under_way: u32,
+}
+
+impl<K: Hash + Eq> Default for Guesses<K> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<K: Hash + Eq> Guesses<K> {
-    /// Counts a guess before it is answered, so that many at a time are no way around the limit; if it is one too many, tells
-    /// how long the guesser has to wait. A guess that hit is taken back with [`Guesses::hit`].
-    pub fn guess(&self, guesser: K, now: Timestamp) -> Result<(), Duration> {
+/// A guess that is under way. It counts only when it is said to be a [`Guess::miss`].
+#[derive(Debug)]
+pub struct Guess<'g, K: Hash + Eq> {
+    guesses: &'g Guesses<K>,
+    guesser: K,
+}
+
+impl<K: Hash + Eq + Clone> Guesses<K> {
+    /// Lets a guesser guess; if it missed too often lately, tells how long it has to wait.
+    pub fn guess(&self, guesser: K, now: Timestamp) -> Result<Guess<'_, K>, Duration> {
         let mut windows = self.windows();
         if windows.len() >= REMEMBERED {
-            windows.retain(|_, (began, _)| now < *began + WINDOW);
+            windows.retain(|_, window| window.under_way > 0 || now < window.began + WINDOW);
             if windows.len() >= REMEMBERED {
                 windows.clear();
             }
         }
-        let window = windows.entry(guesser).or_insert((now, 0));
-        if now >= window.0 + WINDOW {
-            *window = (now, 0);
+        let fresh = Window { began: now, misses: 0, under_way: 0 };
+        let window = windows.entry(guesser.clone()).or_insert(fresh);
+        if now >= window.began + WINDOW {
+            (window.began, window.misses) = (now, 0);
         }
-        if window.1 >= MISSES {
-            let wait = (window.0 + WINDOW).duration_since(now);
+        if window.misses >= MISSES {
+            let wait = (window.began + WINDOW).duration_since(now);
             return Err(Duration::try_from(wait).unwrap_or(Duration::from_secs(1)));
         }
-        window.1 += 1;
-        Ok(())
+        if window.under_way >= UNDER_WAY {
+            return Err(Duration::from_secs(1));
+        }
+        window.under_way += 1;
+        Ok(Guess { guesses: self, guesser })
     }
+}
 
-    /// Takes a guess back: the key was known.
-    pub fn hit(&self, guesser: &K) {
-        if let Some((_, misses)) = self.windows().get_mut(guesser) {
-            *misses = misses.saturating_sub(1);
+impl<K: Hash + Eq> Guesses<K> {
+    fn windows(&self) -> std::sync::MutexGuard<'_, HashMap<K, Window>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl<K: Hash + Eq> Guess<'_, K> {
+    /// The key was unknown.
+    pub fn miss(self) {
+        if let Some(window) = self.guesses.windows().get_mut(&self.guesser) {
+            window.misses += 1;
         }
     }
+}
 
-    fn windows(&self) -> std::sync::MutexGuard<'_, HashMap<K, (Timestamp, u32)>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+/// However a guess ends, with an answer, an error or a caller that went away, it is no longer under way.
+impl<K: Hash + Eq> Drop for Guess<'_, K> {
+    fn drop(&mut self) {
+        if let Some(window) = self.guesses.windows().get_mut(&self.guesser) {
+            window.under_way = window.under_way.saturating_sub(1);
+        }
     }
 }
 
@@ -83,20 +115,21 @@ mod tests {
         let guesses = Guesses::default();
         let noon: Timestamp = "2026-06-08T12:00:00Z".parse().unwrap();
         for _ in 0..MISSES {
-            assert_eq!(guesses.guess("a", noon), Ok(()));
+            guesses.guess("a", noon).unwrap().miss();
         }
-        assert_eq!(guesses.guess("a", noon), Err(Duration::from_mins(1)));
-        assert_eq!(guesses.guess("b", noon), Ok(()));
-        assert_eq!(guesses.guess("a", noon + WINDOW), Ok(()));
+        assert_eq!(guesses.guess("a", noon).unwrap_err(), Duration::from_mins(1));
+        assert!(guesses.guess("b", noon).is_ok());
+        assert!(guesses.guess("a", noon + WINDOW).is_ok());
     }
 
     #[test]
-    fn who_hits_never_waits() {
+    fn who_hits_never_waits_however_many_at_a_time() {
         let guesses = Guesses::default();
         let noon: Timestamp = "2026-06-08T12:00:00Z".parse().unwrap();
-        for _ in 0..MISSES * 10 {
-            assert_eq!(guesses.guess("a", noon), Ok(()));
-            guesses.hit(&"a");
+        for _ in 0..10 {
+            let at_once: Vec<_> = (0..UNDER_WAY).map(|_| guesses.guess("a", noon).unwrap()).collect();
+            assert!(guesses.guess("a", noon).is_err(), "more than that wait a second");
+            drop(at_once);
         }
     }
 

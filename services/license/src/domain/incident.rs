@@ -184,6 +184,7 @@ pub fn to_reserve(held: Option<(HoldState, u32)>, wanted: u32, waivable: bool, a
     let held = match held {
         // What was paid is paid, whatever is asked for now.
         Some((HoldState::Captured, 1..)) => return Some(0),
+        Some((HoldState::Captured, 0)) if waivable => return Some(0),
         Some((HoldState::Captured | HoldState::Reserved, units)) => units,
         Some((HoldState::Released, _)) | None => 0,
     };
@@ -259,6 +260,15 @@ mod tests {
             ("a captured one too", Some((HoldState::Captured, 1)), 1, false, empty, Some(0)),
             ("a waived one does not count", Some((HoldState::Reserved, 0)), 1, false, empty, None),
             ("and is made good for", Some((HoldState::Reserved, 0)), 1, false, one, Some(1)),
+            (
+                "a captured waiver stays waived while the site is down",
+                Some((HoldState::Captured, 0)),
+                1,
+                true,
+                one,
+                Some(0),
+            ),
+            ("and is made good for afterwards", Some((HoldState::Captured, 0)), 1, false, one, Some(1)),
             ("a released one starts over", Some((HoldState::Released, 1)), 1, false, empty, None),
             ("also when the site is down", Some((HoldState::Released, 1)), 1, true, empty, Some(0)),
             ("an included tier takes nothing", None, 0, false, empty, Some(0)),

@@ -22,17 +22,20 @@ impl DirectoryService for Handlers {
         self.rpc
             .query(request, |call: Call<LicenseKey>| async move {
                 let address = call.caller.address.map(network);
-                self.addresses.guess(address, call.now).map_err(|retry_after| Error::RateLimited { retry_after })?;
+                let guess = self
+                    .addresses
+                    .guess(address, call.now)
+                    .map_err(|retry_after| Error::RateLimited { retry_after })?;
                 let mut snapshot = self.store().snapshot().await?;
                 let digest = key_digest(self.secrets(), &call.command);
                 let license = licenses::license_fetch_by_key(&mut snapshot, &digest)
                     .await?
                     .filter(|license| license.state != LicenseState::Revoked);
                 let Some(license) = license else {
+                    guess.miss();
                     let message = "there is no such licence key".to_owned();
                     return Err(Error::Refused { kind: Kind::NotFound, reason: Reason::LicenseNotFound, message });
                 };
-                self.addresses.hit(&address);
                 let responsible = &license.terms.responsible_partner_id;
                 let partner = partners::partner_fetch(&mut snapshot, responsible)
                     .await?

@@ -13,6 +13,7 @@ use super::Handlers;
 use super::read;
 use crate::commands::proofs::{self, Holder, Surroundings};
 use crate::domain::entitlement::{LicenseRef, ProofRequest, Question, Viewer, judge};
+use crate::domain::guesses::Guess;
 use crate::domain::license_key::LicenseKey;
 use crate::store::facts::facts_fetch;
 
@@ -25,12 +26,12 @@ impl EntitlementService for Handlers {
         self.rpc
             .query(request, |call: Call<Question>| async move {
                 let question = ask_as(&call.caller, call.command.clone())?;
-                self.may_guess(&call)?;
+                let guess = self.may_guess(&call)?;
                 let mut snapshot = self.store().snapshot().await?;
                 let facts = facts_fetch(&mut snapshot, self.secrets(), &question.license, call.now).await?;
                 let answer = judge(facts.as_ref(), &question, &viewer(&call.caller)?, call.now);
-                if !answer.findings.has(Reason::LicenseNotFound) {
-                    self.callers.hit(&call.caller.name());
+                if answer.findings.has(Reason::LicenseNotFound) {
+                    guess.miss();
                 }
                 Ok(pb::CheckEntitlementResponse { answer: Some(answer.into()) })
             })
@@ -45,7 +46,7 @@ impl EntitlementService for Handlers {
             .query(request, |call: Call<ProofRequest>| async move {
                 let question = ask_as(&call.caller, call.command.question.clone())?;
                 let request = ProofRequest { question, ..call.command.clone() };
-                self.may_guess(&call)?;
+                let guess = self.may_guess(&call)?;
                 let around = Surroundings {
                     dialect: self.store().dialect(),
                     secrets: self.secrets(),
@@ -56,10 +57,10 @@ impl EntitlementService for Handlers {
                 let holder = holder(&call.caller)?;
                 let (holder, request) = (&holder, &request);
                 let issued = self.store().write(|tx| proofs::issue(tx, around, holder, request)).await;
-                let missed = matches!(&issued, Err(Error::Judged { findings, .. })
-                    if findings.has(Reason::LicenseNotFound));
-                if !missed {
-                    self.callers.hit(&call.caller.name());
+                if let Err(Error::Judged { findings, .. }) = &issued
+                    && findings.has(Reason::LicenseNotFound)
+                {
+                    guess.miss();
                 }
                 let issued = issued?;
                 let proof = self.keys.sign(|key| issued.claims.sign(key))?;
@@ -83,8 +84,8 @@ impl EntitlementService for Handlers {
 }
 
 impl Handlers {
-    /// Counts a question as a guess until its answer shows that the licence is known.
-    fn may_guess<C>(&self, call: &Call<C>) -> Result<(), Error> {
+    /// A question is a guess until its answer shows that the licence is known.
+    fn may_guess<C>(&self, call: &Call<C>) -> Result<Guess<'_, String>, Error> {
         self.callers.guess(call.caller.name(), call.now).map_err(|retry_after| Error::RateLimited { retry_after })
     }
 }

@@ -55,7 +55,8 @@ pub async fn facts_fetch(
     }))
 }
 
-/// The same for a transaction that writes: what the facts rest on stands still until it ends.
+/// The same for a transaction that writes: licence, agreements, partner and account stand still until it ends. The catalogue
+/// is read once more and not held: it changes rarely, and a proof lives for minutes.
 pub async fn facts_lock(
     connection: &mut AnyConnection,
     dialect: Dialect,

@@ -126,6 +126,17 @@ on_both_engines! {
         assert!(check(service.reseller(), covered.question()).await.is_ok(), "another caller does not wait");
     }
 
+    async fn a_burst_of_good_questions_is_answered_whole(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("standard").await;
+        let channel = service.partner();
+        let burst: Vec<_> =
+            (0..60).map(|_| tokio::spawn(check(channel.clone(), covered.question()))).collect();
+        for answer in burst {
+            assert_eq!(answer.await.unwrap().unwrap().verdict(), pb::Verdict::Entitled);
+        }
+    }
+
     async fn s01_a_contact_whose_role_ended_is_refused_from_then_on(database: Database) {
         let service = Service::start(&database).await.with_catalogue().await;
         let covered = service.cover("standard").await;

@@ -1,3 +1,4 @@
 //! The rules of the back line: plain types, data in and verdict out.
 
 pub mod article;
+pub mod bundle;

@@ -1,6 +1,7 @@
 //! The vendor service's tables: the only place with SQL.
 
 pub mod articles;
+pub mod bundles;
 
 use sqlx::migrate::Migrator;
 use vouch_storage::Migrations;

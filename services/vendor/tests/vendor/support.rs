@@ -3,7 +3,7 @@
 use vouch_core::World;
 use vouch_host::testing::{BearerChannel, Ground, Running};
 use vouch_storage::testing::Database;
-use vouch_vendor::{LicenseService, VendorConfig};
+use vouch_vendor::{BlobSettings, LicenseService, VendorConfig};
 
 /// A running vendor service.
 pub(crate) struct Service {
@@ -17,8 +17,9 @@ impl Service {
         let ground = Ground::new(vouch_vendor::DOMAIN, "vendor");
         let authorities = ground.path().join("vendor-ca.pem");
         let license = LicenseService { address: "https://127.0.0.1:1".into(), authorities };
+        let blobs = BlobSettings { folder: ground.path().join("blobs") };
         let running = Running::start(ground.config(database.config.clone()), |config, listeners, shutdown| {
-            vouch_vendor::serve(config, VendorConfig { license }, World::system(), listeners, shutdown)
+            vouch_vendor::serve(config, VendorConfig { license, blobs }, World::system(), listeners, shutdown)
         })
         .await;
         Self { ground, running }

@@ -1,0 +1,245 @@
+//! Content-addressed blobs in parts: resumable, verified by digest, each owner's apart.
+//!
+//! A part is an object of the object store, written and synced before the row that names it. A blob whose parts were cut off
+//! goes on at the last committed one; a blob whose content is not what was announced loses its parts. Memory stays flat
+//! whatever the size.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as ObjectPath;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use vouch_core::{Error, Kind, Reason, World};
+
+use crate::{Store, StoreError, WriteError, row};
+
+/// The largest part.
+pub const MAX_PART_BYTES: usize = 8 * 1024 * 1024;
+/// The largest blob.
+pub const MAX_BLOB_BYTES: u64 = 64 * 1024 * 1024 * 1024;
+
+/// A piece of content, named by its digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BlobRef {
+    /// SHA-256 of the content.
+    pub sha256: [u8; 32],
+    /// Its size.
+    pub size_bytes: u64,
+}
+
+/// How much of a blob is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// How many bytes are committed.
+    pub committed_bytes: u64,
+    /// Whether the whole is there and its digest verified.
+    pub complete: bool,
+}
+
+/// Blobs of a service: rows in its database, parts in an object store.
+#[derive(Debug, Clone)]
+pub struct Blobs {
+    store: Store,
+    objects: Arc<dyn ObjectStore>,
+    world: World,
+}
+
+impl Blobs {
+    /// Keeps parts in a local folder, synced to disk before they are named.
+    pub fn local(store: Store, folder: &Path, world: World) -> Result<Self, StoreError> {
+        let cannot = |error: String| StoreError::Setup(format!("the blob folder {}: {error}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(|error| cannot(error.to_string()))?;
+        let objects = LocalFileSystem::new_with_prefix(folder).map_err(|error| cannot(error.to_string()))?;
+        Ok(Self { store, objects: Arc::new(objects.with_fsync(true)), world })
+    }
+
+    /// Which of these blobs an owner does not have whole, in the order asked, each once.
+    pub async fn missing(&self, owner: &str, blobs: &[BlobRef]) -> Result<Vec<BlobRef>, Error> {
+        let mut snapshot = self.store.snapshot().await?;
+        let (mut missing, mut seen) = (Vec::new(), BTreeSet::new());
+        for blob in blobs {
+            if seen.insert(*blob) && !progress_fetch(&mut snapshot, owner, blob).await?.complete {
+                missing.push(*blob);
+            }
+        }
+        Ok(missing)
+    }
+
+    /// How much of a blob is there.
+    pub async fn progress(&self, owner: &str, blob: &BlobRef) -> Result<Progress, Error> {
+        let mut snapshot = self.store.snapshot().await?;
+        Ok(progress_fetch(&mut snapshot, owner, blob).await?)
+    }
+
+    /// Commits the next part of a blob. `OFFSET_MISMATCH` when it does not begin where the last one ended. The last part is
+    /// followed by [`Blobs::verify`].
+    pub async fn append(&self, owner: &str, blob: &BlobRef, offset: u64, part: Bytes) -> Result<Progress, Error> {
+        let before = self.progress(owner, blob).await?;
+        let end = offset + part.len() as u64;
+        if before.complete || before.committed_bytes != offset {
+            return Err(offset_mismatch(before));
+        }
+        if part.is_empty() || part.len() > MAX_PART_BYTES || end > blob.size_bytes {
+            return Err(Error::field("part", "must be 1 byte to 8 MiB, and not reach beyond the blob's size"));
+        }
+        // Ordering: the object first. A row never names a part that is not there; a part that no row names is swept.
+        let object = format!("{}/{}", hex(&blob.sha256), hex(&self.world.random::<16>()));
+        let size = row::as_bigint(part.len() as u64)?;
+        let path = ObjectPath::from(object.as_str());
+        self.objects.put(&path, PutPayload::from_bytes(part)).await.map_err(unavailable)?;
+        let (start, end_at) = (row::as_bigint(offset)?, row::as_bigint(end)?);
+        let (whole, object) = (row::as_bigint(blob.size_bytes)?, &object);
+        let committed = self.store.write(|mut tx| async move {
+            sqlx::query(
+                "INSERT INTO blobs (owner, sha256, size_bytes, committed_bytes, complete) VALUES ($1, $2, $3, 0, 0)
+                 ON CONFLICT (owner, sha256) DO NOTHING",
+            )
+            .bind(owner)
+            .bind(blob.sha256.as_slice())
+            .bind(whole)
+            .execute(&mut *tx)
+            .await?;
+            let moved = sqlx::query(
+                "UPDATE blobs SET committed_bytes = $4
+                 WHERE owner = $1 AND sha256 = $2 AND committed_bytes = $3 AND complete = 0 AND size_bytes = $5",
+            )
+            .bind(owner)
+            .bind(blob.sha256.as_slice())
+            .bind(start)
+            .bind(end_at)
+            .bind(whole)
+            .execute(&mut *tx)
+            .await?;
+            if moved.rows_affected() != 1 {
+                return Err(WriteError::Refused(offset_mismatch(before)));
+            }
+            sqlx::query(
+                "INSERT INTO blob_parts (owner, sha256, offset_bytes, size_bytes, object) VALUES ($1, $2, $3, $4, $5)",
+            )
+            .bind(owner)
+            .bind(blob.sha256.as_slice())
+            .bind(start)
+            .bind(size)
+            .bind(object)
+            .execute(&mut *tx)
+            .await?;
+            Ok((tx, ()))
+        });
+        if let Err(error) = committed.await {
+            // Somebody else committed this part meanwhile: the one that was just written is nobody's.
+            let _ = self.objects.delete(&path).await;
+            return Err(error);
+        }
+        Ok(Progress { committed_bytes: end, complete: false })
+    }
+
+    /// Reads a blob that is all there once more and marks it complete. `DIGEST_MISMATCH` when its content is not what was
+    /// announced: then its parts are thrown away and it starts over.
+    pub async fn verify(&self, owner: &str, blob: &BlobRef) -> Result<Progress, Error> {
+        let progress = self.progress(owner, blob).await?;
+        if progress.complete || progress.committed_bytes != blob.size_bytes {
+            return Ok(progress);
+        }
+        let objects = self.parts(owner, blob).await?;
+        let mut context = Context::new(&SHA256);
+        for object in &objects {
+            let got = self.objects.get(&ObjectPath::from(object.as_str())).await.map_err(unavailable)?;
+            let mut chunks = got.into_stream();
+            while let Some(chunk) = chunks.try_next().await.map_err(unavailable)? {
+                context.update(&chunk);
+            }
+        }
+        if context.finish().as_ref() == blob.sha256 {
+            let sql = "UPDATE blobs SET complete = 1 WHERE owner = $1 AND sha256 = $2 AND committed_bytes = size_bytes";
+            self.change(sql, owner, blob).await?;
+            return Ok(Progress { complete: true, ..progress });
+        }
+        for sql in [
+            "DELETE FROM blobs WHERE owner = $1 AND sha256 = $2 AND complete = 0",
+            "DELETE FROM blob_parts WHERE owner = $1 AND sha256 = $2",
+        ] {
+            self.change(sql, owner, blob).await?;
+        }
+        for object in &objects {
+            let _ = self.objects.delete(&ObjectPath::from(object.as_str())).await;
+        }
+        let message = "the content does not have the digest that was announced; its parts were thrown away".to_owned();
+        Err(Error::Refused { kind: Kind::Refused, reason: Reason::DigestMismatch, message })
+    }
+
+    /// Reads a complete blob into memory; `None` when it is not complete or larger than `most`.
+    pub async fn read(&self, owner: &str, blob: &BlobRef, most: u64) -> Result<Option<Vec<u8>>, Error> {
+        if blob.size_bytes > most || !self.progress(owner, blob).await?.complete {
+            return Ok(None);
+        }
+        let mut content = Vec::new();
+        for object in self.parts(owner, blob).await? {
+            let got = self.objects.get(&ObjectPath::from(object.as_str())).await.map_err(unavailable)?;
+            content.extend_from_slice(&got.bytes().await.map_err(unavailable)?);
+        }
+        Ok(Some(content))
+    }
+
+    async fn parts(&self, owner: &str, blob: &BlobRef) -> Result<Vec<String>, Error> {
+        let rows = sqlx::query("SELECT object FROM blob_parts WHERE owner = $1 AND sha256 = $2 ORDER BY offset_bytes")
+            .bind(owner)
+            .bind(blob.sha256.as_slice())
+            .fetch_all(self.store.reader())
+            .await
+            .map_err(StoreError::from)?;
+        Ok(rows.iter().map(|found| row::text(found, "object")).collect::<Result<_, _>>()?)
+    }
+
+    async fn change(&self, sql: &'static str, owner: &str, blob: &BlobRef) -> Result<(), Error> {
+        self.store
+            .write(|mut tx| async move {
+                sqlx::query(sql).bind(owner).bind(blob.sha256.as_slice()).execute(&mut *tx).await?;
+                Ok((tx, ()))
+            })
+            .await
+    }
+}
+
+async fn progress_fetch(
+    connection: &mut sqlx::AnyConnection,
+    owner: &str,
+    blob: &BlobRef,
+) -> Result<Progress, StoreError> {
+    let found = sqlx::query(
+        "SELECT size_bytes, committed_bytes, complete FROM blobs WHERE owner = $1 AND sha256 = $2 AND size_bytes = $3",
+    )
+    .bind(owner)
+    .bind(blob.sha256.as_slice())
+    .bind(row::as_bigint(blob.size_bytes)?)
+    .fetch_optional(connection)
+    .await?;
+    match found {
+        None => Ok(Progress::default()),
+        Some(found) => Ok(Progress {
+            committed_bytes: row::number(&found, "committed_bytes")?,
+            complete: row::flag(&found, "complete")?,
+        }),
+    }
+}
+
+fn offset_mismatch(progress: Progress) -> Error {
+    let message = if progress.complete {
+        "the blob is complete already".to_owned()
+    } else {
+        format!("the upload goes on at byte {}", progress.committed_bytes)
+    };
+    Error::Refused { kind: Kind::Refused, reason: Reason::OffsetMismatch, message }
+}
+
+fn unavailable(error: object_store::Error) -> Error {
+    Error::Unavailable(Box::new(error))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(bytes)
+}

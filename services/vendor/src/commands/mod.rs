@@ -1,0 +1,3 @@
+//! What the service does: each command reads what it needs, asks the domain, and writes what it says.
+
+pub mod bundles;

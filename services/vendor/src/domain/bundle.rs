@@ -1,0 +1,39 @@
+//! Bundles of diagnostics at the vendor.
+
+use jiff::Timestamp;
+use vouch_core::code::PartnerId;
+use vouch_core::id::BundleId;
+use vouch_diagnostics::{Digest, Manifest};
+use vouch_proof::{KeySet, ManifestSignature};
+
+/// A bundle whose every blob is there and verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundle {
+    /// Its id.
+    pub id: BundleId,
+    /// The partner whose it is.
+    pub partner_id: PartnerId,
+    /// The digest of its manifest.
+    pub root: Digest,
+    /// The partner's signature over the root.
+    pub manifest_signature: String,
+    /// The policy under which it was redacted.
+    pub redaction: String,
+    /// When it was collected.
+    pub collected_at: Timestamp,
+    /// How many entries it has.
+    pub entries: u32,
+    /// How many bytes its blobs have.
+    pub size_bytes: u64,
+    /// When it was committed.
+    pub committed_at: Timestamp,
+}
+
+/// Whether a manifest is signed by this partner: the signature is genuine, and says this partner, this root and this policy.
+pub fn is_signed_by(partner: &PartnerId, keys: &KeySet, signature: &str, manifest: &Manifest, root: Digest) -> bool {
+    ManifestSignature::verify(signature, keys).is_ok_and(|signed| {
+        signed.iss == partner.as_str()
+            && signed.root == root.to_string()
+            && signed.redaction == manifest.redaction.policy
+    })
+}

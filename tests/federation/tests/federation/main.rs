@@ -1,0 +1,8 @@
+//! The services together: tests that no single service can have.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bundles;
+mod registry;
+mod samples;
+mod support;
