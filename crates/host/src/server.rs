@@ -18,7 +18,7 @@ use vouch_storage::{Secrets, SecretsError, Store, StoreError};
 use crate::config::HostConfig;
 use crate::connections::{ClientCertificates, Connections, ServerTls};
 use crate::ops::{self, Readiness};
-use crate::{Edge, EdgeLayer, Jobs, Trust, browsers, jwks, telemetry};
+use crate::{Edge, EdgeLayer, Jobs, SigningKeys, Trust, browsers, jwks, telemetry};
 
 /// Why a service could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +119,8 @@ impl std::fmt::Debug for Server {
 
 /// How often files are looked at for changes, and the store for a sign of life.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How often signing keys are looked at: well within the time for which a new one is published before it signs.
+const LOOK_FOR_KEYS: Duration = Duration::from_secs(30);
 /// How often keys are fetched anew.
 const FETCH_AGAIN: Duration = Duration::from_mins(5);
 /// How often stored results past their time are swept out.
@@ -164,6 +166,18 @@ impl Server {
     /// The vendor's own services that the operator lets call.
     pub fn configured_workloads(&self) -> &[vouch_identity::SpiffeId] {
         &self.config.workloads
+    }
+
+    /// Opens the signing keys of a purpose, and keeps looking for changes that other replicas make to them.
+    pub async fn signing_keys(&mut self, purpose: &'static str) -> Result<Arc<SigningKeys>, ServeError> {
+        let keys = SigningKeys::open(purpose, self.store.clone(), self.secrets.clone(), self.world.clone()).await?;
+        let keys = Arc::new(keys);
+        let watched = keys.clone();
+        self.jobs.every("look for changes of the keys", LOOK_FOR_KEYS, move || {
+            let keys = watched.clone();
+            async move { keys.reload().await }
+        });
+        Ok(keys)
     }
 
     /// The largest message that a handler may be sent.

@@ -87,7 +87,8 @@ impl Blobs {
         if part.is_empty() || part.len() > MAX_PART_BYTES || end > blob.size_bytes {
             return Err(Error::field("part", "must be 1 byte to 8 MiB, and not reach beyond the blob's size"));
         }
-        // Ordering: the object first. A row never names a part that is not there; a part that no row names is swept.
+        // Ordering: the object first. A row never names a part that is not there; a part that no row names, because the process
+        // ended in between, takes up space and does no other harm.
         let object = format!("{}/{}", hex(&blob.sha256), hex(&self.world.random::<16>()));
         let size = row::as_bigint(part.len() as u64)?;
         let path = ObjectPath::from(object.as_str());

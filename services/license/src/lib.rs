@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use vouch_core::World;
 use vouch_host::config::{HostConfig, Loaded};
-use vouch_host::{Listeners, Rpc, ServeError, Server, Service, SigningKeys};
+use vouch_host::{Listeners, Rpc, ServeError, Server, Service};
 
 pub use config::LicenseConfig;
 pub use store::MIGRATIONS;
@@ -33,9 +33,6 @@ pub const DOMAIN: &str = "license.vouch";
 
 /// How often the registry is looked at for changes by other replicas: well under the second in which they must be seen.
 const LOOK_FOR_CHANGES: Duration = Duration::from_millis(500);
-/// How often the keys are looked at for changes by other replicas.
-const LOOK_FOR_KEYS: Duration = Duration::from_secs(30);
-
 /// Serves until `shutdown` resolves.
 pub async fn serve(
     host: HostConfig,
@@ -46,7 +43,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let mut server = Server::prepare(host, DOMAIN, &MIGRATIONS, world.clone()).await?;
     let (store, secrets) = (server.store.clone(), server.secrets.clone());
-    let keys = Arc::new(SigningKeys::open("entitlement", store.clone(), secrets.clone(), world.clone()).await?);
+    let keys = server.signing_keys("entitlement").await?;
     let configured = server.configured_workloads().to_vec();
     let registry = Arc::new(registry::Registry::open(store.clone(), server.trust.clone(), configured).await?);
 
@@ -54,11 +51,6 @@ pub async fn serve(
     server.jobs.every("look for changes of the registry", LOOK_FOR_CHANGES, move || {
         let registry = watched.clone();
         async move { registry.refresh().await }
-    });
-    let watched = keys.clone();
-    server.jobs.every("look for changes of the keys", LOOK_FOR_KEYS, move || {
-        let keys = watched.clone();
-        async move { keys.reload().await }
     });
     let handlers = grpc::Handlers {
         rpc: Rpc { domain: DOMAIN, store, secrets, world },

@@ -17,11 +17,10 @@ pub mod store;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use vouch_core::World;
 use vouch_host::config::{HostConfig, Loaded};
-use vouch_host::{Listeners, Rpc, ServeError, Server, Service, SigningKeys};
+use vouch_host::{Listeners, Rpc, ServeError, Server, Service};
 use vouch_identity::{SpiffeId, Workload, WorkloadDirectory};
 
 pub use config::{PartnerConfig, VendorEntry};
@@ -29,9 +28,6 @@ pub use store::MIGRATIONS;
 
 /// The service's name in errors.
 pub const DOMAIN: &str = "partner.vouch";
-
-/// How often the keys are looked at for changes by other replicas.
-const LOOK_FOR_KEYS: Duration = Duration::from_secs(30);
 
 /// Nobody's systems call a partner service by certificate alone: its callers are people, and portals that act for them.
 #[derive(Debug)]
@@ -53,12 +49,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let mut server = Server::prepare(host, DOMAIN, &MIGRATIONS, world.clone()).await?;
     let (store, secrets) = (server.store.clone(), server.secrets.clone());
-    let keys = Arc::new(SigningKeys::open("manifest", store.clone(), secrets.clone(), world.clone()).await?);
-    let watched = keys.clone();
-    server.jobs.every("look for changes of the keys", LOOK_FOR_KEYS, move || {
-        let keys = watched.clone();
-        async move { keys.reload().await }
-    });
+    let keys = server.signing_keys("manifest").await?;
     let rpc = Rpc { domain: DOMAIN, store, secrets, world };
     let handlers = grpc::Handlers { rpc, keys, vendors: config.vendors.into() };
     let routes = handlers.routes(server.message_bytes());

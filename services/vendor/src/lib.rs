@@ -23,7 +23,7 @@ use std::time::Duration;
 use vouch_core::World;
 use vouch_host::client::{self, ClientFiles};
 use vouch_host::config::{HostConfig, Loaded};
-use vouch_host::{Listeners, Rpc, ServeError, Server, Service, SigningKeys};
+use vouch_host::{Listeners, Rpc, ServeError, Server, Service};
 use vouch_storage::blobs::Blobs;
 
 pub use config::{BlobSettings, LicenseService, VendorConfig};
@@ -38,9 +38,6 @@ const FOLLOW: Duration = Duration::from_millis(500);
 const FIRST_READ: Duration = Duration::from_secs(2);
 /// How often the files of the client's certificate are read again.
 const RELOAD: Duration = Duration::from_secs(5);
-/// How often the keys are looked at for changes by other replicas.
-const LOOK_FOR_KEYS: Duration = Duration::from_secs(30);
-
 /// Serves until `shutdown` resolves.
 pub async fn serve(
     host: HostConfig,
@@ -58,7 +55,7 @@ pub async fn serve(
     let channel = client::channel(&config.license.address, tls.clone()).map_err(ServeError::Setup)?;
     let mut server = Server::prepare(host, DOMAIN, &MIGRATIONS, world.clone()).await?;
     let (store, secrets) = (server.store.clone(), server.secrets.clone());
-    let keys = Arc::new(SigningKeys::open("receipt", store.clone(), secrets.clone(), world.clone()).await?);
+    let keys = server.signing_keys("receipt").await?;
     let configured = server.configured_workloads().to_vec();
     let partners = Arc::new(partners::Partners::new(channel, server.trust.clone(), configured));
 
@@ -75,11 +72,6 @@ pub async fn serve(
     server.jobs.every("follow the registry of partners", FOLLOW, move || {
         let partners = followed.clone();
         async move { partners.follow().await }
-    });
-    let watched = keys.clone();
-    server.jobs.every("look for changes of the keys", LOOK_FOR_KEYS, move || {
-        let keys = watched.clone();
-        async move { keys.reload().await }
     });
     let blobs = Blobs::local(store.clone(), &config.blobs.folder, world.clone())?;
     let handlers =

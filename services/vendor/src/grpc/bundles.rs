@@ -95,7 +95,10 @@ impl Handlers {
             blob = Some(named);
             let offset = u64::try_from(message.offset_bytes)
                 .map_err(|_| told(Error::field("offset_bytes", "must not be negative")))?;
-            self.blobs.append(owner, &named, offset, message.part).await.map_err(told)?;
+            // Without a part, a first message asks for what is committed to be verified: the answer to a cut in the last moment.
+            if !message.part.is_empty() {
+                self.blobs.append(owner, &named, offset, message.part).await.map_err(told)?;
+            }
         }
         let blob = blob.ok_or_else(|| told(Error::field("blob", "is required in the first message")))?;
         self.blobs.verify(owner, &blob).await.map_err(told)

@@ -9,6 +9,7 @@ use vouch_diagnostics::{Digest, Entry, Manifest, Masked, Redaction};
 use vouch_host::testing::{fields, refused};
 use vouch_identity::development::Authority;
 use vouch_proof::{ManifestSignature, SigningKey};
+use vouch_storage::blobs::{BlobRef, Blobs};
 use vouch_storage::on_both_engines;
 use vouch_storage::testing::Database;
 
@@ -113,6 +114,9 @@ on_both_engines! {
         assert!(!sent.into_inner().complete);
         let there = scene.north().query_blob(query()).await.unwrap().into_inner();
         assert_eq!(there.committed_bytes, i64::try_from(cut).unwrap());
+        let bare = pb::WriteBlobRequest { blob: Some(named.clone()), ..Default::default() };
+        let asked = scene.north().write_blob(tokio_stream::iter([bare])).await.unwrap().into_inner();
+        assert_eq!((asked.complete, asked.committed_bytes), (false, there.committed_bytes), "nothing to verify yet");
         let elsewhere = send(&mut scene.north(), named.clone(), &content, cut + 1, 1024 * 1024).await;
         assert_eq!(refused(elsewhere), (Code::FailedPrecondition, "OFFSET_MISMATCH".into()));
 
@@ -212,5 +216,22 @@ on_both_engines! {
         send(&mut scene.north(), reference.clone(), no_manifest, 0, 100).await.unwrap();
         let commit = pb::CommitBundleRequest { manifest: Some(reference), manifest_signature: "a.b.c".into() };
         assert_eq!(fields(scene.north().commit_bundle(commit).await), ["manifest"]);
+    }
+}
+
+on_both_engines! {
+    async fn b03_what_was_cut_between_the_last_part_and_its_verification_is_verified_later(database: Database) {
+        let store = database.open(&vouch_vendor::MIGRATIONS).await;
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = || Blobs::local(store.clone(), folder.path(), World::system()).unwrap();
+        let named = BlobRef { sha256: Digest::of(b"content").0, size_bytes: 7 };
+        blobs().append("north", &named, 0, b"cont".as_slice().into()).await.unwrap();
+        blobs().append("north", &named, 4, b"ent".as_slice().into()).await.unwrap();
+        assert!(!blobs().progress("north", &named).await.unwrap().complete);
+        assert!(blobs().read("north", &named, 100).await.unwrap().is_none(), "not before it is verified");
+        assert!(blobs().verify("north", &named).await.unwrap().complete);
+        assert_eq!(blobs().read("north", &named, 100).await.unwrap().unwrap(), b"content");
+        assert!(blobs().read("south", &named, 100).await.unwrap().is_none());
+        assert!(blobs().append("north", &named, 7, b"x".as_slice().into()).await.is_err(), "complete is complete");
     }
 }
