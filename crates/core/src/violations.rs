@@ -26,6 +26,13 @@ impl Violations {
         self.0.push(Violation { field: field.into(), description: description.into() });
     }
 
+    /// Refuses a field that only the service sets.
+    pub fn refuse_set(&mut self, field: &str, is_set: bool) {
+        if is_set {
+            self.add(field, "is set by the service: leave it empty");
+        }
+    }
+
     /// Takes a parsed value, or notes why it is none.
     pub fn take<T>(&mut self, field: &str, parsed: Result<T, impl Into<String>>) -> Option<T> {
         match parsed {

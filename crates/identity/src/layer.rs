@@ -10,7 +10,7 @@ use tower::{Layer, Service};
 use vouch_core::code::PartnerId;
 use vouch_core::{Reason, World};
 
-use crate::{AccessRules, Caller, CallerKind, Issuers, PeerInfo, TrustBundles, WorkloadDirectory, WorkloadPath};
+use crate::{AccessRules, Caller, CallerKind, Issuers, PeerInfo, TrustBundles, WorkloadDirectory};
 
 /// What the gate needs to know.
 pub struct Access {
@@ -109,7 +109,8 @@ impl Access {
         let known = self
             .directory
             .find(&id)
-            .filter(|known| path_fits(id.path(), known.kind))
+            // An id's path and the registry's entry must tell the same kind.
+            .filter(|known| id.path().kind() == known.kind)
             .ok_or(Refusal::Unauthenticated("the workload is not registered"))?;
         Ok(Caller {
             kind: known.kind,
@@ -135,16 +136,6 @@ impl Access {
             Refusal::Unknown => Status::unimplemented("the contract has no such RPC"),
         }
     }
-}
-
-/// An id's path and the registry's entry must tell the same kind.
-fn path_fits(path: &WorkloadPath, kind: CallerKind) -> bool {
-    matches!(
-        (path, kind),
-        (WorkloadPath::Partner(_), CallerKind::PartnerWorkload)
-            | (WorkloadPath::Reseller(_), CallerKind::ResellerWorkload)
-            | (WorkloadPath::Vendor(_), CallerKind::VendorWorkload)
-    )
 }
 
 fn bearer(authorization: &str) -> Option<&str> {

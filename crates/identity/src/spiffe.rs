@@ -5,6 +5,8 @@ use std::fmt;
 use vouch_core::code::PartnerId;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+use crate::CallerKind;
+
 /// A trust domain: `north.example`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrustDomain(String);
@@ -37,6 +39,17 @@ pub enum WorkloadPath {
     Reseller(PartnerId),
     /// `/vendor/<service>`: a service of the vendor.
     Vendor(String),
+}
+
+impl WorkloadPath {
+    /// The kind of caller that a path tells.
+    pub fn kind(&self) -> CallerKind {
+        match self {
+            Self::Partner(_) => CallerKind::PartnerWorkload,
+            Self::Reseller(_) => CallerKind::ResellerWorkload,
+            Self::Vendor(_) => CallerKind::VendorWorkload,
+        }
+    }
 }
 
 /// A SPIFFE id of one of the three kinds that Vouch knows.

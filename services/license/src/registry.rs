@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use arc_swap::ArcSwap;
 use vouch_core::Error;
 use vouch_host::{Page, Trust};
-use vouch_identity::{CallerKind, SpiffeId, TrustDomain, Workload, WorkloadDirectory, WorkloadPath};
+use vouch_identity::{CallerKind, SpiffeId, TrustDomain, Workload, WorkloadDirectory};
 use vouch_storage::{Store, StoreError};
 
 use crate::domain::partner::Partner;
@@ -83,12 +83,7 @@ impl WorkloadDirectory for Registry {
 }
 
 fn workload(id: &SpiffeId, partner: &Partner) -> Workload {
-    let kind = match id.path() {
-        WorkloadPath::Partner(_) => CallerKind::PartnerWorkload,
-        WorkloadPath::Reseller(_) => CallerKind::ResellerWorkload,
-        WorkloadPath::Vendor(_) => CallerKind::VendorWorkload,
-    };
-    Workload { kind, partner: Some(partner.id.clone()) }
+    Workload { kind: id.path().kind(), partner: Some(partner.id.clone()) }
 }
 
 fn domains(partner: &Partner) -> impl Iterator<Item = (TrustDomain, String)> {

@@ -12,7 +12,7 @@ use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::partner_registry_service_client::PartnerRegistryServiceClient;
 use vouch_core::code::PartnerId;
 use vouch_host::Trust;
-use vouch_identity::{CallerKind, SpiffeId, TrustDomain, Workload, WorkloadDirectory, WorkloadPath};
+use vouch_identity::{CallerKind, SpiffeId, TrustDomain, Workload, WorkloadDirectory};
 use vouch_proof::KeySet;
 
 /// The partners that the licence service knows.
@@ -89,11 +89,11 @@ fn add(
     let id = PartnerId::parse(&partner.partner_id)?;
     for name in &partner.spiffe_ids {
         let name = SpiffeId::parse(name)?;
-        let kind = match name.path() {
-            WorkloadPath::Partner(_) => CallerKind::PartnerWorkload,
-            WorkloadPath::Reseller(_) => CallerKind::ResellerWorkload,
-            WorkloadPath::Vendor(_) => continue,
-        };
+        let kind = name.path().kind();
+        // The vendor's own are the operator's to name.
+        if kind == CallerKind::VendorWorkload {
+            continue;
+        }
         bundles.push((name.domain().clone(), partner.trust_bundle_pem.clone()));
         workloads.insert(name, Workload { kind, partner: Some(id.clone()) });
     }

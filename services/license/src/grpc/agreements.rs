@@ -113,11 +113,11 @@ impl TryFrom<pb::CreateAgreementRequest> for AgreementTerms {
     fn try_from(request: pb::CreateAgreementRequest) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         let terms = violations.nested("agreement", request.agreement, |agreement, v| {
-            read::refuse_set(v, "agreement_id", !agreement.agreement_id.is_empty());
-            read::refuse_set(v, "liaisons", !agreement.liaisons.is_empty());
-            read::refuse_set(v, "state", agreement.state != 0);
-            read::refuse_set(v, "create_time", agreement.create_time.is_some());
-            read::refuse_set(v, "etag", !agreement.etag.is_empty());
+            v.refuse_set("agreement_id", !agreement.agreement_id.is_empty());
+            v.refuse_set("liaisons", !agreement.liaisons.is_empty());
+            v.refuse_set("state", agreement.state != 0);
+            v.refuse_set("create_time", agreement.create_time.is_some());
+            v.refuse_set("etag", !agreement.etag.is_empty());
             let end_user_id = v.take("end_user_id", EndUserId::parse(&agreement.end_user_id));
             let tier_id = v.take("tier_id", TierId::parse(&agreement.tier_id));
             let from = v.take("valid_from", dates::date(&agreement.valid_from));
@@ -160,8 +160,8 @@ impl TryFrom<pb::ListAgreementsRequest> for Agreements {
 
 /// Reads a person to be named; what the service sets must be empty.
 pub(super) fn read_person(liaison: pb::Liaison, v: &mut Violations) -> Option<Person> {
-    read::refuse_set(v, "contact_id", !liaison.contact_id.is_empty());
-    read::refuse_set(v, "named_at", liaison.named_at.is_some());
+    v.refuse_set("contact_id", !liaison.contact_id.is_empty());
+    v.refuse_set("named_at", liaison.named_at.is_some());
     let name = v.take("name", text::line(&liaison.name, 200));
     let email = v.take("email", text::email(&liaison.email));
     Some(Person { name: name?, email: email?, administrative_rights: liaison.administrative_rights })

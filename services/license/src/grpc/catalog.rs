@@ -114,9 +114,9 @@ impl TryFrom<pb::CreateProductRequest> for CreateProduct {
     fn try_from(request: pb::CreateProductRequest) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         let command = violations.nested("product", request.product, |product, v| {
-            read::refuse_set(v, "releases", !product.releases.is_empty());
-            read::refuse_set(v, "create_time", product.create_time.is_some());
-            read::refuse_set(v, "etag", !product.etag.is_empty());
+            v.refuse_set("releases", !product.releases.is_empty());
+            v.refuse_set("create_time", product.create_time.is_some());
+            v.refuse_set("etag", !product.etag.is_empty());
             let id = v.take("product_id", ProductId::parse(&product.product_id));
             let name = v.take("name", text::line(&product.name, 200));
             let basis = read_basis(&product, v);

@@ -5,14 +5,14 @@ use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::incident_service_server::IncidentService;
 use vouch_core::code::EndUserId;
 use vouch_core::{Error, Violations, id, text};
-use vouch_host::{Call, Page};
+use vouch_host::Call;
 
 use super::read::{self, ListOf, One};
 use super::{Handlers, scope, wrap};
 use crate::commands::incidents::{self as commands, GrantIncidents, SettleHold};
 use crate::domain::incident::Settlement;
 use crate::store::incidents;
-use crate::store::licenses::{LicenseFilter, license_list};
+use crate::store::licenses::license_is_supported_by;
 
 #[tonic::async_trait]
 impl IncidentService for Handlers {
@@ -39,13 +39,10 @@ impl IncidentService for Handlers {
                 let One(id) = &call.command;
                 let not_found = || Error::not_found("end user", id);
                 let mut snapshot = self.store().snapshot().await?;
-                if let Some(partner_id) = scope(&call.caller)? {
-                    let filter = LicenseFilter { partner_id: Some(partner_id.clone()), end_user_id: Some(id.clone()) };
-                    let page = Page { size: i64::from(i32::MAX), after: String::new() };
-                    let licenses = license_list(&mut snapshot, &filter, &page).await?;
-                    if !licenses.iter().any(|license| license.terms.responsible_partner_id == partner_id) {
-                        return Err(not_found());
-                    }
+                if let Some(partner_id) = scope(&call.caller)?
+                    && !license_is_supported_by(&mut snapshot, id, &partner_id).await?
+                {
+                    return Err(not_found());
                 }
                 let account = incidents::account_fetch(&mut snapshot, id).await?.ok_or_else(not_found)?;
                 Ok(pb::GetIncidentAccountResponse { account: Some(wrap::account(id, account)) })

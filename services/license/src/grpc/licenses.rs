@@ -110,13 +110,13 @@ impl TryFrom<pb::CreateLicenseRequest> for CreateLicense {
 }
 
 fn read_license(license: pb::License, v: &mut Violations) -> Option<CreateLicense> {
-    read::refuse_set(v, "license_id", !license.license_id.is_empty());
-    read::refuse_set(v, "key_hint", !license.key_hint.is_empty());
-    read::refuse_set(v, "state", license.state != 0);
-    read::refuse_set(v, "state_note", !license.state_note.is_empty());
-    read::refuse_set(v, "revision", license.revision != 0);
-    read::refuse_set(v, "create_time", license.create_time.is_some());
-    read::refuse_set(v, "etag", !license.etag.is_empty());
+    v.refuse_set("license_id", !license.license_id.is_empty());
+    v.refuse_set("key_hint", !license.key_hint.is_empty());
+    v.refuse_set("state", license.state != 0);
+    v.refuse_set("state_note", !license.state_note.is_empty());
+    v.refuse_set("revision", license.revision != 0);
+    v.refuse_set("create_time", license.create_time.is_some());
+    v.refuse_set("etag", !license.etag.is_empty());
     let product_id = v.take("product_id", ProductId::parse(&license.product_id));
     let quantity = v.take("quantity", read::within(license.quantity, 1, 1_000_000_000));
     let end_user = v.nested("end_user", license.end_user.clone(), |end_user, v| {

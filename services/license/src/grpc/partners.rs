@@ -11,7 +11,7 @@ use vouch_host::{Call, Page};
 use vouch_identity::{SpiffeId, TrustBundles};
 use vouch_proof::KeySet;
 
-use super::read::{self, ListOf, One};
+use super::read::{ListOf, One};
 use super::{Handlers, scope};
 use crate::commands::partners::{self as commands, RegisterPartner, SetPartnerStanding, UpdatePartner};
 use crate::domain::partner::{PartnerProfile, Programme, Standing, SupportContact, names_partner};
@@ -128,10 +128,10 @@ impl TryFrom<pb::RegisterPartnerRequest> for RegisterPartner {
     fn try_from(request: pb::RegisterPartnerRequest) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         let command = violations.nested("partner", request.partner, |partner, v| {
-            read::refuse_set(v, "standing", partner.standing != 0);
-            read::refuse_set(v, "revision", partner.revision != 0);
-            read::refuse_set(v, "create_time", partner.create_time.is_some());
-            read::refuse_set(v, "etag", !partner.etag.is_empty());
+            v.refuse_set("standing", partner.standing != 0);
+            v.refuse_set("revision", partner.revision != 0);
+            v.refuse_set("create_time", partner.create_time.is_some());
+            v.refuse_set("etag", !partner.etag.is_empty());
             let id = v.take("partner_id", PartnerId::parse(&partner.partner_id));
             let name = v.take("name", text::line(&partner.name, 200));
             let programme = v.take("programme", read_programme(partner.programme));

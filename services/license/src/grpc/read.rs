@@ -15,13 +15,6 @@ pub(super) struct ListOf<F> {
     pub filter: F,
 }
 
-/// Refuses a field that only the service sets.
-pub(super) fn refuse_set(violations: &mut Violations, field: &str, is_set: bool) {
-    if is_set {
-        violations.add(field, "is set by the service: leave it empty");
-    }
-}
-
 /// Reads a date that may be left out.
 pub(super) fn optional_date(text: &str) -> Result<Option<jiff::civil::Date>, String> {
     if text.is_empty() { Ok(None) } else { dates::date(text).map(Some) }

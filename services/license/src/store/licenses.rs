@@ -102,6 +102,21 @@ pub async fn license_fetch_by_key(
     with_liaisons(connection, found).await
 }
 
+/// Whether a partner is responsible for any licence of an end user.
+pub async fn license_is_supported_by(
+    connection: &mut AnyConnection,
+    end_user_id: &EndUserId,
+    partner_id: &PartnerId,
+) -> Result<bool, StoreError> {
+    let found =
+        sqlx::query("SELECT license_id FROM licenses WHERE end_user_id = $1 AND responsible_partner_id = $2 LIMIT 1")
+            .bind(end_user_id.as_str())
+            .bind(partner_id.as_str())
+            .fetch_optional(connection)
+            .await?;
+    Ok(found.is_some())
+}
+
 /// Whose licences a list is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LicenseFilter {

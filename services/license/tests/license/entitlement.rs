@@ -98,6 +98,8 @@ on_both_engines! {
     async fn a_partner_asks_for_itself_and_a_bad_question_is_refused_whole(database: Database) {
         let service = Service::start(&database).await.with_catalogue().await;
         let covered = service.cover("standard").await;
+        let none = pb::CheckEntitlementRequest { question: None };
+        assert_eq!(fields(service.entitlement().check_entitlement(none).await), ["question"]);
         let question = pb::EntitlementQuestion { partner_id: "south".into(), ..covered.question() };
         assert_eq!(fields(check(service.partner(), question).await), ["question.partner_id"]);
         let question = pb::EntitlementQuestion {

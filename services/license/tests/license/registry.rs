@@ -32,8 +32,8 @@ on_both_engines! {
         let listed = service.registry().list_partners(pb::ListPartnersRequest::default()).await.unwrap().into_inner();
         assert_eq!(listed.partners, [read]);
         let page = Some(vouch_contract::pb::common::v1::PageRequest { page_size: -1, page_token: String::new() });
-        let bad = service.registry().list_partners(pb::ListPartnersRequest { page }).await;
-        assert_eq!(fields(bad), ["page.page_size"]);
+        let bad = pb::ListPartnersRequest { page };
+        assert_eq!(fields(service.registry().list_partners(bad).await), ["page.page_size"]);
     }
 
     async fn a_withdrawn_authority_ends_living_connections(database: Database) {

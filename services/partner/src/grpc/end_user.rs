@@ -111,14 +111,9 @@ impl TryFrom<pb::CreateCustomerRequest> for CreateCustomer {
     fn try_from(request: pb::CreateCustomerRequest) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         let command = violations.nested("customer", request.customer, |customer, v| {
-            let set_by_service = [
-                ("customer_id", !customer.customer_id.is_empty()),
-                ("create_time", customer.create_time.is_some()),
-                ("etag", !customer.etag.is_empty()),
-            ];
-            for (field, _) in set_by_service.iter().filter(|(_, is_set)| *is_set) {
-                v.add(*field, "is set by the service: leave it empty");
-            }
+            v.refuse_set("customer_id", !customer.customer_id.is_empty());
+            v.refuse_set("create_time", customer.create_time.is_some());
+            v.refuse_set("etag", !customer.etag.is_empty());
             let name = v.take("name", text::line(&customer.name, 200));
             let mut licenses = BTreeMap::new();
             for (index, license) in customer.licenses.into_iter().enumerate() {

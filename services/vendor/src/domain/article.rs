@@ -73,6 +73,11 @@ pub fn words(query: &str) -> Vec<String> {
     words
 }
 
+/// The word that narrows a search most: the longest is the rarest, most likely.
+pub fn narrowing(words: &[String]) -> &str {
+    words.iter().max_by_key(|word| word.len()).map_or("", String::as_str)
+}
+
 /// Puts articles that have every word in order: those with more of the words in their title first, then the younger.
 pub fn rank(mut articles: Vec<Article>, words: &[String]) -> Vec<Article> {
     articles.retain(|article| {

@@ -11,7 +11,7 @@ use vouch_host::{Call, Page};
 use vouch_identity::{Caller, CallerKind};
 
 use super::Handlers;
-use crate::domain::article::{Article, ArticleContent, Audience, rank, words};
+use crate::domain::article::{Article, ArticleContent, Audience, narrowing, rank, words};
 use crate::store::articles;
 
 /// How many articles are ranked for one search.
@@ -41,11 +41,11 @@ impl KnowledgeService for Handlers {
         self.rpc
             .query(request, |call: Call<Search>| async move {
                 let Search { product_id, words, page } = call.command;
-                // The longest word is the rarest, most likely: it narrows most.
-                let longest = words.iter().max_by_key(|word| word.len()).map_or("", String::as_str);
                 let mut snapshot = self.rpc.store.snapshot().await?;
                 let narrowest = narrowest(&call.caller);
-                let found = articles::article_list_with(&mut snapshot, &product_id, longest, narrowest, RANKED).await?;
+                let found =
+                    articles::article_list_with(&mut snapshot, &product_id, narrowing(&words), narrowest, RANKED)
+                        .await?;
                 let offset = read_offset(&page)?;
                 let mut rest: Vec<_> = rank(found, &words).into_iter().enumerate().skip(offset).collect();
                 let info = page.cut(&mut rest, SEARCH, |(place, _)| (place + 1).to_string());
@@ -108,12 +108,8 @@ impl TryFrom<pb::PublishArticleRequest> for ArticleContent {
     fn try_from(request: pb::PublishArticleRequest) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         let content = violations.nested("article", request.article, |article, v| {
-            if !article.article_id.is_empty() {
-                v.add("article_id", "is set by the service: leave it empty");
-            }
-            if article.publish_time.is_some() {
-                v.add("publish_time", "is set by the service: leave it empty");
-            }
+            v.refuse_set("article_id", !article.article_id.is_empty());
+            v.refuse_set("publish_time", article.publish_time.is_some());
             let product_id = v.take("product_id", ProductId::parse(&article.product_id));
             let title = v.take("title", text::line(&article.title, 200));
             let body = v.take("body", text::paragraph(&article.body, 20_000));
