@@ -2,7 +2,8 @@
 //!
 //! Read in this order: `proto/` itself, then [`pb`] (what the compiler made of it), [`pool`] (the descriptors, with the
 //! custom options that the generated types do not carry), [`status`] (the one place where an error becomes a gRPC status),
-//! [`content`] (when two requests are the same), [`convert`] (values that every service reads and writes).
+//! [`content`] (when two requests are the same), [`convert`] (values that every service reads and writes),
+//! [`escalation`] (what a front line hands over).
 //!
 //! This crate knows no service's rules and no database.
 
@@ -12,6 +13,7 @@ use prost_reflect::DescriptorPool;
 
 pub mod content;
 pub mod convert;
+pub mod escalation;
 pub mod status;
 
 /// The generated messages, clients and servers, by package.

@@ -23,6 +23,18 @@ pub fn zone(text: &str) -> Result<TimeZone, String> {
     TimeZone::get(text).map_err(|_| wrong())
 }
 
+/// Reads a time of day as minutes since midnight: `09:00`, up to `24:00`, the day's end.
+pub fn time_of_day(text: &str) -> Result<i64, String> {
+    let wrong = || "must be a time of day such as 09:00, at most 24:00".to_owned();
+    let (hours, minutes) = text.split_once(':').ok_or_else(wrong)?;
+    if text.len() != 5 || !text.bytes().all(|b| b.is_ascii_digit() || b == b':') {
+        return Err(wrong());
+    }
+    let (hours, minutes): (i64, i64) = (hours.parse().map_err(|_| wrong())?, minutes.parse().map_err(|_| wrong())?);
+    let whole = hours * 60 + minutes;
+    if minutes < 60 && whole <= 24 * 60 { Ok(whole) } else { Err(wrong()) }
+}
+
 /// The instant at which the civil day begins in the zone.
 pub fn start_of_day(date: Date, zone: &TimeZone) -> Timestamp {
     date.to_zoned(zone.clone()).and_then(|at| at.start_of_day()).map_or(Timestamp::MAX, |start| start.timestamp())
@@ -51,6 +63,15 @@ mod tests {
             end_of_day(day, &denver).duration_since(start_of_day(day, &denver)),
             jiff::SignedDuration::from_hours(23)
         );
+    }
+
+    #[test]
+    fn a_time_of_day_has_two_digits_each_and_ends_at_24() {
+        assert_eq!(time_of_day("09:05"), Ok(545));
+        assert_eq!(time_of_day("24:00"), Ok(1440));
+        for bad in ["", "9:00", "24:01", "09:60", "0900", "09:0a", "+9:00"] {
+            assert!(time_of_day(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

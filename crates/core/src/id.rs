@@ -55,6 +55,8 @@ registry! {
     ArticleId, ArticleTag, "art";
     /// A vendor's receipt of admission.
     ReceiptId, ReceiptTag, "rcp";
+    /// Something that is to be sent to another service: also the request id under which it is sent.
+    OutboxId, OutboxTag, "out";
 }
 
 /// Reads an id, in its canonical form only: lower case, no other spelling of the same value.

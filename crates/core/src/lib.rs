@@ -1,14 +1,15 @@
 //! What every domain of Vouch needs, and no transport or database.
 //!
 //! Read in this order: [`World`] (the clock and the entropy that come in as parameters), [`id`] and [`code`] (how things
-//! are named), [`text`] and [`Violations`] (how input becomes values), [`Finding`] (what a judgement found), [`Error`]
-//! (how a service says no).
+//! are named), [`text`] and [`Violations`] (how input becomes values), [`Finding`] (what a judgement found), [`escalation`]
+//! (what a front line hands over), [`Error`] (how a service says no).
 //!
 //! This crate does not know gRPC, SQL, or any rule of support: it is the ground that the rules stand on.
 
 pub mod code;
 pub mod dates;
 mod error;
+pub mod escalation;
 mod finding;
 pub mod id;
 mod reason;

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`config`] (what an operator may say), [`run`] (a service's whole command line), [`Listeners`] and
 //! [`Server`] (from bound sockets to a drained stop), [`Connections`] (TLS), [`Edge`] (deadlines, plain statuses, metrics),
-//! [`Rpc`] (what a handler does around its one line of its own), [`SigningKeys`], [`client`] (calling another service).
+//! [`Rpc`] (what a handler does around its one line of its own), [`streamed`] and [`Bell`] (answers that go on), [`SigningKeys`], [`client`] (calling another service).
 //!
 //! This crate knows no service's rules: it knows how a service lives.
 
@@ -19,6 +19,7 @@ mod page;
 mod rpc;
 mod server;
 mod signing_keys;
+mod streams;
 mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -32,4 +33,5 @@ pub use page::Page;
 pub use rpc::{Call, Rpc, caller};
 pub use server::{Listeners, ServeError, Server};
 pub use signing_keys::SigningKeys;
+pub use streams::{Bell, Streamed, streamed};
 pub use trust::Trust;

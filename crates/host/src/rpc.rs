@@ -69,6 +69,26 @@ impl Rpc {
         F: Fn(Tx, Arc<Call<C>>) -> Fut,
         Fut: Future<Output = Result<(Tx, R), WriteError>>,
     {
+        let act = &act;
+        let act = |tx, call| async move { act(tx, call).await.map(|(tx, response)| (tx, Ok(response))) };
+        self.once(method, request, Keeping::Plain, act).await.map(Response::new).map_err(|error| self.status(&error))
+    }
+
+    /// The same, for a mutation whose refusal leaves a record: what `act` wrote is committed with the error that it gives. A
+    /// refusal stores no result, so that the same request may be made again.
+    pub async fn mutate_or_record<Q, C, R, F, Fut>(
+        &self,
+        method: &'static str,
+        request: Request<Q>,
+        act: F,
+    ) -> Result<Response<R>, Status>
+    where
+        Q: Mutation + Message + Name,
+        C: TryFrom<Q, Error = Violations>,
+        R: Message + Default,
+        F: Fn(Tx, Arc<Call<C>>) -> Fut,
+        Fut: Future<Output = Result<(Tx, Result<R, Error>), WriteError>>,
+    {
         self.once(method, request, Keeping::Plain, act).await.map(Response::new).map_err(|error| self.status(&error))
     }
 
@@ -87,6 +107,8 @@ impl Rpc {
         Fut: Future<Output = Result<(Tx, R), WriteError>>,
     {
         let keeping = Keeping::Sealed(&self.secrets);
+        let act = &act;
+        let act = |tx, call| async move { act(tx, call).await.map(|(tx, response)| (tx, Ok(response))) };
         self.once(method, request, keeping, act).await.map(Response::new).map_err(|error| self.status(&error))
     }
 
@@ -102,7 +124,7 @@ impl Rpc {
         C: TryFrom<Q, Error = Violations>,
         R: Message + Default,
         F: Fn(Tx, Arc<Call<C>>) -> Fut,
-        Fut: Future<Output = Result<(Tx, R), WriteError>>,
+        Fut: Future<Output = Result<(Tx, Result<R, Error>), WriteError>>,
     {
         let caller = caller(&request)?;
         let now = self.world.now();
@@ -131,14 +153,17 @@ impl Rpc {
                 let call = call.clone();
                 async move {
                     if let Some(stored) = results::lookup(&mut tx, key, keeping, now).await? {
-                        return Ok((tx, R::decode(stored.as_slice()).map_err(Error::internal)?));
+                        return Ok((tx, Ok(R::decode(stored.as_slice()).map_err(Error::internal)?)));
                     }
-                    let (mut tx, response) = act(tx, call).await?;
-                    results::store(&mut tx, key, &response.encode_to_vec(), keeping, now).await?;
-                    Ok((tx, response))
+                    let (mut tx, outcome) = act(tx, call).await?;
+                    if let Ok(response) = &outcome {
+                        results::store(&mut tx, key, &response.encode_to_vec(), keeping, now).await?;
+                    }
+                    Ok((tx, outcome))
                 }
             })
-            .await;
+            .await
+            .and_then(|outcome| outcome);
         match outcome {
             Ok(response) => Ok(response),
             // A database that does not answer has no result to give, and is not asked again.

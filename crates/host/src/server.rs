@@ -180,6 +180,11 @@ impl Server {
         Ok(keys)
     }
 
+    /// Turns true when the service stops: streams and loops end then.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+
     /// The largest message that a handler may be sent.
     pub fn message_bytes(&self) -> usize {
         self.config.limits.message_bytes

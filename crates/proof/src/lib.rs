@@ -2,13 +2,14 @@
 //!
 //! Read in this order: [`SigningKey`] and [`KeySet`] (keys), [`KeyRing`] (which key signs today, which are published),
 //! [`EntitlementProof`] (a licence service vouches for an end user), [`AdmissionReceipt`] (a vendor vouches for a case),
-//! [`ManifestSignature`] (a partner vouches for a bundle).
+//! [`ManifestSignature`] (a partner vouches for a bundle), [`history`] (what happened, as a chain of hashes).
 //!
 //! Every kind has its own `typ`, so that one can never pass for another. The algorithm is the key's, never the token's.
 //!
 //! This crate knows no licence, no case and no transport.
 
 mod entitlement;
+pub mod history;
 mod key_ring;
 mod key_set;
 mod manifest;

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`StoreConfig`] (which database), [`Store`] (pools and transactions), [`Dialect`] (the few things
 //! in which the engines differ), [`StoreError`] (what can go wrong), [`results`] (a repeated mutation returns its first
-//! result), [`blobs`] (content in parts), [`signing_keys`] and [`Secrets`] (what must not lie in the open).
+//! result), [`outbox`] (what is to be sent elsewhere), [`blobs`] (content in parts), [`signing_keys`] and [`Secrets`] (what must not lie in the open).
 //!
 //! One SQL text serves both engines, inside a portable subset: columns are TEXT, BIGINT (instants are microseconds UTC),
 //! SMALLINT (flags are 0 or 1) and bytes; placeholders are `$n`; no BOOLEAN, no bare EXISTS or comparison in a result,
@@ -13,8 +13,10 @@
 pub mod blobs;
 mod config;
 mod dialect;
+mod epoch;
 mod error;
 mod migrations;
+pub mod outbox;
 pub mod results;
 pub mod row;
 mod secrets;
@@ -25,6 +27,7 @@ pub mod testing;
 
 pub use config::StoreConfig;
 pub use dialect::{Dialect, Engine};
+pub use epoch::epoch;
 pub use error::StoreError;
 pub use migrations::Migrations;
 pub use secrets::{Secrets, SecretsError};
