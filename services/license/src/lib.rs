@@ -59,6 +59,7 @@ pub async fn serve(
         issuer: config.issuer.into(),
         callers: Arc::default(),
         addresses: Arc::default(),
+        stopping: server.stopping(),
     };
     let routes = handlers.routes(server.message_bytes());
     server.serve(routes, registry, listeners, shutdown).await

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use vouch_core::Error;
 use vouch_host::{Page, Trust};
 use vouch_identity::{CallerKind, SpiffeId, TrustDomain, Workload, WorkloadDirectory};
@@ -20,7 +20,8 @@ pub struct Registry {
     trust: Arc<Trust>,
     configured: Vec<SpiffeId>,
     workloads: ArcSwap<BTreeMap<SpiffeId, Workload>>,
-    seen: AtomicI64,
+    /// The revision that was read last; whoever watches the registry waits for it to change.
+    seen: watch::Sender<i64>,
     /// One reading at a time: an older one must not end after a newer one.
     reading: tokio::sync::Mutex<()>,
 }
@@ -33,11 +34,16 @@ impl Registry {
             trust,
             configured,
             workloads: ArcSwap::default(),
-            seen: AtomicI64::new(-1),
+            seen: watch::Sender::new(-1),
             reading: tokio::sync::Mutex::default(),
         };
         registry.refresh().await?;
         Ok(registry)
+    }
+
+    /// Tells of every change from now on.
+    pub fn changes(&self) -> watch::Receiver<i64> {
+        self.seen.subscribe()
     }
 
     /// Reads the registry again if it was changed, here or by another replica.
@@ -45,7 +51,7 @@ impl Registry {
         let _one_at_a_time = self.reading.lock().await;
         let mut snapshot = self.store.snapshot().await?;
         let revision = partners::registry_revision(&mut snapshot).await?;
-        if self.seen.load(Ordering::Acquire) == revision {
+        if *self.seen.borrow() == revision {
             return Ok(());
         }
         let mut workloads = BTreeMap::new();
@@ -71,7 +77,7 @@ impl Registry {
         snapshot.commit().await.map_err(StoreError::from)?;
         self.trust.set_registered(bundles).map_err(Error::internal)?;
         self.workloads.store(Arc::new(workloads));
-        self.seen.store(revision, Ordering::Release);
+        self.seen.send_replace(revision);
         Ok(())
     }
 }

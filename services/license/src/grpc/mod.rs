@@ -8,6 +8,7 @@ mod incidents;
 mod licenses;
 mod partners;
 mod read;
+mod watch_partners;
 mod wrap;
 
 use std::net::IpAddr;
@@ -37,6 +38,8 @@ pub(crate) struct Handlers {
     pub issuer: Arc<str>,
     /// Misses by caller.
     pub callers: Arc<Guesses<String>>,
+    /// Turns true when the service stops.
+    pub stopping: tokio::sync::watch::Receiver<bool>,
     /// Misses by address.
     pub addresses: Arc<Guesses<Option<IpAddr>>>,
 }

@@ -7,11 +7,12 @@ use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::partner_registry_service_server::PartnerRegistryService;
 use vouch_core::code::PartnerId;
 use vouch_core::{Error, Violations, text};
-use vouch_host::{Call, Page};
+use vouch_host::{Call, Page, Streamed, streamed};
 use vouch_identity::{SpiffeId, TrustBundles};
 use vouch_proof::KeySet;
 
 use super::read::{ListOf, One};
+use super::watch_partners::Watch;
 use super::{Handlers, scope};
 use crate::commands::partners::{self as commands, RegisterPartner, SetPartnerStanding, UpdatePartner};
 use crate::domain::partner::{PartnerProfile, Programme, Standing, SupportContact, names_partner};
@@ -89,12 +90,25 @@ impl PartnerRegistryService for Handlers {
         request: Request<pb::SetPartnerStandingRequest>,
     ) -> Result<Response<pb::SetPartnerStandingResponse>, Status> {
         let dialect = self.store().dialect();
-        self.rpc
+        let changed = self
+            .rpc
             .mutate("PartnerRegistryService/SetPartnerStanding", request, |mut tx, call| async move {
                 let partner = commands::set_standing(&mut tx, dialect, &call).await?;
                 Ok((tx, pb::SetPartnerStandingResponse { partner: Some(partner.into()) }))
             })
-            .await
+            .await?;
+        self.registry.refresh().await.map_err(|error| self.rpc.status(&error))?;
+        Ok(changed)
+    }
+
+    type WatchPartnersStream = Streamed<pb::WatchPartnersResponse>;
+
+    async fn watch_partners(
+        &self,
+        _request: Request<pb::WatchPartnersRequest>,
+    ) -> Result<Response<Self::WatchPartnersStream>, Status> {
+        let watch = Watch::new(self.rpc.clone(), self.registry.changes());
+        Ok(streamed(self.stopping.clone(), |sender| watch.run(sender)))
     }
 }
 

@@ -117,6 +117,22 @@ pub async fn license_is_supported_by(
     Ok(found.is_some())
 }
 
+/// The partner responsible for the licence of an end user that was issued last and is not revoked.
+pub async fn responsible_partner_fetch(
+    connection: &mut AnyConnection,
+    end_user_id: &EndUserId,
+) -> Result<Option<PartnerId>, StoreError> {
+    let found = sqlx::query(
+        "SELECT responsible_partner_id FROM licenses WHERE end_user_id = $1 AND state <> $2
+         ORDER BY created_at DESC, license_id DESC LIMIT 1",
+    )
+    .bind(end_user_id.as_str())
+    .bind(LicenseState::Revoked.as_str())
+    .fetch_optional(connection)
+    .await?;
+    found.map(|found| row::parsed(&found, "responsible_partner_id", PartnerId::parse)).transpose()
+}
+
 /// Whose licences a list is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LicenseFilter {

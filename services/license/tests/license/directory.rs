@@ -12,7 +12,7 @@ use vouch_storage::on_both_engines;
 use crate::support::Service;
 
 fn find(license_key: &str) -> pb::FindSupportContactRequest {
-    pb::FindSupportContactRequest { license_key: license_key.into() }
+    pb::FindSupportContactRequest { license_key: license_key.into(), ..Default::default() }
 }
 
 fn unknown_key(n: u8) -> String {
@@ -27,6 +27,27 @@ on_both_engines! {
         let found = anyone.find_support_contact(find(&covered.license_key.to_lowercase())).await.unwrap().into_inner();
         assert_eq!(found.partner_name, "north Systems");
         assert_eq!(found.support_contact.unwrap().email, "help@north.example");
+    }
+
+    async fn b04_the_vendors_own_and_the_organisation_itself_are_told_by_its_account_code(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        service.cover("standard").await;
+        let by_code = |id: &str| pb::FindSupportContactRequest { end_user_id: id.into(), ..Default::default() };
+        let mut staff = DirectoryServiceClient::new(service.staff());
+        let found = staff.find_support_contact(by_code("contoso")).await.unwrap().into_inner();
+        assert_eq!(found.partner_name, "north Systems");
+        let person = |organisation: &str| {
+            let token = service.ground.end_user_token("eve", organisation);
+            DirectoryServiceClient::new(service.ground.bearer(service.running.address, &token))
+        };
+        assert!(person("contoso").find_support_contact(by_code("contoso")).await.is_ok());
+        let not_found = (Code::NotFound, "NOT_FOUND".to_owned());
+        assert_eq!(refused(person("fabrikam").find_support_contact(by_code("contoso")).await), not_found);
+        assert_eq!(refused(staff.find_support_contact(by_code("nobody")).await), not_found);
+        let mut north = DirectoryServiceClient::new(service.partner());
+        assert_eq!(refused(north.find_support_contact(by_code("contoso")).await), not_found, "no oracle for partners");
+        let both = pb::FindSupportContactRequest { license_key: "x".into(), end_user_id: "contoso".into() };
+        assert_eq!(fields(staff.find_support_contact(both).await), ["end_user_id"]);
     }
 
     async fn q01_an_unknown_a_mistyped_and_a_revoked_key_are_refused(database: Database) {

@@ -142,4 +142,40 @@ on_both_engines! {
         ];
         assert_eq!(named, expected.map(|field| format!("partner.{field}")));
     }
+
+    async fn b01_the_registry_is_streamed_whole_and_then_change_by_change(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let vendor = || PartnerRegistryServiceClient::new(service.vendor());
+        let mut watch = vendor().watch_partners(pb::WatchPartnersRequest {}).await.unwrap().into_inner();
+        let mut known = Vec::new();
+        loop {
+            let message = watch.message().await.unwrap().unwrap();
+            known.extend(message.partners);
+            if message.complete {
+                break;
+            }
+        }
+        known.sort_by(|a, b| a.partner_id.cmp(&b.partner_id));
+        let listed = service.registry().list_partners(pb::ListPartnersRequest::default()).await.unwrap().into_inner();
+        assert_eq!(known, listed.partners);
+
+        let suspend = pb::SetPartnerStandingRequest {
+            request_id: fresh(),
+            partner_id: known[0].partner_id.clone(),
+            etag: known[0].etag.clone(),
+            standing: pb::PartnerStanding::Suspended.into(),
+        };
+        service.registry().set_partner_standing(suspend).await.unwrap();
+        let changed = loop {
+            let message = watch.message().await.unwrap().unwrap();
+            if !message.partners.is_empty() {
+                break message.partners;
+            }
+        };
+        assert_eq!(changed.len(), 1, "only what changed");
+        assert_eq!(changed[0].standing(), pb::PartnerStanding::Suspended);
+        let mut partner = PartnerRegistryServiceClient::new(service.partner());
+        let denied = partner.watch_partners(pb::WatchPartnersRequest {}).await.map(|_| ());
+        assert_eq!(refused(denied).1, "ACCESS_DENIED");
+    }
 }

@@ -1,0 +1,85 @@
+//! The registry as a stream: every partner, then each as it changes, and signs of life.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tonic::Status;
+use vouch_contract::pb::license::v1 as pb;
+use vouch_core::Error;
+use vouch_core::code::PartnerId;
+use vouch_host::{Page, Rpc};
+
+use crate::store::partners;
+
+/// How often a stream without changes gives a sign of life.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+/// How many partners one message carries: each may have authorities and keys of 64 KiB.
+const IN_ONE_MESSAGE: usize = 16;
+
+/// One caller's watch.
+pub(super) struct Watch {
+    rpc: Rpc,
+    changes: watch::Receiver<i64>,
+    /// The revision of each partner that was sent.
+    sent: BTreeMap<PartnerId, i64>,
+}
+
+impl Watch {
+    pub(super) fn new(rpc: Rpc, changes: watch::Receiver<i64>) -> Self {
+        Self { rpc, changes, sent: BTreeMap::new() }
+    }
+
+    /// Sends until the caller goes.
+    pub(super) async fn run(
+        mut self,
+        sender: mpsc::Sender<Result<pb::WatchPartnersResponse, Status>>,
+    ) -> Result<(), Status> {
+        loop {
+            // Ordering: marked as seen before the registry is read, so that a change in between is looked at again.
+            self.changes.mark_unchanged();
+            let is_first = self.sent.is_empty();
+            let changed = self.changed().await.map_err(|error| self.rpc.status(&error))?;
+            for partners in changed.chunks(IN_ONE_MESSAGE) {
+                let message = pb::WatchPartnersResponse { partners: partners.to_vec(), complete: !is_first };
+                if sender.send(Ok(message)).await.is_err() {
+                    return Ok(());
+                }
+            }
+            loop {
+                let sign_of_life = pb::WatchPartnersResponse { partners: Vec::new(), complete: true };
+                if sender.send(Ok(sign_of_life)).await.is_err() {
+                    return Ok(());
+                }
+                match tokio::time::timeout(SIGN_OF_LIFE, self.changes.changed()).await {
+                    Ok(Ok(())) => break,
+                    // The registry itself is gone: the service stops.
+                    Ok(Err(_)) => return Ok(()),
+                    Err(_elapsed) => {}
+                }
+            }
+        }
+    }
+
+    /// The partners that are not as they were sent.
+    async fn changed(&mut self) -> Result<Vec<pb::Partner>, Error> {
+        let mut snapshot = self.rpc.store.snapshot().await?;
+        let mut page = Page { size: 200, after: String::new() };
+        let mut changed = Vec::new();
+        loop {
+            let read = partners::partner_list(&mut snapshot, &page).await?;
+            let is_last = read.len() <= 200;
+            if let Some(last) = read.last() {
+                page.after = last.id.to_string();
+            }
+            for partner in read {
+                if self.sent.insert(partner.id.clone(), partner.revision) != Some(partner.revision) {
+                    changed.push(partner.into());
+                }
+            }
+            if is_last {
+                return Ok(changed);
+            }
+        }
+    }
+}
