@@ -255,12 +255,7 @@ fn read_environment(environment: pb::OperatingEnvironment, v: &mut Violations) -
     let operating_system = v.take("operating_system", text::optional_line(&environment.operating_system, 200));
     let system_id = v.take("system_id", text::optional_line(&environment.system_id, 200));
     let details = v.take("details", optional_paragraph(&environment.details, 5000));
-    Some(Environment {
-        kind: kind?,
-        operating_system: operating_system?,
-        system_id: system_id?,
-        details: details?,
-    })
+    Some(Environment { kind: kind?, operating_system: operating_system?, system_id: system_id?, details: details? })
 }
 
 fn read_error_report(report: pb::ErrorReport, v: &mut Violations) -> Option<ErrorReport> {
@@ -344,7 +339,9 @@ fn read_further(further: BTreeMap<String, String>, v: &mut Violations) -> BTreeM
 fn read_language(tag: &str) -> Result<String, String> {
     let fits = tag.is_empty()
         || (tag.len() <= 35
-            && tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
+            && tag
+                .split('-')
+                .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
             && tag.starts_with(|c: char| c.is_ascii_alphabetic()));
     if fits { Ok(tag.to_owned()) } else { Err("must be a BCP 47 tag such as en or de-CH".into()) }
 }

@@ -3,7 +3,11 @@
 //! An id is a TypeID: a lower-case prefix, an underscore, and a UUID version 7 in 26 characters of base 32. Two kinds
 //! cannot be confused, neither by the compiler nor on paper.
 
-use type_safe_id::{StaticType, TypeSafeId};
+pub use type_safe_id::StaticType;
+use type_safe_id::TypeSafeId;
+
+/// An id of the registry, by its tag.
+pub type Id<T> = TypeSafeId<T>;
 
 /// Declares an id type: its alias, its tag, its prefix. A macro, because a function cannot declare types.
 macro_rules! registry {
@@ -57,6 +61,11 @@ registry! {
     ReceiptId, ReceiptTag, "rcp";
     /// Something that is to be sent to another service: also the request id under which it is sent.
     OutboxId, OutboxTag, "out";
+}
+
+/// The UUID of an id that is given later.
+pub fn nil() -> uuid::Uuid {
+    uuid::Uuid::nil()
 }
 
 /// Reads an id, in its canonical form only: lower case, no other spelling of the same value.

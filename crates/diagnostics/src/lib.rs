@@ -3,7 +3,7 @@
 //! A bundle is a manifest that names content-addressed blobs. The manifest's bytes are kept as they were written, and their
 //! digest is the bundle's root: what is signed, proven and admitted is always that root.
 //!
-//! Read in this order: [`Digest`], [`Manifest`] (what a bundle says of itself), [`Manifest::missing_artefacts`] (what a
+//! Read in this order: [`Digest`], [`Manifest`] (what a bundle says of itself), [`Manifest::artefacts`] (what a
 //! vendor may require of it).
 //!
 //! This crate knows no transport, no store and no ticket.

@@ -22,7 +22,26 @@ impl Jobs {
 
     /// Runs `work` every `pause`, the first time after one pause. When runs begin to fail, and when they
     /// work again, it is logged; the next one comes all the same.
-    pub fn every<F, Fut, E>(&mut self, name: &'static str, pause: Duration, mut work: F)
+    pub fn every<F, Fut, E>(&mut self, name: &'static str, pause: Duration, work: F)
+    where
+        F: FnMut() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), E>> + Send,
+        E: std::fmt::Display,
+    {
+        self.run(name, pause, pause, work);
+    }
+
+    /// The same, the first time at once: for what follows something until it ends.
+    pub fn at_once_and_every<F, Fut, E>(&mut self, name: &'static str, pause: Duration, work: F)
+    where
+        F: FnMut() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), E>> + Send,
+        E: std::fmt::Display,
+    {
+        self.run(name, Duration::ZERO, pause, work);
+    }
+
+    fn run<F, Fut, E>(&mut self, name: &'static str, first: Duration, pause: Duration, mut work: F)
     where
         F: FnMut() -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), E>> + Send,
@@ -30,12 +49,13 @@ impl Jobs {
     {
         let mut stop = self.stop.clone();
         self.tasks.spawn(async move {
-            let mut failing = false;
+            let (mut failing, mut wait) = (false, first);
             loop {
                 tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
+                    () = tokio::time::sleep(wait) => {}
                     _ = stop.wait_for(|stopped| *stopped) => return,
                 }
+                wait = pause;
                 let run = std::panic::AssertUnwindSafe(async { work().await }).catch_unwind();
                 // A run that is under way when the service stops is given up: what it does is done again after the next start.
                 let outcome = tokio::select! {

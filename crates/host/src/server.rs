@@ -12,7 +12,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tonic_web::GrpcWebLayer;
 use vouch_core::World;
-use vouch_identity::{Access, AccessLayer, AccessRules, Issuers, TrustBundles, WorkloadDirectory};
+use vouch_identity::{Access, AccessLayer, AccessRules, Guide, Issuers, TrustBundles, WorkloadDirectory};
 use vouch_storage::{Secrets, SecretsError, Store, StoreError};
 
 use crate::config::HostConfig;
@@ -102,6 +102,8 @@ pub struct Server {
     pub world: World,
     /// The service's loops.
     pub jobs: Jobs,
+    /// Who tells customers where to turn, where the service serves none.
+    pub guide: Option<Arc<dyn Guide>>,
     config: HostConfig,
     domain: &'static str,
     issuers: Issuers,
@@ -153,6 +155,7 @@ impl Server {
             trust: Arc::new(trust),
             world,
             jobs: Jobs::new(stopped),
+            guide: None,
             config,
             domain,
             issuers,
@@ -209,6 +212,7 @@ impl Server {
             directory,
             domain: self.domain,
             world: self.world.clone(),
+            guide: self.guide.take(),
         });
         let health = HealthReporter::new();
         // Ordering: told before the first connection is answered, so that nobody who asks is told "unknown".

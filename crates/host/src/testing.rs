@@ -220,7 +220,7 @@ pub fn fields<T: std::fmt::Debug>(answer: Result<T, Status>) -> Vec<String> {
     vouch_contract::status::fields_of(&status)
 }
 
-/// Calls an RPC with an empty request: the cells of an access matrix.
+/// Calls an RPC with an empty request and waits for the first answer: the cells of an access matrix. A stream may go on.
 pub async fn call_bare<C>(channel: C, path: &str) -> Result<(), Status>
 where
     C: tonic::client::GrpcService<tonic::body::Body>,
@@ -232,7 +232,8 @@ where
     client.ready().await.map_err(|error| Status::unavailable(error.into().to_string()))?;
     let path = path.parse().map_err(|_| Status::invalid_argument("no path"))?;
     let codec = tonic_prost::ProstCodec::<(), ()>::default();
-    client.unary(tonic::Request::new(()), path, codec).await.map(|_| ())
+    let mut answers = client.server_streaming(tonic::Request::new(()), path, codec).await?.into_inner();
+    answers.message().await.map(|_| ())
 }
 
 /// A channel whose requests carry a bearer token.

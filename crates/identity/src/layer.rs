@@ -1,5 +1,7 @@
 //! The one gate before every handler: finds out who calls, and asks the contract whether they may.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -26,6 +28,14 @@ pub struct Access {
     pub domain: &'static str,
     /// The clock.
     pub world: World,
+    /// Who tells customers where to turn, where they may call nothing of their own.
+    pub guide: Option<Arc<dyn Guide>>,
+}
+
+/// Tells a customer, who is turned away here, which partner to turn to.
+pub trait Guide: Send + Sync {
+    /// One sentence for a person of this end-user organisation.
+    fn advise(&self, organisation: Option<String>) -> Pin<Box<dyn Future<Output = String> + Send>>;
 }
 
 impl std::fmt::Debug for Access {
@@ -41,6 +51,8 @@ pub enum Refusal {
     Unauthenticated(&'static str),
     /// The caller is known and not granted.
     Denied(CallerKind),
+    /// The caller is a customer, of this organisation, and is to turn to a partner.
+    Customer(Option<String>),
     /// The path is not in the contract.
     Unknown,
 }
@@ -64,6 +76,7 @@ impl Access {
         }
         match caller.kind {
             CallerKind::Anonymous => Err(Refusal::Unauthenticated("present a client certificate or a bearer token")),
+            CallerKind::EndUser if self.guide.is_some() => Err(Refusal::Customer(caller.organisation)),
             kind => Err(Refusal::Denied(kind)),
         }
     }
@@ -122,6 +135,11 @@ impl Access {
         })
     }
 
+    fn customer_status(&self, advice: &str) -> Status {
+        let reason = Reason::CustomerMustUsePartner;
+        vouch_contract::status::early(Code::PermissionDenied, reason, advice, self.domain)
+    }
+
     fn status(&self, refusal: &Refusal) -> Status {
         match refusal {
             Refusal::Unauthenticated(message) => {
@@ -133,6 +151,7 @@ impl Access {
                 format!("this RPC is not open to a caller of kind {} with these roles", kind.as_str()),
                 self.domain,
             ),
+            Refusal::Customer(_) => self.customer_status("customers are supported by their partner"),
             Refusal::Unknown => Status::unimplemented("the contract has no such RPC"),
         }
     }
@@ -179,7 +198,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = std::pin::Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
@@ -193,6 +212,16 @@ where
             match self.access.judge(path, &peer, authorization) {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);
+                }
+                Err(Refusal::Customer(organisation)) if self.access.guide.is_some() => {
+                    let access = self.access.clone();
+                    return Box::pin(async move {
+                        let advice = match &access.guide {
+                            Some(guide) => guide.advise(organisation).await,
+                            None => String::new(),
+                        };
+                        Ok(access.customer_status(&advice).into_http())
+                    });
                 }
                 Err(refusal) => {
                     let response = self.access.status(&refusal).into_http();

@@ -18,6 +18,6 @@ mod trust;
 pub use access::{AccessRules, Grant};
 pub use caller::{Caller, CallerKind, Workload, WorkloadDirectory};
 pub use issuers::{Algorithm, Issuer, Issuers, Person, TokenError};
-pub use layer::{Access, AccessLayer, Refusal};
+pub use layer::{Access, AccessLayer, Guide, Refusal};
 pub use spiffe::{SpiffeId, TrustDomain, WorkloadPath};
 pub use trust::{Peer, PeerInfo, TrustBundles};

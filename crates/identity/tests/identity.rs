@@ -239,6 +239,7 @@ fn gate() -> Gate {
         directory: Arc::new(Directory),
         domain: "license.vouch",
         world: World::system(),
+        guide: None,
     };
     Gate { access, north, staff }
 }

@@ -104,8 +104,7 @@ pub async fn claim(store: &Store, now: Timestamp) -> Result<Option<Entry>, Error
 /// Takes an entry out, in the transaction that takes the answer in. False when another one did before: then the answer was
 /// taken in already.
 pub async fn finish(connection: &mut AnyConnection, id: OutboxId) -> Result<bool, WriteError> {
-    let gone =
-        sqlx::query("DELETE FROM outbox WHERE entry_id = $1").bind(id.to_string()).execute(connection).await?;
+    let gone = sqlx::query("DELETE FROM outbox WHERE entry_id = $1").bind(id.to_string()).execute(connection).await?;
     Ok(gone.rows_affected() == 1)
 }
 
@@ -162,7 +161,9 @@ pub async fn recover(store: &Store) -> Result<(), Error> {
     }
     store
         .write(|mut tx| async move {
-            sqlx::query("UPDATE outbox SET leased_until = NULL WHERE leased_until IS NOT NULL").execute(&mut *tx).await?;
+            sqlx::query("UPDATE outbox SET leased_until = NULL WHERE leased_until IS NOT NULL")
+                .execute(&mut *tx)
+                .await?;
             Ok((tx, ()))
         })
         .await

@@ -27,6 +27,12 @@ pub fn optional_bytes(row: &AnyRow, column: &'static str) -> Result<Option<Vec<u
     Ok(row.try_get(column)?)
 }
 
+/// A column of bytes of a fixed length.
+pub fn array<const N: usize>(row: &AnyRow, column: &'static str) -> Result<[u8; N], StoreError> {
+    <[u8; N]>::try_from(bytes(row, column)?)
+        .map_err(|_| StoreError::Corrupt { column, problem: format!("it does not have {N} bytes") })
+}
+
 /// A whole number.
 pub fn integer(row: &AnyRow, column: &'static str) -> Result<i64, StoreError> {
     Ok(row.try_get(column)?)

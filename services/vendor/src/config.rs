@@ -13,7 +13,21 @@ pub struct LicenseService {
     pub address: String,
     /// The authorities of its certificate, PEM.
     pub authorities: PathBuf,
+    /// Its name in proofs.
+    pub issuer: String,
 }
+
+impl LicenseService {
+    /// A licence service at an address, with the usual name.
+    pub fn at(address: String, authorities: PathBuf) -> Self {
+        Self { address, authorities, issuer: DEFAULT_ISSUER.into() }
+    }
+}
+
+/// The name of a licence service whose operator gave it none.
+const DEFAULT_ISSUER: &str = "license.vouch";
+/// The name of this service, where the operator gives none.
+const DEFAULT_NAME: &str = "vendor.vouch";
 
 /// `[blobs]`: where diagnostics lie.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +37,18 @@ pub struct BlobSettings {
     pub folder: PathBuf,
 }
 
+/// `[vendor]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Named {
+    name: String,
+}
+
 /// The vendor service's own settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VendorConfig {
+    /// The service's own name: the audience of proofs, the issuer of receipts.
+    pub name: String,
     /// The licence service.
     pub license: LicenseService,
     /// Diagnostics.
@@ -34,7 +57,12 @@ pub struct VendorConfig {
 
 impl VendorConfig {
     pub(crate) fn take(loaded: &mut Loaded) -> Self {
+        let vendor: Named = loaded.section("vendor");
+        let name = if vendor.name.is_empty() { DEFAULT_NAME.to_owned() } else { vendor.name };
         let mut license: LicenseService = loaded.section("license");
+        if license.issuer.is_empty() {
+            license.issuer = DEFAULT_ISSUER.into();
+        }
         if !license.address.starts_with("https://") {
             loaded.problems.add("license.address", "is required: https://host:port of the licence service");
         }
@@ -49,6 +77,6 @@ impl VendorConfig {
             loaded.problems.add("blobs.folder", "is required: a folder for diagnostics");
         }
         blobs.folder = loaded.path(&blobs.folder);
-        Self { license, blobs }
+        Self { name, license, blobs }
     }
 }

@@ -1,19 +1,27 @@
 //! The vendor service: the back line.
 //!
 //! Run by the vendor; called by partner services and vendor engineers. It follows the licence service's registry to know who
-//! its partners are, keeps the knowledge base, takes bundles of diagnostics in, and publishes the keys that verify its
-//! receipts. The gate and the cases are in the contract and come here next; what is not served answers `NOT_SERVED`.
+//! its partners are, keeps the knowledge base, takes bundles of diagnostics in, judges escalations at its gate, keeps the cases
+//! behind it with their joint history, and publishes the keys that verify its receipts. What is not served answers `NOT_SERVED`.
 //!
-//! Read in this order: `domain` (the rules), `store` (the only SQL), `grpc` (one file for each RPC service),
-//! [`partners`] (who may call), [`Vendor`] (the service as a program).
+//! Read in this order: `domain` (the rules: `admission` is the gate, `case` what stands behind it), `commands` (lock, ask,
+//! write), `store` (the only SQL), [`history`] (events as bytes), `grpc` (one file for each RPC service), [`partners`] (who may
+//! call), [`feed`] (what partners watch), [`settlements`] (what the licence service is told), [`Vendor`] (the service as a
+//! program).
 //!
 //! It deliberately does not know licences, agreements or keys of licences: it knows what a proof says.
 
 pub mod commands;
 mod config;
 pub mod domain;
+pub mod feed;
 mod grpc;
+pub mod guide;
+pub mod history;
 pub mod partners;
+pub mod proof_keys;
+pub mod published;
+pub mod settlements;
 pub mod store;
 
 use std::future::Future;
@@ -23,8 +31,9 @@ use std::time::Duration;
 use vouch_core::World;
 use vouch_host::client::{self, ClientFiles};
 use vouch_host::config::{HostConfig, Loaded};
-use vouch_host::{Listeners, Rpc, ServeError, Server, Service};
+use vouch_host::{Bell, Listeners, Rpc, ServeError, Server, Service};
 use vouch_storage::blobs::Blobs;
+use vouch_storage::outbox;
 
 pub use config::{BlobSettings, LicenseService, VendorConfig};
 pub use store::MIGRATIONS;
@@ -32,10 +41,14 @@ pub use store::MIGRATIONS;
 /// The service's name in errors.
 pub const DOMAIN: &str = "vendor.vouch";
 
-/// How often the registry of partners is read.
-const FOLLOW: Duration = Duration::from_millis(500);
+/// How soon the registry of partners is followed again when its stream ended.
+const FOLLOW: Duration = Duration::from_millis(200);
 /// How long the first reading of the registry may hold up the start.
 const FIRST_READ: Duration = Duration::from_secs(2);
+/// How often the keys that verify proofs are fetched.
+const FETCH_KEYS: Duration = Duration::from_mins(5);
+/// How often the outbox is looked at without a bell: what failed is due again after a pause.
+const SEND: Duration = Duration::from_millis(500);
 /// How often the files of the client's certificate are read again.
 const RELOAD: Duration = Duration::from_secs(5);
 /// Serves until `shutdown` resolves.
@@ -47,7 +60,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
     let files = ClientFiles {
-        authorities: config.license.authorities,
+        authorities: config.license.authorities.clone(),
         certificate: host.tls.certificate.clone(),
         key: host.tls.key.clone(),
     };
@@ -57,25 +70,52 @@ pub async fn serve(
     let (store, secrets) = (server.store.clone(), server.secrets.clone());
     let keys = server.signing_keys("receipt").await?;
     let configured = server.configured_workloads().to_vec();
-    let partners = Arc::new(partners::Partners::new(channel, server.trust.clone(), configured));
+    let partners = Arc::new(partners::Partners::new(channel.clone(), server.trust.clone(), configured, world.clone()));
+    let proof_keys =
+        proof_keys::ProofKeys::new(channel.clone(), world.clone(), config.license.issuer.clone(), config.name.clone());
+    let proof_keys = Arc::new(proof_keys);
+    server.guide = Some(Arc::new(guide::Directory::new(channel.clone(), world.clone())));
 
-    // Known before the first request, where the licence service answers; nobody has to wait for one that does not.
-    match tokio::time::timeout(FIRST_READ, partners.follow()).await {
-        Ok(Ok(())) => {}
-        Ok(Err(problem)) => tracing::warn!(problem, "the registry of partners could not be read yet"),
-        Err(_) => tracing::warn!("the licence service does not answer yet"),
-    }
     server.jobs.every("reload the certificate shown to the licence service", RELOAD, move || {
         std::future::ready(files.reload(&tls))
     });
     let followed = partners.clone();
-    server.jobs.every("follow the registry of partners", FOLLOW, move || {
+    server.jobs.at_once_and_every("follow the registry of partners", FOLLOW, move || {
         let partners = followed.clone();
         async move { partners.follow().await }
     });
+    let fetched = proof_keys.clone();
+    server.jobs.at_once_and_every("fetch the keys that verify proofs", FETCH_KEYS, move || {
+        let keys = fetched.clone();
+        async move { keys.fetch().await }
+    });
+    outbox::recover(&store).await?;
+    let bell = Bell::default();
+    let settlements = settlements::Settlements::new(store.clone(), world.clone(), channel);
+    let rung = bell.clone();
+    server.jobs.at_once_and_every("settle holds", Duration::ZERO, move || {
+        let (settlements, mut listener) = (settlements.clone(), rung.listen());
+        async move {
+            let sent = settlements.send_due().await;
+            listener.rung(SEND).await;
+            sent
+        }
+    });
     let blobs = Blobs::local(store.clone(), &config.blobs.folder, world.clone())?;
-    let handlers =
-        grpc::Handlers { rpc: Rpc { domain: DOMAIN, store, secrets, world }, keys, partners: partners.clone(), blobs };
+    let epoch = vouch_storage::epoch(&store, &world).await?.into();
+    // Known before the first request, where the licence service answers; nobody has to wait for one that does not.
+    let _ = tokio::time::timeout(FIRST_READ, partners.tried()).await;
+    let handlers = grpc::Handlers {
+        rpc: Rpc { domain: DOMAIN, store, secrets, world },
+        keys,
+        partners: partners.clone(),
+        blobs,
+        proof_keys,
+        name: config.name.into(),
+        epoch,
+        bell,
+        stopping: server.stopping(),
+    };
     let routes = handlers.routes(server.message_bytes());
     server.serve(routes, partners, listeners, shutdown).await
 }
@@ -94,7 +134,17 @@ impl Service for Vendor {
     }
 
     fn show(config: &VendorConfig) -> String {
-        toml::to_string(config).map(|own| format!("\n{own}")).unwrap_or_default()
+        // `name` is written in a section of its own, as it is read.
+        let own = toml::Table::try_from(config).unwrap_or_default();
+        let mut shown = toml::Table::new();
+        for (key, value) in own {
+            if key == "name" {
+                shown.insert("vendor".into(), toml::Table::from_iter([(key, value)]).into());
+            } else {
+                shown.insert(key, value);
+            }
+        }
+        format!("\n{shown}")
     }
 
     async fn serve(

@@ -1,19 +1,39 @@
 //! Who may call, as the licence service's registry has it: followed over RPC, held in memory.
 //!
-//! When the licence service does not answer, what was read last stands.
+//! When the licence service does not answer, what was heard last stands; how old that is, the gate is told.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::SignedDuration;
+use tokio::sync::watch;
 use tonic::transport::Channel;
-use vouch_contract::pb::common::v1::PageRequest;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::partner_registry_service_client::PartnerRegistryServiceClient;
+use vouch_core::World;
 use vouch_core::code::PartnerId;
 use vouch_host::Trust;
 use vouch_identity::{CallerKind, SpiffeId, TrustDomain, Workload, WorkloadDirectory};
 use vouch_proof::KeySet;
+
+use crate::domain::admission::Revocation;
+
+/// A feed older than this tells nothing about revocations.
+const STALE: SignedDuration = SignedDuration::from_secs(60);
+/// A feed that is silent for so long is broken: signs of life come every 5 seconds.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// A partner as the registry has it.
+#[derive(Debug, Clone)]
+struct Known {
+    in_good_standing: bool,
+    workloads: Vec<SpiffeId>,
+    authorities: String,
+    manifest_keys: KeySet,
+}
 
 /// The partners that the licence service knows.
 #[derive(Debug)]
@@ -21,57 +41,120 @@ pub struct Partners {
     client: PartnerRegistryServiceClient<Channel>,
     trust: Arc<Trust>,
     configured: Vec<SpiffeId>,
+    world: World,
+    known: ArcSwap<BTreeMap<PartnerId, Known>>,
     workloads: ArcSwap<BTreeMap<SpiffeId, Workload>>,
-    manifest_keys: ArcSwap<BTreeMap<PartnerId, KeySet>>,
+    /// When the feed gave its last sign of life, in microseconds; the smallest number while it never did.
+    heard_at: AtomicI64,
+    tried: watch::Sender<bool>,
+    /// Tells of every change.
+    changes: watch::Sender<u64>,
 }
 
 impl Partners {
     /// Knows nobody but the operator's own workloads yet.
-    pub fn new(channel: Channel, trust: Arc<Trust>, configured: Vec<SpiffeId>) -> Self {
-        let client = PartnerRegistryServiceClient::new(channel);
-        let partners =
-            Self { client, trust, configured, workloads: ArcSwap::default(), manifest_keys: ArcSwap::default() };
+    pub fn new(channel: Channel, trust: Arc<Trust>, configured: Vec<SpiffeId>, world: World) -> Self {
+        let partners = Self {
+            client: PartnerRegistryServiceClient::new(channel),
+            trust,
+            configured,
+            world,
+            known: ArcSwap::default(),
+            workloads: ArcSwap::default(),
+            heard_at: AtomicI64::new(i64::MIN),
+            tried: watch::Sender::new(false),
+            changes: watch::Sender::new(0),
+        };
         partners.workloads.store(Arc::new(partners.own()));
         partners
     }
 
-    /// Reads the registry.
+    /// Follows the registry until the stream ends.
     pub async fn follow(&self) -> Result<(), String> {
-        let mut workloads = self.own();
-        let (mut bundles, mut manifest_keys) = (Vec::new(), BTreeMap::new());
-        let mut page_token = String::new();
+        let ended = self.follow_once().await;
+        self.tried.send_replace(true);
+        ended
+    }
+
+    async fn follow_once(&self) -> Result<(), String> {
+        let told = |status: tonic::Status| format!("the licence service answered {:?}", status.code());
+        let stream = self.client.clone().watch_partners(pb::WatchPartnersRequest {}).await;
+        let mut stream = stream.map_err(told)?.into_inner();
+        // A stream begins with every partner: who is not among them is gone.
+        let mut known = BTreeMap::new();
+        let mut taken = false;
         loop {
-            let page = PageRequest { page_size: 200, page_token };
-            let request = pb::ListPartnersRequest { page: Some(page) };
-            let answer =
-                self.client.clone().list_partners(request).await.map_err(|status| {
-                    format!("the licence service answered {:?}: {}", status.code(), status.message())
-                })?;
-            let answer = answer.into_inner();
-            for partner in answer.partners {
-                add(&partner, &mut workloads, &mut bundles)?;
-                let keys = KeySet::from_jwks(&partner.manifest_jwks)?;
-                manifest_keys.insert(PartnerId::parse(&partner.partner_id)?, keys);
+            let message = tokio::time::timeout(SILENCE, stream.message()).await;
+            let message = message.map_err(|_| "the registry fell silent".to_owned())?.map_err(told)?;
+            let Some(message) = message else { return Err("the stream of the registry ended".into()) };
+            taken &= message.partners.is_empty();
+            for partner in message.partners {
+                let id = PartnerId::parse(&partner.partner_id)?;
+                known.insert(id, read(partner)?);
             }
-            page_token = answer.page.unwrap_or_default().next_page_token;
-            if page_token.is_empty() {
-                break;
+            if message.complete {
+                if !taken {
+                    self.take(known.clone())?;
+                    taken = true;
+                }
+                self.heard_at.store(self.world.now().as_microsecond(), Ordering::Release);
+                self.tried.send_replace(true);
             }
         }
-        self.trust.set_registered(bundles)?;
-        self.workloads.store(Arc::new(workloads));
-        self.manifest_keys.store(Arc::new(manifest_keys));
-        Ok(())
+    }
+
+    /// Resolves when the registry was heard whole for the first time, or could not be heard.
+    pub async fn tried(&self) {
+        let _ = self.tried.subscribe().wait_for(|tried| *tried).await;
+    }
+
+    /// Resolves when a workload is no longer registered.
+    pub async fn gone(&self, workload: Option<&SpiffeId>) {
+        let mut changes = self.changes.subscribe();
+        while workload.is_some_and(|id| self.find(id).is_some()) {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// The keys with which a partner signs manifests; none for one that is not known.
     pub fn manifest_keys(&self, partner: &PartnerId) -> KeySet {
-        self.manifest_keys.load().get(partner).cloned().unwrap_or_default()
+        self.known.load().get(partner).map(|known| known.manifest_keys.clone()).unwrap_or_default()
+    }
+
+    /// What is known of a partner's standing now.
+    pub fn revocation(&self, partner: &PartnerId) -> Revocation {
+        let heard_at = self.heard_at.load(Ordering::Acquire);
+        let age = self.world.now().as_microsecond().saturating_sub(heard_at);
+        if SignedDuration::from_micros(age) > STALE {
+            return Revocation::Unknown;
+        }
+        let partner_in_good_standing = self.known.load().get(partner).is_some_and(|known| known.in_good_standing);
+        Revocation::Checked { partner_in_good_standing }
     }
 
     fn own(&self) -> BTreeMap<SpiffeId, Workload> {
         let own = Workload { kind: CallerKind::VendorWorkload, partner: None };
         self.configured.iter().map(|id| (id.clone(), own.clone())).collect()
+    }
+
+    fn take(&self, known: BTreeMap<PartnerId, Known>) -> Result<(), String> {
+        let mut workloads = self.own();
+        let mut bundles: Vec<(TrustDomain, String)> = Vec::new();
+        for (id, partner) in &known {
+            for name in &partner.workloads {
+                bundles.push((name.domain().clone(), partner.authorities.clone()));
+                let workload = Workload { kind: name.path().kind(), partner: Some(id.clone()) };
+                workloads.insert(name.clone(), workload);
+            }
+        }
+        bundles.dedup();
+        self.trust.set_registered(bundles)?;
+        self.workloads.store(Arc::new(workloads));
+        self.known.store(Arc::new(known));
+        self.changes.send_modify(|changes| *changes += 1);
+        Ok(())
     }
 }
 
@@ -81,22 +164,14 @@ impl WorkloadDirectory for Partners {
     }
 }
 
-fn add(
-    partner: &pb::Partner,
-    workloads: &mut BTreeMap<SpiffeId, Workload>,
-    bundles: &mut Vec<(TrustDomain, String)>,
-) -> Result<(), String> {
-    let id = PartnerId::parse(&partner.partner_id)?;
-    for name in &partner.spiffe_ids {
-        let name = SpiffeId::parse(name)?;
-        let kind = name.path().kind();
+fn read(partner: pb::Partner) -> Result<Known, String> {
+    let in_good_standing = partner.standing() == pb::PartnerStanding::Good;
+    let names = partner.spiffe_ids.iter().map(|name| SpiffeId::parse(name)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Known {
+        in_good_standing,
         // The vendor's own are the operator's to name.
-        if kind == CallerKind::VendorWorkload {
-            continue;
-        }
-        bundles.push((name.domain().clone(), partner.trust_bundle_pem.clone()));
-        workloads.insert(name, Workload { kind, partner: Some(id.clone()) });
-    }
-    bundles.dedup();
-    Ok(())
+        workloads: names.into_iter().filter(|name| name.path().kind() != CallerKind::VendorWorkload).collect(),
+        authorities: partner.trust_bundle_pem,
+        manifest_keys: KeySet::from_jwks(&partner.manifest_jwks)?,
+    })
 }

@@ -50,6 +50,7 @@ pub async fn commit(
         let message = format!("{} of {} blobs are missing; ask FindMissingBlobs which", missing.len(), named.len());
         return Err(incomplete(message));
     }
+    let artefacts = read.artefacts();
     let bundle = &Bundle {
         id: call.world.id(),
         partner_id: partner_id.clone(),
@@ -57,6 +58,7 @@ pub async fn commit(
         manifest_signature: signature.clone(),
         redaction: read.redaction.policy,
         collected_at: read.collected_at,
+        artefacts,
         entries: u32::try_from(read.entries.len()).map_err(Error::internal)?,
         size_bytes: named.iter().map(|blob| blob.size_bytes).sum(),
         committed_at: call.now,

@@ -1,5 +1,7 @@
 //! Bundles of diagnostics at the vendor.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use vouch_core::code::PartnerId;
 use vouch_core::id::BundleId;
@@ -21,6 +23,8 @@ pub struct Bundle {
     pub redaction: String,
     /// When it was collected.
     pub collected_at: Timestamp,
+    /// The artefacts that it has: the collectors that did not fail.
+    pub artefacts: BTreeSet<String>,
     /// How many entries it has.
     pub entries: u32,
     /// How many bytes its blobs have.

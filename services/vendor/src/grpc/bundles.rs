@@ -106,7 +106,7 @@ impl Handlers {
 }
 
 /// The partner whose bundles these are.
-fn partner_of(caller: &Caller) -> Result<PartnerId, Error> {
+pub(super) fn partner_of(caller: &Caller) -> Result<PartnerId, Error> {
     caller.partner().ok_or_else(|| Error::internal("a partner's workload came without its partner"))
 }
 

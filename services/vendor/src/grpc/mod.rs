@@ -1,17 +1,22 @@
-//! The RPC services: parse, call, wrap, map. One file for each.
+//! The RPC services: parse, call, wrap, map. One file for each; `read` turns messages into values.
 
 mod bundles;
+mod desk;
+mod escalations;
 mod key_set;
 mod knowledge;
+mod policies;
+mod read;
 
 use std::sync::Arc;
 
 use tonic::service::Routes;
 use vouch_contract::pb::vendor::v1 as pb;
-use vouch_host::{Rpc, SigningKeys};
+use vouch_host::{Bell, Rpc, SigningKeys};
 use vouch_storage::blobs::{Blobs, MAX_PART_BYTES};
 
 use crate::partners::Partners;
+use crate::proof_keys::ProofKeys;
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -24,16 +29,34 @@ pub(crate) struct Handlers {
     pub partners: Arc<Partners>,
     /// Diagnostics.
     pub blobs: Blobs,
+    /// The keys that verify proofs.
+    pub proof_keys: Arc<ProofKeys>,
+    /// The service's own name: the audience of proofs, the issuer of receipts.
+    pub name: Arc<str>,
+    /// The history that the store holds.
+    pub epoch: Arc<str>,
+    /// Rung after every change of a case.
+    pub bell: Bell,
+    /// Turns true when the service stops.
+    pub stopping: tokio::sync::watch::Receiver<bool>,
 }
 
 impl Handlers {
     /// Every RPC service that is served, with the limit on messages.
     pub(crate) fn routes(self, message_bytes: usize) -> Routes {
-        use pb::bundle_service_server::BundleServiceServer;
-        use pb::key_set_service_server::KeySetServiceServer;
-        use pb::knowledge_service_server::KnowledgeServiceServer;
-        Routes::new(KeySetServiceServer::new(self.clone()).max_decoding_message_size(message_bytes))
-            .add_service(KnowledgeServiceServer::new(self.clone()).max_decoding_message_size(message_bytes))
+        use pb::{
+            admission_policy_service_server::AdmissionPolicyServiceServer, bundle_service_server::BundleServiceServer,
+            calendar_service_server::CalendarServiceServer, case_desk_service_server::CaseDeskServiceServer,
+            escalation_service_server::EscalationServiceServer, key_set_service_server::KeySetServiceServer,
+            knowledge_service_server::KnowledgeServiceServer,
+        };
+        let limit = message_bytes;
+        Routes::new(KeySetServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(KnowledgeServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(AdmissionPolicyServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(CalendarServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(EscalationServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(CaseDeskServiceServer::new(self.clone()).max_decoding_message_size(limit))
             // A part of 8 MiB, and what is around it.
             .add_service(BundleServiceServer::new(self).max_decoding_message_size(MAX_PART_BYTES + 64 * 1024))
     }

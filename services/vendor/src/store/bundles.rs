@@ -3,6 +3,7 @@
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 use vouch_core::code::PartnerId;
+use vouch_core::id::BundleId;
 use vouch_diagnostics::Digest;
 use vouch_storage::{StoreError, WriteError, row};
 
@@ -12,8 +13,8 @@ use crate::domain::bundle::Bundle;
 pub async fn bundle_upsert(connection: &mut AnyConnection, bundle: &Bundle) -> Result<Bundle, WriteError> {
     sqlx::query(
         "INSERT INTO bundles (bundle_id, partner_id, root, manifest_signature, redaction, collected_at, entries,
-             size_bytes, committed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (partner_id, root) DO NOTHING",
+             size_bytes, committed_at, artefacts)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (partner_id, root) DO NOTHING",
     )
     .bind(bundle.id.to_string())
     .bind(bundle.partner_id.as_str())
@@ -24,6 +25,7 @@ pub async fn bundle_upsert(connection: &mut AnyConnection, bundle: &Bundle) -> R
     .bind(i64::from(bundle.entries))
     .bind(row::as_bigint(bundle.size_bytes)?)
     .bind(bundle.committed_at.as_microsecond())
+    .bind(serde_json::to_string(&bundle.artefacts).map_err(vouch_core::Error::internal)?)
     .execute(&mut *connection)
     .await?;
     let found = sqlx::query("SELECT * FROM bundles WHERE partner_id = $1 AND root = $2")
@@ -34,16 +36,30 @@ pub async fn bundle_upsert(connection: &mut AnyConnection, bundle: &Bundle) -> R
     Ok(read_bundle(&found)?)
 }
 
+/// A bundle that a partner committed.
+pub async fn bundle_fetch(
+    connection: &mut AnyConnection,
+    partner_id: &PartnerId,
+    id: BundleId,
+) -> Result<Option<Bundle>, StoreError> {
+    let found = sqlx::query("SELECT * FROM bundles WHERE bundle_id = $1 AND partner_id = $2")
+        .bind(id.to_string())
+        .bind(partner_id.as_str())
+        .fetch_optional(connection)
+        .await?;
+    found.as_ref().map(read_bundle).transpose()
+}
+
 fn read_bundle(found: &AnyRow) -> Result<Bundle, StoreError> {
-    let root = <[u8; 32]>::try_from(row::bytes(found, "root")?)
-        .map_err(|_| StoreError::Corrupt { column: "root", problem: "it is no SHA-256 digest".into() })?;
+    let artefacts = |text: &str| serde_json::from_str(text).map_err(|error| error.to_string());
     Ok(Bundle {
         id: row::id(found, "bundle_id")?,
         partner_id: row::parsed(found, "partner_id", PartnerId::parse)?,
-        root: Digest(root),
+        root: Digest(row::array(found, "root")?),
         manifest_signature: row::text(found, "manifest_signature")?,
         redaction: row::text(found, "redaction")?,
         collected_at: row::instant(found, "collected_at")?,
+        artefacts: row::parsed(found, "artefacts", artefacts)?,
         entries: row::number(found, "entries")?,
         size_bytes: row::number(found, "size_bytes")?,
         committed_at: row::instant(found, "committed_at")?,

@@ -2,6 +2,10 @@
 
 pub mod articles;
 pub mod bundles;
+pub mod cases;
+pub mod escalations;
+pub mod history;
+pub mod policies;
 
 use sqlx::migrate::Migrator;
 use vouch_storage::Migrations;

@@ -16,10 +16,11 @@ impl Service {
     pub(crate) async fn start(database: &Database) -> Self {
         let ground = Ground::new(vouch_vendor::DOMAIN, "vendor");
         let authorities = ground.path().join("vendor-ca.pem");
-        let license = LicenseService { address: "https://127.0.0.1:1".into(), authorities };
+        let license = LicenseService::at("https://127.0.0.1:1".into(), authorities);
+        let name = vouch_vendor::DOMAIN.to_owned();
         let blobs = BlobSettings { folder: ground.path().join("blobs") };
         let running = Running::start(ground.config(database.config.clone()), |config, listeners, shutdown| {
-            vouch_vendor::serve(config, VendorConfig { license, blobs }, World::system(), listeners, shutdown)
+            vouch_vendor::serve(config, VendorConfig { name, license, blobs }, World::system(), listeners, shutdown)
         })
         .await;
         Self { ground, running }

@@ -1,0 +1,134 @@
+//! Events, cases and decisions as the contract has them: what is hashed and passed on as bytes, and never written anew.
+
+use prost::{Message, Name};
+use vouch_contract::convert::{finding, severity, timestamp};
+use vouch_contract::pb::vendor::v1 as pb;
+use vouch_core::short_number;
+
+use crate::domain::admission::{Decision, Revocation};
+use crate::domain::case::{Case, CaseEvent, CaseState};
+use crate::domain::coverage::FIRST_RESPONSE;
+use crate::store::history::StoredEvent;
+
+/// The payload of an event: the full name of its message, and the message encoded.
+pub fn encode(event: &CaseEvent) -> (String, Vec<u8>) {
+    match event.clone() {
+        CaseEvent::Accepted(case) => named(&pb::CaseAccepted { case: Some(case_message(&case)) }),
+        CaseEvent::Claimed { engineer } => named(&pb::CaseClaimed { engineer }),
+        CaseEvent::Note { id, text } => named(&pb::SharedNote { note_id: id.to_string(), text }),
+        CaseEvent::InformationRequested { questions, collectors } => {
+            named(&pb::InformationRequested { questions, collectors })
+        }
+        CaseEvent::InformationProvided { text, bundle_id } => {
+            let bundle_id = bundle_id.map(|id| id.to_string()).unwrap_or_default();
+            named(&pb::InformationProvided { text, bundle_id })
+        }
+        CaseEvent::SolutionProvided { text, article_ids } => {
+            let article_ids = article_ids.iter().map(ToString::to_string).collect();
+            named(&pb::SolutionProvided { text, article_ids })
+        }
+        CaseEvent::SolutionDeclined { remarks } => named(&pb::SolutionDeclined { remarks }),
+        CaseEvent::MarkedReadyToClose { confirmed_at, told_at } => named(&pb::MarkedReadyToClose {
+            confirmed_at: Some(timestamp(confirmed_at)),
+            told_at: Some(timestamp(told_at)),
+        }),
+        CaseEvent::Closed { summary } => named(&pb::CaseClosed { summary }),
+        CaseEvent::DutiesNotDone { missing } => named(&pb::DutiesNotDone { missing }),
+        CaseEvent::DutiesCompleted { text } => named(&pb::DutiesCompleted { text }),
+        CaseEvent::Withdrawn { reason } => named(&pb::CaseWithdrawn { reason }),
+    }
+}
+
+fn named<M: Message + Name>(message: &M) -> (String, Vec<u8>) {
+    (M::full_name(), message.encode_to_vec())
+}
+
+/// An event of the history as the wire has it.
+pub fn event_message(event: StoredEvent) -> pb::CaseEvent {
+    pb::CaseEvent {
+        case_id: event.case_id.to_string(),
+        sequence: event.sequence,
+        type_name: event.type_name,
+        payload: event.payload.into(),
+        salt: event.salt.into(),
+        previous_hash: event.previous_hash.to_vec().into(),
+        hash: event.hash.to_vec().into(),
+        actor: event.actor,
+        committed_at: Some(timestamp(event.committed_at)),
+        origin: event.origin,
+    }
+}
+
+/// A case as the wire has it.
+pub fn case_message(case: &Case) -> pb::Case {
+    let cover = &case.cover;
+    pb::Case {
+        case_id: case.id.to_string(),
+        number: short_number::show(case.number),
+        escalation_id: case.escalation_id.to_string(),
+        ticket_number: case.ticket_number.clone(),
+        state: state(case.state).into(),
+        // Nobody but the first level takes cases yet.
+        level: pb::SupportLevel::First.into(),
+        severity: severity(case.severity).into(),
+        subject: case.subject.clone(),
+        product_id: case.product_id.to_string(),
+        version: case.version.clone(),
+        cover: Some(pb::FrozenCover {
+            end_user_id: cover.end_user_id.to_string(),
+            contact_id: cover.contact_id.clone(),
+            license_id: cover.license_id.to_string(),
+            license_revision: cover.license_revision,
+            agreement_id: cover.agreement_id.map(|id| id.to_string()).unwrap_or_default(),
+            tier_id: cover.tier_id.clone(),
+            coverage: cover.coverage.clone(),
+        }),
+        bundle_id: case.bundle_id.to_string(),
+        promised: case
+            .first_response_due
+            .map(|due| pb::PromisedTime {
+                target: FIRST_RESPONSE.into(),
+                due_at: Some(timestamp(due)),
+                done_at: case.first_response_at.map(timestamp),
+            })
+            .into_iter()
+            .collect(),
+        receipt: case.receipt.clone(),
+        accept_time: Some(timestamp(case.accepted_at)),
+        etag: format!("v{}", case.revision),
+        test_case: case.test_case,
+        engineer: case.engineer.clone().unwrap_or_default(),
+    }
+}
+
+/// A decision as the wire has it.
+pub fn decision_message(decision: &Decision) -> pb::AdmissionDecision {
+    let revocation = match decision.revocation {
+        None => pb::RevocationCheck::Unspecified,
+        Some(Revocation::Checked { .. }) => pb::RevocationCheck::Checked,
+        Some(Revocation::Unknown) => pb::RevocationCheck::Unknown,
+    };
+    pb::AdmissionDecision {
+        accepted: decision.accepts(),
+        findings: decision.findings.clone().into_sorted().iter().map(finding).collect(),
+        policy_version: decision.policy_version,
+        decided_at: Some(timestamp(decision.decided_at)),
+        revocation: revocation.into(),
+    }
+}
+
+/// A state as the wire has it.
+pub fn state(state: CaseState) -> pb::CaseState {
+    match state {
+        CaseState::Accepted => pb::CaseState::Accepted,
+        CaseState::InProgress => pb::CaseState::InProgress,
+        CaseState::AwaitingPartner => pb::CaseState::AwaitingPartner,
+        CaseState::WithDevelopment => pb::CaseState::WithDevelopment,
+        CaseState::Restored => pb::CaseState::Restored,
+        CaseState::SolutionProvided => pb::CaseState::SolutionProvided,
+        CaseState::ReadyToClose => pb::CaseState::ReadyToClose,
+        CaseState::Closed => pb::CaseState::Closed,
+        CaseState::DutiesNotDone => pb::CaseState::DutiesNotDone,
+        CaseState::Withdrawn => pb::CaseState::Withdrawn,
+    }
+}
