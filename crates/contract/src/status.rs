@@ -85,8 +85,13 @@ pub fn reason_of(status: &Status) -> String {
 
 /// The fields that a status names as bad.
 pub fn fields_of(status: &Status) -> Vec<String> {
+    violations_of(status).into_iter().map(|(field, _)| field).collect()
+}
+
+/// The fields that a status names as bad, each with what it must be.
+pub fn violations_of(status: &Status) -> Vec<(String, String)> {
     let violations = status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default();
-    violations.into_iter().map(|violation| violation.field).collect()
+    violations.into_iter().map(|violation| (violation.field, violation.description)).collect()
 }
 
 const FINDINGS_TYPE_URL: &str = "type.googleapis.com/vouch.common.v1.Findings";

@@ -186,6 +186,32 @@ impl Blobs {
         Ok(Some(content))
     }
 
+    /// Reads on from a place in a complete blob, to the end of the part in which it lies; empty at the blob's end. `None` when
+    /// the blob is not complete.
+    pub async fn read_from(&self, owner: &str, blob: &BlobRef, offset: u64) -> Result<Option<Bytes>, Error> {
+        if !self.progress(owner, blob).await?.complete {
+            return Ok(None);
+        }
+        let found = sqlx::query(
+            "SELECT offset_bytes, size_bytes, object FROM blob_parts
+             WHERE owner = $1 AND sha256 = $2 AND offset_bytes <= $3 ORDER BY offset_bytes DESC LIMIT 1",
+        )
+        .bind(owner)
+        .bind(blob.sha256.as_slice())
+        .bind(row::as_bigint(offset)?)
+        .fetch_one(self.store.reader())
+        .await
+        .map_err(StoreError::from)?;
+        let begins: u64 = row::number(&found, "offset_bytes")?;
+        let size: u64 = row::number(&found, "size_bytes")?;
+        let within = (offset - begins).min(size);
+        if within == size {
+            return Ok(Some(Bytes::new()));
+        }
+        let object = ObjectPath::from(row::text(&found, "object")?.as_str());
+        self.objects.get_range(&object, within..size).await.map(Some).map_err(unavailable)
+    }
+
     async fn parts(&self, owner: &str, blob: &BlobRef) -> Result<Vec<String>, Error> {
         let rows = sqlx::query("SELECT object FROM blob_parts WHERE owner = $1 AND sha256 = $2 ORDER BY offset_bytes")
             .bind(owner)

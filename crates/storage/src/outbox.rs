@@ -108,9 +108,9 @@ pub async fn finish(connection: &mut AnyConnection, id: OutboxId) -> Result<bool
     Ok(gone.rows_affected() == 1)
 }
 
-/// Takes every entry of a lane out that has not been sent yet; the one that is leased stays.
-pub async fn cancel_unsent(connection: &mut AnyConnection, lane: &str) -> Result<(), WriteError> {
-    sqlx::query("DELETE FROM outbox WHERE lane = $1 AND attempts = 0").bind(lane).execute(connection).await?;
+/// Takes every entry of a lane out. The answer to one that is on its way is not taken in any more.
+pub async fn clear(connection: &mut AnyConnection, lane: &str) -> Result<(), WriteError> {
+    sqlx::query("DELETE FROM outbox WHERE lane = $1").bind(lane).execute(connection).await?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use vouch_core::code::VendorId;
+use vouch_core::code::{PartnerId, VendorId};
 use vouch_host::config::Loaded;
 
 /// `[[vendors]]`: a vendor that this deployment serves.
@@ -24,9 +24,33 @@ pub struct VendorEntry {
     pub audience: String,
 }
 
+/// `[[organisations]]`: a partner organisation that this deployment hosts, with the certificate by which vendors know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organisation {
+    /// The vendors' code for it.
+    pub id: String,
+    /// Its certificate, PEM: `spiffe://<trust domain>/partner/<id>`.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+}
+
+/// `[blobs]`: where diagnostics lie.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BlobSettings {
+    /// A folder that only the service may read. It is made when it is missing.
+    pub folder: PathBuf,
+}
+
 /// The partner service's own settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartnerConfig {
+    /// Diagnostics.
+    pub blobs: BlobSettings,
+    /// The organisations.
+    pub organisations: Vec<Organisation>,
     /// The directory of vendors.
     pub vendors: Vec<VendorEntry>,
 }
@@ -52,6 +76,23 @@ impl PartnerConfig {
                 loaded.problems.add(place("name"), "name and audience must not be empty");
             }
         }
-        Self { vendors }
+        let mut organisations: Vec<Organisation> = loaded.list("organisations");
+        for (index, organisation) in organisations.iter_mut().enumerate() {
+            let place = |field: &str| format!("organisations[{index}].{field}");
+            loaded.problems.take(&place("id"), PartnerId::parse(&organisation.id));
+            organisation.certificate = loaded.path(&organisation.certificate);
+            organisation.key = loaded.path(&organisation.key);
+            for (field, path) in [("certificate", &organisation.certificate), ("key", &organisation.key)] {
+                if !path.is_file() {
+                    loaded.problems.add(place(field), format!("{} is not a file", path.display()));
+                }
+            }
+        }
+        let mut blobs: BlobSettings = loaded.section("blobs");
+        if blobs.folder.as_os_str().is_empty() {
+            loaded.problems.add("blobs.folder", "is required: a folder for diagnostics");
+        }
+        blobs.folder = loaded.path(&blobs.folder);
+        Self { blobs, organisations, vendors }
     }
 }

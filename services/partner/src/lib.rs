@@ -1,33 +1,52 @@
 //! The partner service: the front line.
 //!
 //! Run by a partner; one deployment may host several partner organisations. Called by partner portals, agents, and end users
-//! through a portal. It keeps end-user organisations and the directory of vendors, and publishes the keys that verify the
-//! manifests it signs. Tickets, diagnostics and the outbox are in the contract and come here next; what is not served
-//! answers `NOT_SERVED`.
+//! through a portal. It keeps end-user organisations and the directory of vendors, tickets with their notes, and diagnostics; it
+//! hands tickets over to vendors through its outbox, follows the vendors' feeds, and publishes the keys that verify the
+//! manifests it signs.
 //!
-//! Read in this order: `domain` (the rules), `store` (the only SQL), `grpc` (one file for each RPC service), [`Partner`] (the
-//! service as a program).
+//! Read in this order: `domain` (the rules: `ticket`, and `handover`, what follows from a vendor's answers), `commands` (lock,
+//! ask, write), `store` (the only SQL), `grpc` (one file for each RPC service), [`links`] (the ways to vendors), [`sender`] (the
+//! outbox) with [`transfer`] (bundles), [`follower`] (the feeds), [`Partner`] (the service as a program).
 //!
 //! It deliberately does not know a vendor's rules of entitlement or admission: it asks.
 
+pub mod categories;
+pub mod commands;
 mod config;
 pub mod domain;
+pub mod follower;
 mod grpc;
+pub mod links;
+pub mod sender;
 pub mod store;
+pub mod transfer;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use vouch_core::World;
 use vouch_host::config::{HostConfig, Loaded};
-use vouch_host::{Listeners, Rpc, ServeError, Server, Service};
+use vouch_host::{Bell, Listeners, Rpc, ServeError, Server, Service};
 use vouch_identity::{SpiffeId, Workload, WorkloadDirectory};
+use vouch_storage::blobs::Blobs;
+use vouch_storage::outbox;
 
-pub use config::{PartnerConfig, VendorEntry};
+pub use config::{BlobSettings, Organisation, PartnerConfig, VendorEntry};
 pub use store::MIGRATIONS;
 
 /// The service's name in errors.
 pub const DOMAIN: &str = "partner.vouch";
+
+/// How many tickets are sent at a time: a long upload holds up no other ticket.
+const SENDERS: usize = 4;
+/// How often the outbox is looked at without a bell: what failed is due again after a pause.
+const SEND: Duration = Duration::from_millis(500);
+/// How soon a feed is followed again when its stream ended.
+const FOLLOW: Duration = Duration::from_millis(200);
+/// How often the files of the organisations' certificates are read again.
+const RELOAD: Duration = Duration::from_secs(5);
 
 /// Nobody's systems call a partner service by certificate alone: its callers are people, and portals that act for them.
 #[derive(Debug)]
@@ -50,8 +69,44 @@ pub async fn serve(
     let mut server = Server::prepare(host, DOMAIN, &MIGRATIONS, world.clone()).await?;
     let (store, secrets) = (server.store.clone(), server.secrets.clone());
     let keys = server.signing_keys("manifest").await?;
-    let rpc = Rpc { domain: DOMAIN, store, secrets, world };
-    let handlers = grpc::Handlers { rpc, keys, vendors: config.vendors.into() };
+    let links = links::Links::open(&config).map_err(ServeError::Setup)?;
+    let blobs = Blobs::local(store.clone(), &config.blobs.folder, world.clone())?;
+    outbox::recover(&store).await?;
+    let bell = Bell::default();
+    for _ in 0..SENDERS {
+        let (store, world) = (store.clone(), world.clone());
+        let sender = sender::Sender { store, world, blobs: blobs.clone(), links: links.clone() };
+        let rung = bell.clone();
+        server.jobs.at_once_and_every("send to vendors", Duration::ZERO, move || {
+            let (sender, mut listener) = (sender.clone(), rung.listen());
+            async move {
+                let sent = sender.send_due().await;
+                listener.rung(SEND).await;
+                sent
+            }
+        });
+    }
+    for link in links.all() {
+        let link = link.clone();
+        let follower = follower::Follower { store: store.clone(), world: world.clone() };
+        server.jobs.at_once_and_every("follow a vendor's feed", FOLLOW, move || {
+            let (follower, link) = (follower.clone(), link.clone());
+            async move { follower.follow(&link).await }
+        });
+    }
+    let reloaded = links.clone();
+    server
+        .jobs
+        .every("reload the certificates shown to vendors", RELOAD, move || std::future::ready(reloaded.reload()));
+    let handlers = grpc::Handlers {
+        rpc: Rpc { domain: DOMAIN, store, secrets, world },
+        keys,
+        vendors: config.vendors.into(),
+        links,
+        categories: Arc::default(),
+        blobs,
+        bell,
+    };
     let routes = handlers.routes(server.message_bytes());
     server.serve(routes, Arc::new(NoWorkloads), listeners, shutdown).await
 }

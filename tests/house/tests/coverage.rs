@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// The RPC services that are served today; a service enters with its handlers.
+/// The RPC services that are served today: all that the contract has. A service enters with its handlers.
 const SERVED: &[&str] = &[
     "vouch.license.v1.AgreementService",
     "vouch.license.v1.CatalogService",
@@ -13,10 +13,16 @@ const SERVED: &[&str] = &[
     "vouch.license.v1.IncidentService",
     "vouch.license.v1.LicenseService",
     "vouch.license.v1.PartnerRegistryService",
+    "vouch.partner.v1.DiagnosticsService",
     "vouch.partner.v1.EndUserService",
     "vouch.partner.v1.KeySetService",
+    "vouch.partner.v1.TicketService",
     "vouch.partner.v1.VendorDirectoryService",
+    "vouch.vendor.v1.AdmissionPolicyService",
     "vouch.vendor.v1.BundleService",
+    "vouch.vendor.v1.CalendarService",
+    "vouch.vendor.v1.CaseDeskService",
+    "vouch.vendor.v1.EscalationService",
     "vouch.vendor.v1.KeySetService",
     "vouch.vendor.v1.KnowledgeService",
 ];

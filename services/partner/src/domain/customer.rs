@@ -19,6 +19,8 @@ pub struct Customer {
     pub licenses: BTreeMap<VendorId, LicenseId>,
     /// How often it was changed.
     pub revision: i64,
+    /// The code by which the tokens of its people name it; empty: they have no access of their own.
+    pub organisation: String,
     /// When it was entered.
     pub created_at: Timestamp,
 }

@@ -1,3 +1,5 @@
 //! The rules of the front line: plain types, data in and verdict out.
 
 pub mod customer;
+pub mod handover;
+pub mod ticket;

@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 use vouch_contract::convert::timestamp;
 use vouch_contract::pb::partner::v1 as pb;
 use vouch_contract::pb::partner::v1::end_user_service_server::EndUserService;
-use vouch_core::code::{PartnerId, VendorId};
+use vouch_core::code::{EndUserId, PartnerId, VendorId};
 use vouch_core::id::{CustomerId, LicenseId};
 use vouch_core::{Error, Violations, id, text};
 use vouch_host::{Call, Page};
@@ -27,13 +27,14 @@ impl EndUserService for Handlers {
         self.rpc
             .mutate("EndUserService/CreateCustomer", request, |mut tx, call| async move {
                 let call: &Call<CreateCustomer> = &call;
-                let CreateCustomer { name, licenses } = call.command.clone();
+                let CreateCustomer { name, licenses, organisation } = call.command.clone();
                 self.check_vendors(&licenses)?;
                 let customer = Customer {
                     id: call.world.id(),
                     partner_id: partner_of(&call.caller)?,
                     name,
                     licenses,
+                    organisation,
                     revision: 1,
                     created_at: call.now,
                 };
@@ -88,7 +89,7 @@ impl Handlers {
 }
 
 /// The partner organisation for which a caller acts.
-fn partner_of(caller: &Caller) -> Result<PartnerId, Error> {
+pub(super) fn partner_of(caller: &Caller) -> Result<PartnerId, Error> {
     caller.partner().ok_or_else(|| Error::internal("a person of a partner came without the partner"))
 }
 
@@ -97,6 +98,7 @@ fn partner_of(caller: &Caller) -> Result<PartnerId, Error> {
 struct CreateCustomer {
     name: String,
     licenses: BTreeMap<VendorId, LicenseId>,
+    organisation: String,
 }
 
 /// One organisation, by id.
@@ -126,7 +128,11 @@ impl TryFrom<pb::CreateCustomerRequest> for CreateCustomer {
                     Some(())
                 });
             }
-            Some(Self { name: name?, licenses })
+            let organisation = match customer.organisation.as_str() {
+                "" => Some(String::new()),
+                code => v.take("organisation", EndUserId::parse(code)).map(|code| code.to_string()),
+            };
+            Some(Self { name: name?, licenses, organisation: organisation? })
         });
         violations.finish(command)
     }
@@ -162,6 +168,7 @@ impl From<Customer> for pb::Customer {
             licenses: licenses.collect(),
             create_time: Some(timestamp(customer.created_at)),
             etag: format!("v{}", customer.revision),
+            organisation: customer.organisation,
         }
     }
 }

@@ -15,13 +15,15 @@ use crate::domain::customer::Customer;
 /// Adds an organisation with its licences.
 pub async fn customer_insert(connection: &mut AnyConnection, customer: &Customer) -> Result<(), WriteError> {
     sqlx::query(
-        "INSERT INTO customers (customer_id, partner_id, name, revision, created_at) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO customers (customer_id, partner_id, name, revision, created_at, organisation)
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(customer.id.to_string())
     .bind(customer.partner_id.as_str())
     .bind(&customer.name)
     .bind(customer.revision)
     .bind(customer.created_at.as_microsecond())
+    .bind(&customer.organisation)
     .execute(&mut *connection)
     .await
     .map_err(|error| exists(error, &customer.name))?;
@@ -73,6 +75,20 @@ pub async fn customer_list(
     Ok(customers)
 }
 
+/// The organisations of this deployment whose people bring tokens with this code.
+pub async fn customer_list_of(connection: &mut AnyConnection, organisation: &str) -> Result<Vec<Customer>, StoreError> {
+    let rows =
+        sqlx::query("SELECT * FROM customers WHERE organisation = $1 AND organisation <> '' ORDER BY customer_id")
+            .bind(organisation)
+            .fetch_all(&mut *connection)
+            .await?;
+    let mut customers = Vec::with_capacity(rows.len());
+    for found in &rows {
+        customers.push(with_licenses(connection, found).await?);
+    }
+    Ok(customers)
+}
+
 async fn with_licenses(connection: &mut AnyConnection, found: &AnyRow) -> Result<Customer, StoreError> {
     let id: CustomerId = row::id(found, "customer_id")?;
     let rows = sqlx::query("SELECT * FROM customer_licenses WHERE customer_id = $1")
@@ -89,6 +105,7 @@ async fn with_licenses(connection: &mut AnyConnection, found: &AnyRow) -> Result
         name: row::text(found, "name")?,
         licenses,
         revision: row::integer(found, "revision")?,
+        organisation: row::text(found, "organisation")?,
         created_at: row::instant(found, "created_at")?,
     })
 }

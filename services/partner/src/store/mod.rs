@@ -1,6 +1,9 @@
 //! The partner service's tables: the only place with SQL.
 
 pub mod customers;
+pub mod history;
+pub mod notes;
+pub mod tickets;
 
 use sqlx::migrate::Migrator;
 use vouch_storage::Migrations;

@@ -2,7 +2,7 @@
 
 use vouch_core::World;
 use vouch_host::testing::{BearerChannel, Ground, Running};
-use vouch_partner::{PartnerConfig, VendorEntry};
+use vouch_partner::{BlobSettings, PartnerConfig, VendorEntry};
 use vouch_storage::testing::Database;
 
 /// A running partner service.
@@ -23,7 +23,8 @@ impl Service {
             authorities: ground.path().join("vendor-ca.pem"),
             audience: "vendor.vouch".into(),
         };
-        let config = PartnerConfig { vendors: vec![vendor] };
+        let blobs = BlobSettings { folder: ground.path().join("blobs") };
+        let config = PartnerConfig { blobs, organisations: Vec::new(), vendors: vec![vendor] };
         let running = Running::start(ground.config(database.config.clone()), |host, listeners, shutdown| {
             vouch_partner::serve(host, config, World::system(), listeners, shutdown)
         })

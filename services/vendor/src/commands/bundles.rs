@@ -2,17 +2,14 @@
 
 use vouch_core::code::PartnerId;
 use vouch_core::{Error, Kind, Reason};
-use vouch_diagnostics::Manifest;
 use vouch_host::Call;
+use vouch_host::uploads::{self, Whole};
 use vouch_proof::KeySet;
 use vouch_storage::Store;
 use vouch_storage::blobs::{BlobRef, Blobs};
 
 use crate::domain::bundle::{Bundle, is_signed_by};
 use crate::store::bundles::bundle_upsert;
-
-/// The largest manifest.
-const MAX_MANIFEST_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A bundle to be committed.
 #[derive(Debug, Clone)]
@@ -33,23 +30,13 @@ pub async fn commit(
 ) -> Result<Bundle, Error> {
     let CommitBundle { manifest, signature } = &call.command;
     let owner = partner_id.as_str();
-    let bytes = blobs
-        .read(owner, manifest, MAX_MANIFEST_BYTES)
-        .await?
-        .ok_or_else(|| incomplete("the manifest itself is not complete; ask FindMissingBlobs".to_owned()))?;
-    let (read, root) =
-        Manifest::read(&bytes).map_err(|problem| Error::field("manifest", format!("cannot be taken: {problem}")))?;
-    if !is_signed_by(partner_id, keys, signature, &read, root) {
+    let whole = uploads::manifest(blobs, owner, manifest).await?;
+    if !is_signed_by(partner_id, keys, signature, &whole.manifest, whole.root) {
         let message = "the manifest is not signed by the calling partner with a registered key".to_owned();
         return Err(Error::Refused { kind: Kind::Refused, reason: Reason::ManifestUnsigned, message });
     }
-    let named: Vec<BlobRef> =
-        read.blobs().into_iter().map(|(digest, size_bytes)| BlobRef { sha256: digest.0, size_bytes }).collect();
-    let missing = blobs.missing(owner, &named).await?;
-    if !missing.is_empty() {
-        let message = format!("{} of {} blobs are missing; ask FindMissingBlobs which", missing.len(), named.len());
-        return Err(incomplete(message));
-    }
+    uploads::check_whole(blobs, owner, &whole).await?;
+    let Whole { manifest: read, root, blobs: named } = whole;
     let artefacts = read.artefacts();
     let bundle = &Bundle {
         id: call.world.id(),
@@ -69,8 +56,4 @@ pub async fn commit(
             Ok((tx, kept))
         })
         .await
-}
-
-fn incomplete(message: String) -> Error {
-    Error::Refused { kind: Kind::Refused, reason: Reason::BundleIncomplete, message }
 }

@@ -3,6 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bundles;
+mod configurations;
+mod escalation;
+mod gate;
 mod registry;
 mod samples;
+mod scene;
 mod support;
+mod tickets;

@@ -35,10 +35,8 @@ impl VendorSide {
         })
         .await;
         let config = VendorConfig {
-            license: LicenseService {
-                address: format!("https://{}", license.address),
-                authorities: ground.path().join("vendor-ca.pem"),
-            },
+            name: vouch_vendor::DOMAIN.into(),
+            license: LicenseService::at(format!("https://{}", license.address), ground.path().join("vendor-ca.pem")),
             blobs: BlobSettings { folder: ground.path().join("blobs") },
         };
         let vendor = Running::start(ground.config(database.config.clone()), |host, listeners, shutdown| {

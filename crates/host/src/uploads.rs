@@ -1,0 +1,136 @@
+//! Bundles of diagnostics in transfer: what every service that takes them in does alike.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio_stream::{Stream, StreamExt};
+use tonic::Status;
+use vouch_contract::pb::vendor::v1 as pb;
+use vouch_core::{Error, Kind, Reason, Violations};
+use vouch_diagnostics::{Digest, Manifest};
+use vouch_storage::blobs::{BlobRef, Blobs, MAX_BLOB_BYTES, Progress};
+
+use crate::Rpc;
+
+/// How many blobs one question may name.
+pub const MAX_BLOBS: usize = 5000;
+/// How long an upload may pause between two parts.
+const PAUSE: Duration = Duration::from_secs(30);
+/// The largest manifest.
+const MAX_MANIFEST_BYTES: u64 = 32 * 1024 * 1024;
+
+/// One message of an upload.
+#[derive(Debug, Clone, Default)]
+pub struct Part {
+    /// The blob; in the first message only.
+    pub blob: Option<pb::BlobRef>,
+    /// Where the part begins.
+    pub offset_bytes: i64,
+    /// The part; empty to ask for what is committed to be verified.
+    pub content: Bytes,
+}
+
+/// Takes the parts of one blob as they come. What is committed stays committed when the stream is cut.
+pub async fn receive(
+    rpc: &Rpc,
+    blobs: &Blobs,
+    owner: &str,
+    mut parts: impl Stream<Item = Result<Part, Status>> + Unpin,
+) -> Result<Progress, Status> {
+    let told = |error: Error| rpc.status(&error);
+    let mut blob: Option<BlobRef> = None;
+    let late = |_| told(Error::Unavailable("an upload paused too long between two parts".into()));
+    while let Some(part) = tokio::time::timeout(PAUSE, parts.next()).await.map_err(late)? {
+        let part = part?;
+        let named = match (blob, part.blob) {
+            (None, first) => read_one(first).map_err(|violations| told(violations.into()))?,
+            (Some(named), None) => named,
+            (Some(_), Some(_)) => return Err(told(Error::field("blob", "is named in the first message only"))),
+        };
+        blob = Some(named);
+        let offset =
+            u64::try_from(part.offset_bytes).map_err(|_| told(Error::field("offset_bytes", "must not be negative")))?;
+        // Without a part, a first message asks for what is committed to be verified: the answer to a cut in the last moment.
+        if !part.content.is_empty() {
+            blobs.append(owner, &named, offset, part.content).await.map_err(told)?;
+        }
+    }
+    let blob = blob.ok_or_else(|| told(Error::field("blob", "is required in the first message")))?;
+    blobs.verify(owner, &blob).await.map_err(told)
+}
+
+/// A manifest that is there whole, with every blob that it names.
+#[derive(Debug, Clone)]
+pub struct Whole {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The digest of its bytes.
+    pub root: Digest,
+    /// The blobs that it names.
+    pub blobs: Vec<BlobRef>,
+}
+
+/// Reads a manifest of an owner. `BUNDLE_INCOMPLETE` when it is not there whole.
+pub async fn manifest(blobs: &Blobs, owner: &str, named: &BlobRef) -> Result<Whole, Error> {
+    let bytes = blobs
+        .read(owner, named, MAX_MANIFEST_BYTES)
+        .await?
+        .ok_or_else(|| incomplete("the manifest itself is not complete; ask FindMissingBlobs".to_owned()))?;
+    let (manifest, root) =
+        Manifest::read(&bytes).map_err(|problem| Error::field("manifest", format!("cannot be taken: {problem}")))?;
+    let named = manifest.blobs().into_iter().map(|(digest, size_bytes)| BlobRef { sha256: digest.0, size_bytes });
+    Ok(Whole { blobs: named.collect(), manifest, root })
+}
+
+/// Refuses a manifest of which a blob is missing: `BUNDLE_INCOMPLETE`.
+pub async fn check_whole(blobs: &Blobs, owner: &str, whole: &Whole) -> Result<(), Error> {
+    let missing = blobs.missing(owner, &whole.blobs).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{} of {} blobs are missing; ask FindMissingBlobs which", missing.len(), whole.blobs.len());
+    Err(incomplete(message))
+}
+
+/// Reads the one blob that a message names.
+pub fn read_one(blob: Option<pb::BlobRef>) -> Result<BlobRef, Violations> {
+    let mut violations = Violations::new();
+    let blob = violations.nested("blob", blob, read_blob);
+    violations.finish(blob)
+}
+
+/// Reads the blobs that a question names.
+pub fn read_many(blobs: Vec<pb::BlobRef>, v: &mut Violations) -> Vec<BlobRef> {
+    if blobs.len() > MAX_BLOBS {
+        v.add("blobs", format!("must be at most {MAX_BLOBS}"));
+        return Vec::new();
+    }
+    let mut read = Vec::new();
+    for (index, blob) in blobs.into_iter().enumerate() {
+        read.extend(v.nested(&format!("blobs[{index}]"), Some(blob), read_blob));
+    }
+    read
+}
+
+/// Reads a reference to a blob.
+pub fn read_blob(blob: pb::BlobRef, v: &mut Violations) -> Option<BlobRef> {
+    let sha256 = <[u8; 32]>::try_from(blob.sha256.as_ref()).map_err(|_| "must be a SHA-256 digest of 32 bytes");
+    let sha256 = v.take("sha256", sha256);
+    let size_bytes = u64::try_from(blob.size_bytes).ok().filter(|size| (1..=MAX_BLOB_BYTES).contains(size));
+    let size_bytes = v.take("size_bytes", size_bytes.ok_or("must be 1 byte to 64 GiB"));
+    Some(BlobRef { sha256: sha256?, size_bytes: size_bytes? })
+}
+
+/// A reference to a blob as the wire has it.
+pub fn write_blob(blob: &BlobRef) -> pb::BlobRef {
+    pb::BlobRef { sha256: blob.sha256.to_vec().into(), size_bytes: size(blob.size_bytes) }
+}
+
+/// A size as the wire has it.
+pub fn size(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+fn incomplete(message: String) -> Error {
+    Error::Refused { kind: Kind::Refused, reason: Reason::BundleIncomplete, message }
+}

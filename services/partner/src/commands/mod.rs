@@ -1,0 +1,3 @@
+//! What the service does: each command locks what it needs, asks the domain, and writes what it says.
+
+pub mod tickets;

@@ -1,0 +1,292 @@
+//! Front-line tickets.
+//!
+//! Read in this order: `state` (which steps lead where), [`Ticket`] (what is known of one), `history` (what the vendor's events do
+//! to it), [`Note`] (who may read what).
+
+mod history;
+mod note;
+mod state;
+
+use jiff::Timestamp;
+use vouch_core::code::{PartnerId, VendorId};
+use vouch_core::escalation::{Escalation, FrontLineWork, Problem};
+use vouch_core::id::{BundleId, CaseId, CustomerId, EscalationId, TicketId};
+use vouch_core::{Channel, Error, World, short_number};
+use vouch_diagnostics::Digest;
+
+pub use history::{CaseChange, Fit, Head, Link, Told};
+pub use note::{Audience, Note, Viewer};
+pub use state::{TicketState, TicketStep};
+
+/// A ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// Its id.
+    pub id: TicketId,
+    /// The short number, without its check digit.
+    pub number: u64,
+    /// The partner organisation whose it is.
+    pub partner_id: PartnerId,
+    /// The impacted end-user organisation.
+    pub customer_id: CustomerId,
+    /// The vendor whose product it is about.
+    pub vendor_id: VendorId,
+    /// Where it stands.
+    pub state: TicketState,
+    /// The channel by which it came.
+    pub channel: Channel,
+    /// Who asked for help.
+    pub contact_email: String,
+    /// The named contact who adopted it; empty while nobody did.
+    pub liaison_email: String,
+    /// The problem.
+    pub problem: Problem,
+    /// When the end user confirmed the statement of the problem.
+    pub statement_confirmed_at: Option<Timestamp>,
+    /// When the end user confirmed the solution.
+    pub solution_confirmed_at: Option<Timestamp>,
+    /// What the front line did.
+    pub work: FrontLineWork,
+    /// What the licence service said.
+    pub entitlement: Option<Entitlement>,
+    /// Who works on it.
+    pub assignee: Option<String>,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// True for drills.
+    pub test_case: bool,
+    /// How often it was changed.
+    pub revision: i64,
+    /// The escalation, once there was one.
+    pub escalation: Option<EscalationRecord>,
+}
+
+/// What the licence service said of the end user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entitlement {
+    /// Whether the end user is entitled.
+    pub entitled: bool,
+    /// The whole answer, as it was told.
+    pub told: Vec<u8>,
+}
+
+/// What became of an escalation, as far as is known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EscalationStatus {
+    /// On its way.
+    Sent,
+    /// Refused.
+    Refused,
+    /// It became a case.
+    Accepted,
+    /// Withdrawn, and acknowledged.
+    Withdrawn,
+}
+
+impl EscalationStatus {
+    /// The word that is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Refused => "refused",
+            Self::Accepted => "accepted",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Sent, Self::Refused, Self::Accepted, Self::Withdrawn].into_iter().find(|one| one.as_str() == text)
+    }
+}
+
+/// What is known of an escalation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EscalationRecord {
+    /// Its id: stable over every attempt, new only after an acknowledged withdrawal or the end of its case.
+    pub id: EscalationId,
+    /// What became of it.
+    pub status: EscalationStatus,
+    /// The last decision, as it was told: the gate's, or the licence service's refusal of a proof.
+    pub decision: Option<Vec<u8>>,
+    /// Whether it is being taken back.
+    pub withdrawing: bool,
+    /// Whether the vendor waits for an answer.
+    pub asked: bool,
+    /// The case.
+    pub case: Option<CaseRecord>,
+}
+
+/// What is known of a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseRecord {
+    /// Its id.
+    pub id: CaseId,
+    /// The vendor's short number, as it shows it.
+    pub number: String,
+    /// Where it stands, in the contract's word.
+    pub state: String,
+    /// The receipt of admission.
+    pub receipt: String,
+}
+
+/// A bundle that was committed for a ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundle {
+    /// Its id here.
+    pub id: BundleId,
+    /// The ticket.
+    pub ticket_id: TicketId,
+    /// The digest of its manifest.
+    pub root: Digest,
+    /// The size of the manifest.
+    pub manifest_size: u64,
+    /// This partner's signature over the root.
+    pub manifest_signature: String,
+    /// How many entries it has.
+    pub entries: u32,
+    /// How many bytes its blobs have.
+    pub size_bytes: u64,
+    /// When it was committed.
+    pub committed_at: Timestamp,
+}
+
+impl Ticket {
+    /// Takes a step, or says why not.
+    pub fn step(&mut self, step: TicketStep) -> Result<(), Error> {
+        self.state = self.state.advance(step).ok_or_else(|| self.refuses(step.verb()))?;
+        self.revision += 1;
+        Ok(())
+    }
+
+    /// That the ticket's state does not allow something.
+    pub fn refuses(&self, step: &'static str) -> Error {
+        Error::StateConflict { what: "ticket", id: self.id.to_string(), state: self.state.as_str(), step }
+    }
+
+    /// Whose name stands behind the ticket toward the vendor.
+    pub fn contact(&self) -> &str {
+        if self.liaison_email.is_empty() { &self.contact_email } else { &self.liaison_email }
+    }
+
+    /// The case that the vendor has for it.
+    pub fn case(&self) -> Option<&CaseRecord> {
+        self.escalation.as_ref().and_then(|escalation| escalation.case.as_ref())
+    }
+
+    /// The case, where partner and vendor may exchange something about it.
+    pub fn open_case(&self) -> Result<&CaseRecord, Error> {
+        let is_with_vendor = self.state.is_with_vendor();
+        self.case().filter(|_| is_with_vendor).ok_or_else(|| self.refuses("be written to the vendor about"))
+    }
+
+    /// Hands the ticket over: its escalation, ready to be sent. A ticket whose case was closed as duties not done keeps it.
+    pub fn hand_over(&mut self, world: &World, now: Timestamp) -> Result<Escalation, Error> {
+        if !self.entitlement.as_ref().is_some_and(|entitlement| entitlement.entitled) {
+            return Err(self.refuses("be escalated before the end user's entitlement is verified"));
+        }
+        self.step(TicketStep::Escalate)?;
+        let kept = self.escalation.take().filter(|kept| kept.status != EscalationStatus::Withdrawn);
+        let record = match kept {
+            // Refused, or closed as duties not done: the same escalation goes again.
+            Some(kept) => EscalationRecord { status: kept.resent(), ..kept },
+            None => EscalationRecord {
+                id: world.id(),
+                status: EscalationStatus::Sent,
+                decision: None,
+                withdrawing: false,
+                asked: false,
+                case: None,
+            },
+        };
+        let id = record.id;
+        self.escalation = Some(record);
+        Ok(Escalation {
+            id,
+            ticket_number: short_number::show(self.number),
+            created_at: now,
+            problem: self.problem.clone(),
+            work: self.work.clone(),
+            statement_confirmed_at: self.statement_confirmed_at,
+            further: std::collections::BTreeMap::new(),
+            test_case: self.test_case,
+        })
+    }
+
+    /// Begins to take the escalation back. It is back once the vendor has acknowledged it.
+    pub fn withdraw(&mut self) -> Result<EscalationId, Error> {
+        let refused = self.refuses("be taken back");
+        if !self.state.is_with_vendor() {
+            return Err(refused);
+        }
+        self.revision += 1;
+        match &mut self.escalation {
+            Some(escalation) if !escalation.withdrawing => {
+                escalation.withdrawing = true;
+                Ok(escalation.id)
+            }
+            Some(_) | None => Err(refused),
+        }
+    }
+
+    /// Takes in what the gate decided, or that the licence service refused a proof: the ticket is the front line's again.
+    pub fn refused(&mut self, decision: Vec<u8>) {
+        if let Some(escalation) = &mut self.escalation
+            && escalation.status == EscalationStatus::Sent
+        {
+            (escalation.status, escalation.decision) = (EscalationStatus::Refused, Some(decision));
+            self.go(TicketStep::Refused);
+        }
+    }
+
+    /// Takes in that what was missing is still missing, in a case that was closed for it.
+    pub fn refused_again(&mut self, decision: Vec<u8>) {
+        if let Some(escalation) = &mut self.escalation {
+            escalation.decision = Some(decision);
+        }
+        self.go(TicketStep::Refused);
+    }
+
+    /// Takes in that the escalation became a case. What is known already stays.
+    pub fn accepted(&mut self, case: CaseRecord, decision: Option<Vec<u8>>) {
+        let Some(escalation) = &mut self.escalation else { return };
+        if decision.is_some() {
+            escalation.decision = decision;
+        }
+        if escalation.case.is_none() {
+            escalation.case = Some(case);
+            escalation.status = EscalationStatus::Accepted;
+        }
+        self.go(TicketStep::Accepted);
+    }
+
+    /// Takes in that the vendor acknowledged the withdrawal.
+    pub fn withdrawn(&mut self) {
+        if let Some(escalation) = &mut self.escalation
+            && escalation.status != EscalationStatus::Withdrawn
+        {
+            (escalation.status, escalation.withdrawing, escalation.asked) = (EscalationStatus::Withdrawn, false, false);
+            self.go(TicketStep::WithdrawalAcknowledged);
+        }
+    }
+
+    /// Takes in that the vendor did not take the escalation back: its case is closed.
+    pub fn withdrawal_refused(&mut self) {
+        if let Some(escalation) = &mut self.escalation {
+            escalation.withdrawing = false;
+        }
+        self.revision += 1;
+    }
+
+    /// Takes a step where the state has it. What the vendor says happened whatever this side thinks of it.
+    fn go(&mut self, step: TicketStep) {
+        self.state = self.state.advance(step).unwrap_or(self.state);
+        self.revision += 1;
+    }
+}
+
+impl EscalationRecord {
+    fn resent(&self) -> EscalationStatus {
+        if self.case.is_some() { EscalationStatus::Accepted } else { EscalationStatus::Sent }
+    }
+}

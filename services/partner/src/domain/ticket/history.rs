@@ -1,0 +1,186 @@
+//! What the vendor's events do to a ticket. Events in, actions out: no clock, no store, no socket.
+
+use jiff::Timestamp;
+use vouch_core::id::CaseId;
+use vouch_proof::history::{GENESIS, HistoryEvent};
+
+use super::{CaseRecord, Ticket, TicketStep};
+
+/// The head of a history that is held here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The sequence of the last event.
+    pub sequence: i64,
+    /// Its hash.
+    pub hash: [u8; 32],
+}
+
+impl Head {
+    /// Before the first event.
+    pub const START: Self = Self { sequence: 0, hash: GENESIS };
+}
+
+/// An event of a case, as the vendor sequenced and chained it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The case.
+    pub case_id: CaseId,
+    /// Its place.
+    pub sequence: i64,
+    /// The full name of the payload's message.
+    pub type_name: String,
+    /// The payload, verbatim.
+    pub payload: Vec<u8>,
+    /// What keeps it from being guessed.
+    pub salt: Vec<u8>,
+    /// The hash before it.
+    pub previous_hash: [u8; 32],
+    /// Its hash.
+    pub hash: [u8; 32],
+    /// Who did it.
+    pub actor: String,
+    /// When it was committed.
+    pub committed_at: Timestamp,
+    /// This partner's own id of what it contributed.
+    pub origin: String,
+}
+
+/// How an event fits what is held here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// It is the next one.
+    Next,
+    /// It is here already.
+    Known,
+    /// It is not what it says, or not what follows.
+    Diverged,
+}
+
+impl Link {
+    /// How the event fits behind the head of what is held here.
+    pub fn fits(&self, head: &Head) -> Fit {
+        if self.sequence <= head.sequence {
+            return Fit::Known;
+        }
+        let event = HistoryEvent {
+            case_id: &self.case_id.to_string(),
+            sequence: self.sequence,
+            committed_at: self.committed_at,
+            type_name: &self.type_name,
+            actor: &self.actor,
+            origin: &self.origin,
+            salt: &self.salt,
+            payload: &self.payload,
+        };
+        let follows = self.sequence == head.sequence + 1 && self.previous_hash == head.hash;
+        if follows && event.hash(&head.hash) == self.hash { Fit::Next } else { Fit::Diverged }
+    }
+
+    /// The head with this event as its last.
+    pub fn head(&self) -> Head {
+        Head { sequence: self.sequence, hash: self.hash }
+    }
+}
+
+/// What an event says of a case, as far as a ticket is concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CaseChange {
+    /// The escalation became a case.
+    Accepted(CaseRecord),
+    /// An engineer works on it.
+    Claimed,
+    /// A note was written.
+    Note(String),
+    /// The vendor asks.
+    Asked {
+        /// The questions.
+        questions: Vec<String>,
+        /// Collectors whose output is wanted.
+        collectors: Vec<String>,
+    },
+    /// The partner answered.
+    Answered,
+    /// A solution is there.
+    Solved(String),
+    /// The solution was declined.
+    Declined,
+    /// It was marked ready to close.
+    Ready,
+    /// It was closed.
+    Closed(String),
+    /// It was closed because the duties were not done.
+    DutiesNotDone(Vec<String>),
+    /// The duties were completed.
+    DutiesCompleted,
+    /// It was withdrawn.
+    Withdrawn,
+    /// Something that this version does not know: kept in the history, and of no consequence.
+    Unknown,
+}
+
+/// What the ticket's people are to be told of an event: a note between partner and vendor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told(pub String);
+
+impl Ticket {
+    /// Takes an event of its case in; says what is to be noted, where the vendor wrote it.
+    pub fn take(&mut self, change: CaseChange) -> Option<Told> {
+        let told = match &change {
+            CaseChange::Note(text) => Some(Told(text.clone())),
+            CaseChange::Asked { questions, collectors } if collectors.is_empty() => Some(Told(questions.join("\n"))),
+            CaseChange::Asked { questions, collectors } => {
+                Some(Told(format!("{}\nCollect: {}", questions.join("\n"), collectors.join(", "))))
+            }
+            CaseChange::Solved(text) => Some(Told(format!("Solution: {text}"))),
+            CaseChange::Closed(summary) => Some(Told(format!("Closed: {summary}"))),
+            CaseChange::DutiesNotDone(missing) => Some(Told(format!("Duties not done:\n{}", missing.join("\n")))),
+            CaseChange::Accepted(_)
+            | CaseChange::Claimed
+            | CaseChange::Answered
+            | CaseChange::Declined
+            | CaseChange::Ready
+            | CaseChange::DutiesCompleted
+            | CaseChange::Withdrawn
+            | CaseChange::Unknown => None,
+        };
+        let (state, asked) = match &change {
+            CaseChange::Accepted(case) => {
+                self.accepted(case.clone(), None);
+                (None, None)
+            }
+            CaseChange::Claimed | CaseChange::Declined => (Some("IN_PROGRESS"), None),
+            CaseChange::Note(_) | CaseChange::Unknown => (None, None),
+            CaseChange::Asked { .. } => (Some("AWAITING_PARTNER"), Some(true)),
+            CaseChange::Answered => (Some("IN_PROGRESS"), Some(false)),
+            CaseChange::Solved(_) => {
+                self.go(TicketStep::SolutionArrives);
+                (Some("SOLUTION_PROVIDED"), None)
+            }
+            CaseChange::Ready => (Some("READY_TO_CLOSE"), None),
+            CaseChange::Closed(_) => {
+                self.go(TicketStep::CaseClosed);
+                (Some("CLOSED"), None)
+            }
+            CaseChange::DutiesNotDone(_) => {
+                self.go(TicketStep::DutiesNotDone);
+                (Some("DUTIES_NOT_DONE"), Some(false))
+            }
+            CaseChange::DutiesCompleted => {
+                self.go(TicketStep::Accepted);
+                (Some("IN_PROGRESS"), None)
+            }
+            CaseChange::Withdrawn => {
+                self.withdrawn();
+                (Some("WITHDRAWN"), Some(false))
+            }
+        };
+        if let Some(escalation) = &mut self.escalation {
+            escalation.asked = asked.unwrap_or(escalation.asked);
+            if let (Some(case), Some(state)) = (&mut escalation.case, state) {
+                state.clone_into(&mut case.state);
+            }
+        }
+        self.revision += 1;
+        told
+    }
+}

@@ -1,0 +1,477 @@
+//! `TicketService`.
+
+use prost::Message;
+use tonic::{Request, Response, Status};
+use vouch_contract::convert::timestamp;
+use vouch_contract::pb::license::v1::Verdict;
+use vouch_contract::pb::partner::v1 as pb;
+use vouch_contract::pb::partner::v1::ticket_service_server::TicketService;
+use vouch_contract::pb::vendor::v1 as vendor;
+use vouch_core::code::{ProductId, VendorId};
+use vouch_core::escalation::KnowledgeSearch;
+use vouch_core::id::TicketId;
+use vouch_core::{Error, Violations, id};
+use vouch_host::Call;
+use vouch_identity::{Caller, CallerKind};
+use vouch_storage::{Tx, WriteError};
+
+use super::Handlers;
+use super::read_tickets::{
+    Adopt, Answer, Confirm, Escalate, Judge, Listed, OfProduct, One, Ready, Record, Restate, Search, Step, Withdraw,
+    WriteNote,
+};
+use super::view::ticket_message;
+use crate::commands::tickets::{self as commands, Doing, OpenTicket};
+use crate::domain::ticket::{Entitlement, Ticket, TicketStep, Viewer};
+use crate::links::as_error;
+use crate::store::{customers, tickets};
+
+#[tonic::async_trait]
+impl TicketService for Handlers {
+    async fn list_categories(
+        &self,
+        request: Request<pb::ListCategoriesRequest>,
+    ) -> Result<Response<pb::ListCategoriesResponse>, Status> {
+        self.rpc
+            .query(request, |call: Call<OfProduct>| async move {
+                let OfProduct { vendor_id, product_id } = &call.command;
+                let categories = self.categories(&call.caller, vendor_id, product_id).await?;
+                Ok(pb::ListCategoriesResponse { categories })
+            })
+            .await
+    }
+
+    async fn open_ticket(
+        &self,
+        request: Request<pb::OpenTicketRequest>,
+    ) -> Result<Response<pb::OpenTicketResponse>, Status> {
+        let known = self.known_categories(&request).await;
+        self.rpc
+            .mutate("TicketService/OpenTicket", request, |mut tx, call| {
+                let known = known.clone();
+                async move {
+                    let call: &Call<OpenTicket> = &call;
+                    self.check_open(&call.command, known.as_deref())?;
+                    let doing = self.doing(call)?;
+                    let ticket = commands::open(&mut tx, &doing, &call.command).await?;
+                    let ticket = ticket_message(&mut tx, &doing.viewer, &ticket).await?;
+                    Ok((tx, pb::OpenTicketResponse { ticket: Some(ticket) }))
+                }
+            })
+            .await
+    }
+
+    async fn get_ticket(
+        &self,
+        request: Request<pb::GetTicketRequest>,
+    ) -> Result<Response<pb::GetTicketResponse>, Status> {
+        self.rpc
+            .query(request, |call: Call<One>| async move {
+                let (One(id), viewer) = (&call.command, viewer_of(&call.caller)?);
+                let mut snapshot = self.rpc.store.snapshot().await?;
+                let ticket = tickets::ticket_fetch(&mut snapshot, &viewer, *id).await?;
+                let ticket = ticket.ok_or_else(|| Error::not_found("ticket", id))?;
+                Ok(pb::GetTicketResponse { ticket: Some(ticket_message(&mut snapshot, &viewer, &ticket).await?) })
+            })
+            .await
+    }
+
+    async fn list_tickets(
+        &self,
+        request: Request<pb::ListTicketsRequest>,
+    ) -> Result<Response<pb::ListTicketsResponse>, Status> {
+        self.rpc
+            .query(request, |call: Call<Listed>| async move {
+                let (Listed(page), viewer) = (&call.command, viewer_of(&call.caller)?);
+                let mut snapshot = self.rpc.store.snapshot().await?;
+                let mut found = tickets::ticket_list(&mut snapshot, &viewer, page).await?;
+                let info = page.cut(&mut found, super::read_tickets::TICKETS, |ticket| ticket.id.to_string());
+                let mut tickets = Vec::with_capacity(found.len());
+                for ticket in &found {
+                    tickets.push(ticket_message(&mut snapshot, &viewer, ticket).await?);
+                }
+                Ok(pb::ListTicketsResponse { tickets, page: Some(info) })
+            })
+            .await
+    }
+
+    async fn verify_entitlement(
+        &self,
+        request: Request<pb::VerifyEntitlementRequest>,
+    ) -> Result<Response<pb::VerifyEntitlementResponse>, Status> {
+        let told = &self.ask_entitlement(&request).await;
+        self.rpc
+            .mutate("TicketService/VerifyEntitlement", request, |mut tx, call| async move {
+                let call: &Call<Step<pb::VerifyEntitlementRequest>> = &call;
+                let told = told.as_ref().map_err(|problem| Error::Unavailable(problem.clone().into()))?;
+                let doing = self.doing(call)?;
+                let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
+                if told.entitled {
+                    ticket.step(TicketStep::Verify)?;
+                } else if !ticket.state.is_front_line() {
+                    return Err(ticket.refuses(TicketStep::Verify.verb()).into());
+                }
+                let told_at = pb::EntitlementStatus { checked_at: Some(timestamp(call.now)), ..told.clone() };
+                ticket.entitlement = Some(Entitlement { entitled: told.entitled, told: told_at.encode_to_vec() });
+                ticket.revision += 1;
+                let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
+                Ok((tx, pb::VerifyEntitlementResponse { ticket: Some(ticket) }))
+            })
+            .await
+    }
+
+    async fn adopt_ticket(
+        &self,
+        request: Request<pb::AdoptTicketRequest>,
+    ) -> Result<Response<pb::AdoptTicketResponse>, Status> {
+        self.rpc
+            .mutate("TicketService/AdoptTicket", request, |mut tx, call| async move {
+                let call: &Call<Adopt> = &call;
+                let doing = self.doing(call)?;
+                let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
+                if !ticket.state.is_front_line() {
+                    return Err(ticket.refuses("be adopted").into());
+                }
+                ticket.liaison_email.clone_from(&call.command.liaison_email);
+                // Another person stands behind it now: whether that one may is to be asked.
+                ticket.entitlement = None;
+                ticket.revision += 1;
+                let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
+                Ok((tx, pb::AdoptTicketResponse { ticket: Some(ticket) }))
+            })
+            .await
+    }
+
+    async fn search_knowledge(
+        &self,
+        request: Request<pb::SearchKnowledgeRequest>,
+    ) -> Result<Response<pb::SearchKnowledgeResponse>, Status> {
+        let found = &self.ask_knowledge(&request).await;
+        self.rpc
+            .mutate("TicketService/SearchKnowledge", request, |mut tx, call| async move {
+                let call: &Call<Search> = &call;
+                let articles = found.clone().map_err(|problem| Error::Unavailable(problem.into()))?;
+                let doing = self.doing(call)?;
+                let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
+                if !ticket.state.is_front_line() {
+                    return Err(ticket.refuses("be searched for").into());
+                }
+                let article_ids = articles.iter().filter_map(|article| id::parse(&article.article_id).ok()).collect();
+                let query = call.command.query.clone();
+                ticket.work.searches.push(KnowledgeSearch { query, searched_at: call.now, article_ids });
+                ticket.revision += 1;
+                let (tx, _) = self.keep(tx, &doing, ticket).await?;
+                Ok((tx, pb::SearchKnowledgeResponse { articles }))
+            })
+            .await
+    }
+
+    async fn update_problem(
+        &self,
+        request: Request<pb::UpdateProblemRequest>,
+    ) -> Result<Response<pb::UpdateProblemResponse>, Status> {
+        self.rpc
+            .mutate("TicketService/UpdateProblem", request, |mut tx, call| async move {
+                let call: &Call<Restate> = &call;
+                let doing = self.doing(call)?;
+                let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
+                check_etag(&ticket, &call.command.etag)?;
+                commands::restate(&mut ticket, call.command.problem.clone())?;
+                let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
+                Ok((tx, pb::UpdateProblemResponse { ticket: Some(ticket) }))
+            })
+            .await
+    }
+
+    async fn record_troubleshooting(
+        &self,
+        request: Request<pb::RecordTroubleshootingRequest>,
+    ) -> Result<Response<pb::RecordTroubleshootingResponse>, Status> {
+        self.rpc
+            .mutate("TicketService/RecordTroubleshooting", request, |mut tx, call| async move {
+                let call: &Call<Record> = &call;
+                let doing = self.doing(call)?;
+                let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
+                ticket.step(TicketStep::Work)?;
+                call.command.what.clone().add_to(&mut ticket.work);
+                ticket.assignee = Some(call.caller.subject.clone());
+                let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
+                Ok((tx, pb::RecordTroubleshootingResponse { ticket: Some(ticket) }))
+            })
+            .await
+    }
+
+    async fn confirm_statement(
+        &self,
+        request: Request<pb::ConfirmStatementRequest>,
+    ) -> Result<Response<pb::ConfirmStatementResponse>, Status> {
+        self.rpc
+            .mutate("TicketService/ConfirmStatement", request, |mut tx, call| async move {
+                let call: &Call<Confirm> = &call;
+                let doing = self.doing(call)?;
+                let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
+                check_etag(&ticket, &call.command.etag)?;
+                if !ticket.state.is_front_line() {
+                    return Err(ticket.refuses("have its statement confirmed").into());
+                }
+                ticket.statement_confirmed_at = Some(call.now);
+                ticket.revision += 1;
+                let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
+                Ok((tx, pb::ConfirmStatementResponse { ticket: Some(ticket) }))
+            })
+            .await
+    }
+
+    async fn add_note(&self, request: Request<pb::AddNoteRequest>) -> Result<Response<pb::AddNoteResponse>, Status> {
+        let answer = self
+            .rpc
+            .mutate("TicketService/AddNote", request, |mut tx, call| async move {
+                let call: &Call<WriteNote> = &call;
+                let WriteNote { id, audience, text } = &call.command;
+                let doing = self.doing(call)?;
+                if !doing.viewer.may_write(*audience) {
+                    return Err(Error::field("audience", "must be AUDIENCE_END_USER for an end user").into());
+                }
+                let mut ticket = commands::lock(&mut tx, &doing, *id).await?;
+                commands::note(&mut tx, &doing, &mut ticket, *audience, text).await?;
+                let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
+                Ok((tx, pb::AddNoteResponse { ticket: Some(ticket) }))
+            })
+            .await?;
+        self.bell.ring();
+        Ok(answer)
+    }
+
+    async fn escalate_ticket(
+        &self,
+        request: Request<pb::EscalateTicketRequest>,
+    ) -> Result<Response<pb::EscalateTicketResponse>, Status> {
+        let answer = self
+            .rpc
+            .mutate("TicketService/EscalateTicket", request, |mut tx, call| async move {
+                let call: &Call<Escalate> = &call;
+                let doing = self.doing(call)?;
+                let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
+                commands::escalate(&mut tx, &doing, &mut ticket, call.command.bundle_id).await?;
+                let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
+                Ok((tx, pb::EscalateTicketResponse { ticket: Some(ticket) }))
+            })
+            .await?;
+        self.bell.ring();
+        Ok(answer)
+    }
+
+    async fn withdraw_ticket_escalation(
+        &self,
+        request: Request<pb::WithdrawTicketEscalationRequest>,
+    ) -> Result<Response<pb::WithdrawTicketEscalationResponse>, Status> {
+        let answer = self
+            .rpc
+            .mutate("TicketService/WithdrawTicketEscalation", request, |mut tx, call| async move {
+                let call: &Call<Withdraw> = &call;
+                let doing = self.doing(call)?;
+                let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
+                commands::withdraw(&mut tx, &doing, &mut ticket, &call.command.reason).await?;
+                let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
+                Ok((tx, pb::WithdrawTicketEscalationResponse { ticket: Some(ticket) }))
+            })
+            .await?;
+        self.bell.ring();
+        Ok(answer)
+    }
+
+    async fn answer_vendor(
+        &self,
+        request: Request<pb::AnswerVendorRequest>,
+    ) -> Result<Response<pb::AnswerVendorResponse>, Status> {
+        let answer = self
+            .rpc
+            .mutate("TicketService/AnswerVendor", request, |mut tx, call| async move {
+                let call: &Call<Answer> = &call;
+                let Answer { id, text, bundle_id } = &call.command;
+                let doing = self.doing(call)?;
+                let mut ticket = commands::lock(&mut tx, &doing, *id).await?;
+                commands::answer(&mut tx, &doing, &mut ticket, text, *bundle_id).await?;
+                let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
+                Ok((tx, pb::AnswerVendorResponse { ticket: Some(ticket) }))
+            })
+            .await?;
+        self.bell.ring();
+        Ok(answer)
+    }
+
+    async fn confirm_solution(
+        &self,
+        request: Request<pb::ConfirmSolutionRequest>,
+    ) -> Result<Response<pb::ConfirmSolutionResponse>, Status> {
+        let answer = self
+            .rpc
+            .mutate("TicketService/ConfirmSolution", request, |mut tx, call| async move {
+                let call: &Call<Judge> = &call;
+                let Judge { id, works, remarks } = &call.command;
+                let doing = self.doing(call)?;
+                let mut ticket = commands::lock(&mut tx, &doing, *id).await?;
+                commands::judge_solution(&mut tx, &doing, &mut ticket, *works, remarks).await?;
+                let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
+                Ok((tx, pb::ConfirmSolutionResponse { ticket: Some(ticket) }))
+            })
+            .await?;
+        self.bell.ring();
+        Ok(answer)
+    }
+
+    async fn mark_ticket_ready_to_close(
+        &self,
+        request: Request<pb::MarkTicketReadyToCloseRequest>,
+    ) -> Result<Response<pb::MarkTicketReadyToCloseResponse>, Status> {
+        let answer = self
+            .rpc
+            .mutate("TicketService/MarkTicketReadyToClose", request, |mut tx, call| async move {
+                let call: &Call<Ready> = &call;
+                let doing = self.doing(call)?;
+                let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
+                commands::mark_ready(&mut tx, &doing, &mut ticket, call.command.told_at).await?;
+                let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
+                Ok((tx, pb::MarkTicketReadyToCloseResponse { ticket: Some(ticket) }))
+            })
+            .await?;
+        self.bell.ring();
+        Ok(answer)
+    }
+}
+
+impl Handlers {
+    fn doing<'a, C>(&self, call: &'a Call<C>) -> Result<Doing<'a>, Error> {
+        Ok(Doing {
+            dialect: self.rpc.store.dialect(),
+            world: &call.world,
+            now: call.now,
+            viewer: viewer_of(&call.caller)?,
+            actor: &call.caller.subject,
+        })
+    }
+
+    /// Writes a ticket, and shows it to whoever changed it.
+    async fn keep(&self, mut tx: Tx, doing: &Doing<'_>, ticket: Ticket) -> Result<(Tx, pb::Ticket), WriteError> {
+        tickets::ticket_update(&mut tx, &ticket).await?;
+        let message = ticket_message(&mut tx, &doing.viewer, &ticket).await?;
+        Ok((tx, message))
+    }
+
+    /// Refuses a ticket about what the directory and the vendor do not know. Where the vendor did not answer, its gate judges.
+    fn check_open(&self, command: &OpenTicket, known: Option<&[vendor::Category]>) -> Result<(), Error> {
+        let mut violations = Violations::new();
+        if !self.vendors.iter().any(|vendor| vendor.id == command.vendor_id.as_str()) {
+            violations.add("vendor_id", format!("there is no vendor {} in the directory", command.vendor_id));
+        }
+        let category = &command.problem.category;
+        if let Some(known) = known
+            && !known.iter().any(|one| one.category == *category)
+        {
+            let codes: Vec<&str> = known.iter().map(|one| one.category.as_str()).collect();
+            violations.add("problem.category", format!("must be one of the vendor's: {}", codes.join(", ")));
+        }
+        violations.finish(Some(())).map_err(Error::from)
+    }
+
+    /// The vendor's categories for the product of a new ticket, where the vendor says them.
+    async fn known_categories(&self, request: &Request<pb::OpenTicketRequest>) -> Option<Vec<vendor::Category>> {
+        let caller = vouch_host::caller(request).ok()?;
+        let asked = request.get_ref();
+        let vendor_id = VendorId::parse(&asked.vendor_id).ok()?;
+        let product_id = ProductId::parse(&asked.problem.as_ref()?.product_id).ok()?;
+        self.categories(&caller, &vendor_id, &product_id).await.ok()
+    }
+
+    async fn categories(
+        &self,
+        caller: &Caller,
+        vendor_id: &VendorId,
+        product_id: &ProductId,
+    ) -> Result<Vec<vendor::Category>, Error> {
+        // For an end user any partner organisation's way will do: what is asked is the vendor's, and the same for all.
+        let partner_id = caller.partner();
+        let link = self
+            .links
+            .all()
+            .find(|link| link.vendor_id == *vendor_id && partner_id.as_ref().is_none_or(|id| *id == link.partner_id));
+        let link = link.ok_or_else(|| Error::not_found("vendor", vendor_id))?;
+        if let Some(known) = self.categories.known(vendor_id, product_id, self.rpc.world.now()) {
+            return Ok(known);
+        }
+        let policy = link.policy(product_id).await.map_err(|status| as_error(&status))?;
+        self.categories.learn(vendor_id, product_id, self.rpc.world.now(), policy.categories.clone());
+        Ok(policy.categories)
+    }
+
+    /// Asks the licence service before the transaction begins: nobody holds a lock while another service thinks. What went
+    /// wrong is told only if there is no stored result.
+    async fn ask_entitlement(
+        &self,
+        request: &Request<pb::VerifyEntitlementRequest>,
+    ) -> Result<pb::EntitlementStatus, String> {
+        let Some(ticket) = self.ticket_for(request, &request.get_ref().ticket_id).await? else {
+            return Ok(pb::EntitlementStatus::default());
+        };
+        let mut snapshot = self.rpc.store.snapshot().await.map_err(|error| error.to_string())?;
+        let customer = customers::customer_fetch(&mut snapshot, &ticket.partner_id, ticket.customer_id).await;
+        let customer = customer.map_err(|error| error.to_string())?;
+        drop(snapshot);
+        let license_id = customer.and_then(|customer| customer.licenses.get(&ticket.vendor_id).copied());
+        let link = self.links.get(&ticket.partner_id, &ticket.vendor_id).map_err(|error| error.to_string())?;
+        let answer = match license_id {
+            Some(_) => link.check(&ticket, license_id).await.map_err(|status| status.message().to_owned())?,
+            None => super::view::no_license(),
+        };
+        Ok(pb::EntitlementStatus {
+            entitled: answer.verdict() == Verdict::Entitled,
+            tier_id: answer.cover.unwrap_or_default().tier_id,
+            findings: answer.findings,
+            checked_at: None,
+        })
+    }
+
+    async fn ask_knowledge(
+        &self,
+        request: &Request<pb::SearchKnowledgeRequest>,
+    ) -> Result<Vec<vendor::Article>, String> {
+        let Some(ticket) = self.ticket_for(request, &request.get_ref().ticket_id).await? else { return Ok(Vec::new()) };
+        let link = self.links.get(&ticket.partner_id, &ticket.vendor_id).map_err(|error| error.to_string())?;
+        let found = link.search(&ticket.problem.product_id, &request.get_ref().query).await;
+        found.map_err(|status| status.message().to_owned())
+    }
+
+    /// The ticket that a request names, if its caller may see it; the transaction says what is wrong otherwise.
+    async fn ticket_for<Q>(&self, request: &Request<Q>, ticket_id: &str) -> Result<Option<Ticket>, String> {
+        let caller = vouch_host::caller(request).map_err(|error| error.to_string())?;
+        let Ok(id): Result<TicketId, _> = id::parse(ticket_id) else { return Ok(None) };
+        let Ok(viewer) = viewer_of(&caller) else { return Ok(None) };
+        let mut snapshot = self.rpc.store.snapshot().await.map_err(|error| error.to_string())?;
+        tickets::ticket_fetch(&mut snapshot, &viewer, id).await.map_err(|error| error.to_string())
+    }
+}
+
+/// Whose tickets a caller sees.
+pub(super) fn viewer_of(caller: &Caller) -> Result<Viewer, Error> {
+    match caller.kind {
+        CallerKind::PartnerStaff => {
+            let partner = caller.partner();
+            partner
+                .map(Viewer::Partner)
+                .ok_or_else(|| Error::internal("a person of a partner came without the partner"))
+        }
+        CallerKind::EndUser => Ok(Viewer::Customer(caller.organisation.clone().unwrap_or_default())),
+        CallerKind::PartnerWorkload
+        | CallerKind::ResellerWorkload
+        | CallerKind::VendorWorkload
+        | CallerKind::VendorStaff
+        | CallerKind::Anonymous => Err(Error::internal("a caller came for whom no tickets are meant")),
+    }
+}
+
+fn check_etag(ticket: &Ticket, sent: &str) -> Result<(), Error> {
+    if sent == format!("v{}", ticket.revision) {
+        return Ok(());
+    }
+    Err(Error::EtagMismatch { what: "ticket", id: ticket.id.to_string() })
+}

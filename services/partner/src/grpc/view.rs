@@ -1,0 +1,138 @@
+//! Tickets as their readers may see them.
+
+use prost::Message;
+use sqlx::AnyConnection;
+use vouch_contract::convert::{channel, timestamp};
+use vouch_contract::escalation as messages;
+use vouch_contract::pb::common::v1 as common;
+use vouch_contract::pb::license::v1 as license;
+use vouch_contract::pb::partner::v1 as pb;
+use vouch_contract::pb::vendor::v1 as vendor;
+use vouch_core::{Error, short_number};
+use vouch_storage::{StoreError, outbox};
+
+use crate::domain::ticket::{Audience, EscalationRecord, EscalationStatus, Note, Ticket, TicketState, Viewer};
+use crate::store::{history, notes, tickets};
+
+/// A ticket as a viewer may see it: an end user sees neither the escalation nor what was not written for it.
+pub(super) async fn ticket_message(
+    connection: &mut AnyConnection,
+    viewer: &Viewer,
+    ticket: &Ticket,
+) -> Result<pb::Ticket, Error> {
+    let notes = notes::note_list(connection, ticket.id).await?;
+    let confirmed_at = ticket.statement_confirmed_at.map(timestamp);
+    let problem = pb::Problem { confirmed_at, ..messages::write_problem(ticket.problem.clone()) };
+    let mut message = pb::Ticket {
+        ticket_id: ticket.id.to_string(),
+        number: short_number::show(ticket.number),
+        state: state(ticket.state).into(),
+        customer_id: ticket.customer_id.to_string(),
+        contact_email: ticket.contact_email.clone(),
+        liaison_email: ticket.liaison_email.clone(),
+        vendor_id: ticket.vendor_id.to_string(),
+        problem: Some(problem),
+        channel: channel(ticket.channel).into(),
+        entitlement: ticket.entitlement.as_ref().map(|one| decode(&one.told, "entitlement")).transpose()?,
+        notes: notes.into_iter().filter(|note| viewer.may_read(note.audience)).map(note_message).collect(),
+        open_time: Some(timestamp(ticket.opened_at)),
+        etag: format!("v{}", ticket.revision),
+        test_case: ticket.test_case,
+        ..pb::Ticket::default()
+    };
+    if let Viewer::Partner(_) = viewer {
+        message.assignee = ticket.assignee.clone().unwrap_or_default();
+        message.bundle_ids = tickets::bundle_ids(connection, ticket.id).await?;
+        message.work = Some(messages::write_work(ticket.work.clone()));
+        if let Some(escalation) = &ticket.escalation {
+            message.escalation = Some(escalation_view(connection, ticket, escalation).await?);
+        }
+    }
+    Ok(message)
+}
+
+async fn escalation_view(
+    connection: &mut AnyConnection,
+    ticket: &Ticket,
+    escalation: &EscalationRecord,
+) -> Result<pb::EscalationView, Error> {
+    let waiting = outbox::waiting(connection, &ticket.id.to_string()).await?;
+    let status = match escalation.status {
+        EscalationStatus::Sent => vendor::EscalationStatus::Unknown,
+        EscalationStatus::Refused => vendor::EscalationStatus::Refused,
+        EscalationStatus::Accepted => vendor::EscalationStatus::Accepted,
+        EscalationStatus::Withdrawn => vendor::EscalationStatus::Withdrawn,
+    };
+    let mut view = pb::EscalationView {
+        escalation_id: escalation.id.to_string(),
+        status: status.into(),
+        decision: escalation.decision.as_deref().map(|told| decode(told, "decision")).transpose()?,
+        pending: i32::try_from(waiting.entries).unwrap_or(i32::MAX),
+        parked: waiting.parked > 0,
+        ..pb::EscalationView::default()
+    };
+    if let Some(case) = &escalation.case {
+        let head = history::head_fetch(connection, case.id).await?;
+        view.case_id = case.id.to_string();
+        view.case_number.clone_from(&case.number);
+        view.receipt.clone_from(&case.receipt);
+        view.last_sequence = head.sequence;
+        view.last_hash = head.hash.to_vec().into();
+        let state = vendor::CaseState::from_str_name(&format!("CASE_STATE_{}", case.state));
+        view.case_state = state.unwrap_or_default().into();
+    }
+    Ok(view)
+}
+
+fn note_message(note: Note) -> pb::Note {
+    pb::Note {
+        note_id: note.id.to_string(),
+        audience: match note.audience {
+            Audience::EndUser => pb::Audience::EndUser,
+            Audience::Vendor => pb::Audience::Vendor,
+            Audience::Internal => pb::Audience::Internal,
+        }
+        .into(),
+        author: note.author,
+        text: note.text,
+        written_at: Some(timestamp(note.written_at)),
+        pending: note.pending,
+    }
+}
+
+fn decode<M: Message + Default>(told: &[u8], column: &'static str) -> Result<M, Error> {
+    M::decode(told).map_err(|error| StoreError::Corrupt { column, problem: error.to_string() }.into())
+}
+
+fn state(state: TicketState) -> pb::TicketState {
+    match state {
+        TicketState::Open => pb::TicketState::Open,
+        TicketState::Verified => pb::TicketState::Verified,
+        TicketState::Troubleshooting => pb::TicketState::Troubleshooting,
+        TicketState::Escalating => pb::TicketState::Escalating,
+        TicketState::Escalated => pb::TicketState::Escalated,
+        TicketState::SolutionProposed => pb::TicketState::SolutionProposed,
+        TicketState::Confirmed => pb::TicketState::Confirmed,
+        TicketState::ReadyToClose => pb::TicketState::ReadyToClose,
+        TicketState::Closed => pb::TicketState::Closed,
+        TicketState::Answered => pb::TicketState::Answered,
+    }
+}
+
+/// The answer for an organisation of which no licence for the vendor is known: there is nothing to ask with.
+pub(super) fn no_license() -> license::EntitlementAnswer {
+    let finding = common::Finding {
+        reason: common::Reason::LicenseNotFound.into(),
+        weight: common::Weight::Blocking.into(),
+        subject: "license".into(),
+        message: "No licence for this vendor is entered with the organisation.".into(),
+        cure_by: common::CureBy::Partner.into(),
+        remedy: "Ask the end user for the licence, and enter it with the organisation.".into(),
+        clears_at: None,
+    };
+    license::EntitlementAnswer {
+        verdict: license::Verdict::NotEntitled.into(),
+        findings: vec![finding],
+        ..license::EntitlementAnswer::default()
+    }
+}

@@ -1,0 +1,186 @@
+//! The ways to the vendors: for each partner organisation and vendor, channels that show that organisation's certificate.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use vouch_contract::convert;
+use vouch_contract::pb::common::v1::{Finding, PageRequest};
+use vouch_contract::pb::license::v1 as license;
+use vouch_contract::pb::license::v1::entitlement_service_client::EntitlementServiceClient;
+use vouch_contract::pb::vendor::v1 as vendor;
+use vouch_contract::pb::vendor::v1::bundle_service_client::BundleServiceClient;
+use vouch_contract::pb::vendor::v1::escalation_service_client::EscalationServiceClient;
+use vouch_contract::pb::vendor::v1::knowledge_service_client::KnowledgeServiceClient;
+use vouch_core::Error;
+use vouch_core::code::{PartnerId, ProductId, VendorId};
+use vouch_core::id::LicenseId;
+use vouch_host::client::{self, ClientFiles, ClientTls};
+use vouch_storage::blobs::MAX_PART_BYTES;
+
+use crate::config::PartnerConfig;
+use crate::domain::ticket::Ticket;
+
+/// How long a vendor's service may take to answer.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The way of one partner organisation to one vendor.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// The organisation.
+    pub partner_id: PartnerId,
+    /// The vendor.
+    pub vendor_id: VendorId,
+    /// The audience that proofs for it carry.
+    pub audience: String,
+    license: Channel,
+    vendor: Channel,
+}
+
+/// Every link of this deployment.
+#[derive(Debug, Clone, Default)]
+pub struct Links {
+    links: Arc<BTreeMap<(PartnerId, VendorId), Link>>,
+    files: Arc<Vec<(ClientFiles, Arc<ClientTls>)>>,
+}
+
+impl Links {
+    /// Opens them; nothing is connected before it is used.
+    pub fn open(config: &PartnerConfig) -> Result<Self, String> {
+        let (mut links, mut files) = (BTreeMap::new(), Vec::new());
+        for organisation in &config.organisations {
+            for entry in &config.vendors {
+                let own = ClientFiles {
+                    authorities: entry.authorities.clone(),
+                    certificate: organisation.certificate.clone(),
+                    key: organisation.key.clone(),
+                };
+                let tls = Arc::new(own.read()?);
+                let link = Link {
+                    partner_id: PartnerId::parse(&organisation.id)?,
+                    vendor_id: VendorId::parse(&entry.id)?,
+                    audience: entry.audience.clone(),
+                    license: client::channel(&entry.license_address, tls.clone())?,
+                    vendor: client::channel(&entry.vendor_address, tls.clone())?,
+                };
+                files.push((own, tls));
+                links.insert((link.partner_id.clone(), link.vendor_id.clone()), link);
+            }
+        }
+        Ok(Self { links: Arc::new(links), files: Arc::new(files) })
+    }
+
+    /// Reads the certificates again; all problems are told.
+    pub fn reload(&self) -> Result<(), String> {
+        let problems: Vec<String> = self.files.iter().filter_map(|(files, tls)| files.reload(tls).err()).collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
+    }
+
+    /// The link of an organisation to a vendor.
+    pub fn get(&self, partner_id: &PartnerId, vendor_id: &VendorId) -> Result<&Link, Error> {
+        self.links.get(&(partner_id.clone(), vendor_id.clone())).ok_or_else(|| {
+            Error::Unavailable(format!("this deployment has no credentials of {partner_id} for {vendor_id}").into())
+        })
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Link> {
+        self.links.values()
+    }
+}
+
+impl Link {
+    /// The vendor's gate and cases.
+    pub fn escalations(&self) -> EscalationServiceClient<Channel> {
+        EscalationServiceClient::new(self.vendor.clone())
+    }
+
+    /// The vendor's bundles.
+    pub fn bundles(&self) -> BundleServiceClient<Channel> {
+        BundleServiceClient::new(self.vendor.clone()).max_encoding_message_size(MAX_PART_BYTES + 64 * 1024)
+    }
+
+    /// The licence service.
+    pub fn entitlement(&self) -> EntitlementServiceClient<Channel> {
+        EntitlementServiceClient::new(self.license.clone())
+    }
+
+    /// Checks the end user's entitlement to help with a ticket.
+    pub async fn check(
+        &self,
+        ticket: &Ticket,
+        license_id: Option<LicenseId>,
+    ) -> Result<license::EntitlementAnswer, Status> {
+        let request = license::CheckEntitlementRequest { question: Some(question(ticket, license_id)) };
+        let answer = within(self.entitlement().check_entitlement(request)).await?;
+        Ok(answer.answer.unwrap_or_default())
+    }
+
+    /// Searches the vendor's knowledge.
+    pub async fn search(&self, product_id: &ProductId, query: &str) -> Result<Vec<vendor::Article>, Status> {
+        let page = Some(PageRequest { page_size: 20, page_token: String::new() });
+        let request =
+            vendor::SearchArticlesRequest { product_id: product_id.to_string(), query: query.to_owned(), page };
+        let mut client = KnowledgeServiceClient::new(self.vendor.clone());
+        Ok(within(client.search_articles(request)).await?.articles)
+    }
+
+    /// What the vendor requires for a product.
+    pub async fn policy(&self, product_id: &ProductId) -> Result<vendor::AdmissionPolicy, Status> {
+        let request = vendor::GetAdmissionPolicyRequest { product_id: product_id.to_string() };
+        let answer = within(self.escalations().get_admission_policy(request)).await?;
+        Ok(answer.policy.unwrap_or_default())
+    }
+}
+
+/// The question whether somebody may be helped with a ticket.
+pub fn question(ticket: &Ticket, license_id: Option<LicenseId>) -> license::EntitlementQuestion {
+    let reference = license_id.map(|id| license::license_ref::Ref::LicenseId(id.to_string()));
+    license::EntitlementQuestion {
+        license: Some(license::LicenseRef { r#ref: reference }),
+        partner_id: String::new(),
+        product_id: ticket.problem.product_id.to_string(),
+        version: ticket.problem.version.clone(),
+        severity: convert::severity(ticket.problem.severity).into(),
+        channel: convert::channel(ticket.channel).into(),
+        contact_email: ticket.contact().to_owned(),
+    }
+}
+
+/// Waits for an answer, and no longer than a person would.
+pub async fn within<T>(answer: impl Future<Output = Result<tonic::Response<T>, Status>>) -> Result<T, Status> {
+    let answer = tokio::time::timeout(PATIENCE, answer).await;
+    answer.map_err(|_| Status::deadline_exceeded("no answer in time"))?.map(tonic::Response::into_inner)
+}
+
+/// What a caller of this service is told of a vendor's answer.
+pub fn as_error(status: &Status) -> Error {
+    match status.code() {
+        Code::NotFound => Error::not_found("at the vendor", status.message()),
+        code => Error::Unavailable(format!("the vendor's service answered {code:?}: {}", status.message()).into()),
+    }
+}
+
+/// Every finding of a refusal; where it carries none, one that says what it says.
+pub fn findings(status: &Status) -> Vec<Finding> {
+    if let Some(findings) = vouch_contract::status::findings(status) {
+        return findings.findings;
+    }
+    let reason = vouch_contract::status::reason_of(status);
+    let reason = vouch_contract::pb::common::v1::Reason::from_str_name(&format!("REASON_{reason}")).unwrap_or_default();
+    let one = |subject: String, message: String| Finding {
+        reason: reason.into(),
+        weight: vouch_contract::pb::common::v1::Weight::Blocking.into(),
+        subject,
+        message,
+        cure_by: vouch_contract::pb::common::v1::CureBy::Partner.into(),
+        ..Finding::default()
+    };
+    let fields = vouch_contract::status::violations_of(status);
+    if fields.is_empty() {
+        return vec![one(String::new(), status.message().to_owned())];
+    }
+    fields.into_iter().map(|(field, description)| one(field, description)).collect()
+}

@@ -1,0 +1,81 @@
+//! The joint histories that are held here, and how far each vendor's feed was applied.
+
+use sqlx::AnyConnection;
+use vouch_core::code::{PartnerId, VendorId};
+use vouch_core::id::CaseId;
+use vouch_storage::{StoreError, WriteError, row};
+
+use crate::domain::ticket::{Head, Link};
+
+/// The head of a case's history as it is held here.
+pub async fn head_fetch(connection: &mut AnyConnection, case_id: CaseId) -> Result<Head, StoreError> {
+    let found = sqlx::query("SELECT sequence, hash FROM case_events WHERE case_id = $1 ORDER BY sequence DESC LIMIT 1")
+        .bind(case_id.to_string())
+        .fetch_optional(connection)
+        .await?;
+    match found {
+        None => Ok(Head::START),
+        Some(found) => Ok(Head { sequence: row::integer(&found, "sequence")?, hash: row::array(&found, "hash")? }),
+    }
+}
+
+/// Adds an event behind the head.
+pub async fn event_insert(connection: &mut AnyConnection, link: &Link) -> Result<(), WriteError> {
+    sqlx::query(
+        "INSERT INTO case_events (case_id, sequence, type_name, payload, salt, previous_hash, hash, actor, committed_at,
+             origin)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(link.case_id.to_string())
+    .bind(link.sequence)
+    .bind(&link.type_name)
+    .bind(link.payload.as_slice())
+    .bind(link.salt.as_slice())
+    .bind(link.previous_hash.as_slice())
+    .bind(link.hash.as_slice())
+    .bind(&link.actor)
+    .bind(link.committed_at.as_microsecond())
+    .bind(&link.origin)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The cursor up to which a vendor's feed was applied; empty at the beginning.
+pub async fn cursor_fetch(
+    connection: &mut AnyConnection,
+    partner_id: &PartnerId,
+    vendor_id: &VendorId,
+) -> Result<String, StoreError> {
+    let found = sqlx::query("SELECT cursor FROM feed_cursors WHERE partner_id = $1 AND vendor_id = $2")
+        .bind(partner_id.as_str())
+        .bind(vendor_id.as_str())
+        .fetch_optional(connection)
+        .await?;
+    found.map_or(Ok(String::new()), |found| row::text(&found, "cursor"))
+}
+
+/// Moves the cursor on from where it was read, in the transaction that applies. Another replica that applied meanwhile makes
+/// this one lose its race.
+pub async fn cursor_move(
+    connection: &mut AnyConnection,
+    partner_id: &PartnerId,
+    vendor_id: &VendorId,
+    from: &str,
+    to: &str,
+) -> Result<bool, WriteError> {
+    sqlx::query("INSERT INTO feed_cursors (partner_id, vendor_id, cursor) VALUES ($1, $2, '') ON CONFLICT DO NOTHING")
+        .bind(partner_id.as_str())
+        .bind(vendor_id.as_str())
+        .execute(&mut *connection)
+        .await?;
+    let moved =
+        sqlx::query("UPDATE feed_cursors SET cursor = $4 WHERE partner_id = $1 AND vendor_id = $2 AND cursor = $3")
+            .bind(partner_id.as_str())
+            .bind(vendor_id.as_str())
+            .bind(from)
+            .bind(to)
+            .execute(connection)
+            .await?;
+    Ok(moved.rows_affected() == 1)
+}

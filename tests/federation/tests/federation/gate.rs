@@ -1,0 +1,490 @@
+//! The gate itself, called past the partner service: what it refuses, and what a partner sees of cases.
+
+use tonic::Code;
+use vouch_contract::convert::timestamp;
+use vouch_contract::pb::common::v1::PageRequest;
+use vouch_contract::pb::license::v1 as license;
+use vouch_contract::pb::partner::v1 as partner;
+use vouch_contract::pb::partner::v1::record_troubleshooting_request::Record;
+use vouch_contract::pb::vendor::v1 as vendor;
+use vouch_contract::pb::vendor::v1::escalation_service_client::EscalationServiceClient;
+use vouch_contract::status::findings;
+use vouch_core::World;
+use vouch_core::id::EscalationTag;
+use vouch_core::testing::ManualClock;
+use vouch_diagnostics::Digest;
+use vouch_host::testing::{fields, fresh, refused};
+use vouch_storage::on_both_engines;
+
+use crate::samples;
+use crate::scene::{ADA, Scene, until};
+
+/// An escalation that was proven and whose bundle is at the vendor.
+struct Ready {
+    escalation: vendor::Escalation,
+    bundle_id: String,
+    root: Digest,
+    proof: String,
+}
+
+impl Ready {
+    async fn make(scene: &Scene) -> Self {
+        // Its bundle goes the way of every bundle: through the partner service, which signs it.
+        let (ticket, bundle_id) = scene.worked_ticket().await;
+        let (_, case_bundle, root) = bundle_at_vendor(scene, &ticket.ticket_id, &bundle_id).await;
+        let escalation = escalation();
+        let proof = prove(scene, &escalation, root).await;
+        Self { escalation, bundle_id: case_bundle, root, proof }
+    }
+
+    fn request(&self) -> vendor::EscalateCaseRequest {
+        vendor::EscalateCaseRequest {
+            request_id: fresh(),
+            escalation: Some(self.escalation.clone()),
+            bundle_id: self.bundle_id.clone(),
+            proof: self.proof.clone(),
+        }
+    }
+}
+
+/// Escalates a ticket, so that its bundle is at the vendor; returns the case, the vendor's bundle and its root.
+async fn bundle_at_vendor(scene: &Scene, ticket_id: &str, bundle_id: &str) -> (String, String, Digest) {
+    scene.escalate(ticket_id, bundle_id).await;
+    let ticket = scene.until_state(ticket_id, partner::TicketState::Escalated).await;
+    let case_id = ticket.escalation.unwrap().case_id;
+    let case = scene.desk_case(&case_id).await.case.unwrap();
+    let receipt = case.receipt.split('.').nth(1).unwrap().to_owned();
+    let claims = data_encoding::BASE64URL_NOPAD.decode(receipt.as_bytes()).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    (case_id, case.bundle_id, Digest::parse(claims["bundle"].as_str().unwrap()).unwrap())
+}
+
+fn escalation() -> vendor::Escalation {
+    let problem = samples::problem();
+    let now = Some(timestamp(World::system().now()));
+    let mut steps = Vec::new();
+    let mut replication = None;
+    for record in samples::records() {
+        match record {
+            Record::Step(step) => steps.push(step),
+            Record::Replication(one) => replication = Some(one),
+        }
+    }
+    vendor::Escalation {
+        escalation_id: World::system().id::<EscalationTag>().to_string(),
+        ticket_number: "10-428".into(),
+        created_at: now,
+        product_id: problem.product_id,
+        version: problem.version,
+        category: problem.category,
+        severity: problem.severity,
+        impact: problem.impact,
+        subject: problem.subject,
+        description: problem.description,
+        language: problem.language,
+        environment: problem.environment,
+        origin: problem.origin,
+        searches: vec![vendor::KnowledgeSearch { query: "spool".into(), searched_at: now, article_ids: vec![] }],
+        steps,
+        replication,
+        statement_confirmed_at: now,
+        contact_times: problem.contact_times,
+        ..Default::default()
+    }
+}
+
+async fn prove(scene: &Scene, escalation: &vendor::Escalation, root: Digest) -> String {
+    let reference = license::license_ref::Ref::LicenseKey(scene.license_key.clone());
+    let question = license::EntitlementQuestion {
+        license: Some(license::LicenseRef { r#ref: Some(reference) }),
+        product_id: escalation.product_id.clone(),
+        version: escalation.version.clone(),
+        severity: escalation.severity,
+        channel: vouch_contract::pb::common::v1::Channel::Portal.into(),
+        contact_email: ADA.into(),
+        ..Default::default()
+    };
+    let request = license::IssueEntitlementProofRequest {
+        question: Some(question),
+        escalation_id: escalation.escalation_id.clone(),
+        bundle_root: root.0.to_vec().into(),
+        audience: "vendor.vouch".into(),
+    };
+    scene.entitlement().issue_entitlement_proof(request).await.unwrap().into_inner().proof
+}
+
+/// The reasons of a refusal at the gate.
+fn reasons<T: std::fmt::Debug>(answer: Result<T, tonic::Status>) -> Vec<String> {
+    let status = answer.unwrap_err();
+    assert_eq!(vouch_contract::status::reason_of(&status), "ADMISSION_REFUSED", "{status:?}");
+    let found = findings(&status).unwrap().findings;
+    found.iter().map(|finding| finding.reason().as_str_name().trim_start_matches("REASON_").to_owned()).collect()
+}
+
+on_both_engines! {
+    async fn b02_no_proof_another_ones_a_tampered_and_a_used_one_open_nothing(database: Database) {
+        let scene = Scene::start(&database).await;
+        let ready = Ready::make(&scene).await;
+        let without = vendor::EscalateCaseRequest { proof: String::new(), ..ready.request() };
+        assert_eq!(reasons(scene.gate().escalate_case(without).await), ["PROOF_MISSING"]);
+        let mut tampered: Vec<char> = ready.proof.chars().collect();
+        let middle = tampered.len() / 2;
+        tampered[middle] = if tampered[middle] == 'A' { 'B' } else { 'A' };
+        let tampered = vendor::EscalateCaseRequest { proof: tampered.into_iter().collect(), ..ready.request() };
+        assert_eq!(reasons(scene.gate().escalate_case(tampered).await), ["PROOF_INVALID"]);
+        let others = reasons(scene.other_gate().escalate_case(ready.request()).await);
+        assert_eq!(others, ["PROOF_HOLDER_MISMATCH", "BUNDLE_INCOMPLETE"], "proof and bundle are north's");
+
+        let asked = vendor::GetEscalationRequest { escalation_id: ready.escalation.escalation_id.clone() };
+        let became = scene.gate().get_escalation(asked.clone()).await.unwrap().into_inner();
+        assert_eq!(became.status(), vendor::EscalationStatus::Refused);
+        assert_eq!(became.decision.unwrap().findings.len(), 1, "the last decision");
+        let accepted = scene.gate().escalate_case(ready.request()).await.unwrap().into_inner();
+        let became = scene.gate().get_escalation(asked).await.unwrap().into_inner();
+        assert_eq!((became.status(), became.case), (vendor::EscalationStatus::Accepted, accepted.case));
+        let mut used = ready.request();
+        used.escalation.as_mut().unwrap().escalation_id = World::system().id::<EscalationTag>().to_string();
+        let used = reasons(scene.gate().escalate_case(used).await);
+        assert_eq!(used, ["PROOF_ESCALATION_MISMATCH", "PROOF_USED"]);
+    }
+
+    async fn b03_a_bundle_without_a_required_artefact_and_one_that_is_not_there_open_nothing(database: Database) {
+        let scene = Scene::start(&database).await;
+        let ready = Ready::make(&scene).await;
+        let none = vendor::EscalateCaseRequest { bundle_id: String::new(), ..ready.request() };
+        assert_eq!(reasons(scene.gate().escalate_case(none).await), ["BUNDLE_MISSING"]);
+        let id = World::system().id::<vouch_core::id::BundleTag>().to_string();
+        let unknown = vendor::EscalateCaseRequest { bundle_id: id, ..ready.request() };
+        assert_eq!(reasons(scene.gate().escalate_case(unknown).await), ["BUNDLE_INCOMPLETE"]);
+        let mut old = ready.request();
+        let day_ago = World::system().now() - jiff::SignedDuration::from_hours(24 * 8);
+        old.escalation.as_mut().unwrap().created_at = Some(timestamp(day_ago));
+        assert_eq!(fields(scene.gate().escalate_case(old).await), ["escalation.created_at"]);
+    }
+
+    async fn v02_a_preflight_judges_alike_and_changes_nothing(database: Database) {
+        let scene = Scene::start(&database).await;
+        let ready = Ready::make(&scene).await;
+        let mut asked = vendor::PreflightEscalationRequest {
+            escalation: Some(ready.escalation.clone()),
+            bundle_id: ready.bundle_id.clone(),
+            proof: String::new(),
+        };
+        let judge = async |asked: &vendor::PreflightEscalationRequest| {
+            scene.gate().preflight_escalation(asked.clone()).await.unwrap().into_inner().decision.unwrap()
+        };
+        assert!(judge(&asked).await.accepted, "acceptable once proven");
+        asked.escalation.as_mut().unwrap().searches.clear();
+        asked.escalation.as_mut().unwrap().impact.clear();
+        let decision = judge(&asked).await;
+        let subjects: Vec<_> = decision.findings.iter().map(|finding| finding.subject.as_str()).collect();
+        assert_eq!((decision.accepted, subjects), (false, vec!["impact", "searches"]));
+        let unknown = vendor::GetEscalationRequest { escalation_id: ready.escalation.escalation_id.clone() };
+        let became = scene.gate().get_escalation(unknown).await.unwrap().into_inner();
+        assert_eq!(became.status(), vendor::EscalationStatus::Unknown, "nothing was created");
+        asked.escalation.as_mut().unwrap().severity = 99;
+        assert_eq!(fields(scene.gate().preflight_escalation(asked).await), ["escalation.severity"]);
+    }
+
+    async fn v04_an_escalation_that_is_repeated_is_one_case_and_a_withdrawn_one_none(database: Database) {
+        let scene = Scene::start(&database).await;
+        let ready = Ready::make(&scene).await;
+        let calls = (0..8).map(|_| {
+            let (mut gate, request) = (scene.gate(), ready.request());
+            tokio::spawn(async move { gate.escalate_case(request).await.unwrap().into_inner().case.unwrap() })
+        });
+        let mut cases = Vec::new();
+        for call in calls.collect::<Vec<_>>() {
+            cases.push(call.await.unwrap());
+        }
+        assert!(cases.windows(2).all(|pair| pair[0] == pair[1]), "eight requests at once, one case, one receipt");
+
+        let late = escalation();
+        let withdraw = vendor::WithdrawEscalationRequest {
+            request_id: fresh(),
+            escalation_id: late.escalation_id.clone(),
+            reason: "changed our mind".into(),
+        };
+        scene.gate().withdraw_escalation(withdraw.clone()).await.unwrap();
+        let again = vendor::WithdrawEscalationRequest { request_id: fresh(), ..withdraw };
+        scene.gate().withdraw_escalation(again).await.expect("idempotent by itself");
+        let proof = prove(&scene, &late, ready.root).await;
+        let arrives = vendor::EscalateCaseRequest { escalation: Some(late), proof, ..ready.request() };
+        let refused_late = refused(scene.gate().escalate_case(arrives).await);
+        assert_eq!(refused_late, (Code::FailedPrecondition, "ESCALATION_WITHDRAWN".into()));
+        let bad = vendor::WithdrawEscalationRequest::default();
+        let named = fields(scene.gate().withdraw_escalation(bad).await);
+        assert_eq!(named, ["request_id", "escalation_id", "reason"]);
+    }
+
+    async fn a_partner_sees_and_changes_its_own_cases_only(database: Database) {
+        let scene = Scene::start(&database).await;
+        let (_, case_id) = scene.escalated().await;
+        let get = vendor::GetCaseRequest { case_id: case_id.clone() };
+        let case = scene.gate().get_case(get.clone()).await.unwrap().into_inner().case.unwrap();
+        assert_eq!(case.case_id, case_id);
+        let not_found = (Code::NotFound, "NOT_FOUND".to_owned());
+        assert_eq!(refused(scene.other_gate().get_case(get).await), not_found);
+        let mut listed = scene.gate().list_cases(vendor::ListCasesRequest::default()).await.unwrap().into_inner();
+        assert_eq!(listed.cases.pop().unwrap().case_id, case_id);
+        let others = scene.other_gate().list_cases(vendor::ListCasesRequest::default()).await.unwrap().into_inner();
+        assert!(others.cases.is_empty());
+        let page = Some(PageRequest { page_size: 999, page_token: String::new() });
+        assert_eq!(fields(scene.gate().list_cases(vendor::ListCasesRequest { page }).await), ["page.page_size"]);
+
+        let note = vendor::AddNoteRequest { request_id: fresh(), case_id: case_id.clone(), text: "hello".into() };
+        assert_eq!(refused(scene.other_gate().add_note(note.clone()).await), not_found);
+        let event = scene.gate().add_note(note.clone()).await.unwrap().into_inner().event.unwrap();
+        assert_eq!(event.origin, note.request_id, "what a partner contributes comes back under its own id");
+        let answer = vendor::ProvideInformationRequest {
+            request_id: fresh(),
+            case_id: case_id.clone(),
+            information: Some(vendor::InformationProvided { text: "42".into(), bundle_id: String::new() }),
+        };
+        let unasked = refused(scene.gate().provide_information(answer.clone()).await);
+        assert_eq!(unasked, (Code::FailedPrecondition, "STATE_CONFLICT".into()));
+        let claim = vendor::ClaimCaseRequest { request_id: fresh(), case_id: case_id.clone() };
+        scene.desk().claim_case(claim.clone()).await.unwrap();
+        let twice = vendor::ClaimCaseRequest { request_id: fresh(), ..claim };
+        assert_eq!(refused(scene.desk().claim_case(twice).await).1, "STATE_CONFLICT", "somebody has it");
+        let ask = vendor::RequestInformationRequest {
+            request_id: fresh(),
+            case_id: case_id.clone(),
+            request: Some(vendor::InformationRequested { questions: vec!["Why?".into()], collectors: vec![] }),
+        };
+        scene.desk().request_information(ask).await.unwrap();
+        scene.gate().provide_information(answer).await.unwrap();
+
+        let decline = vendor::DeclineSolutionRequest {
+            request_id: fresh(),
+            case_id: case_id.clone(),
+            remarks: "no".into(),
+        };
+        assert_eq!(refused(scene.gate().decline_solution(decline.clone()).await).1, "STATE_CONFLICT");
+        let ready = vendor::MarkReadyToCloseRequest {
+            request_id: fresh(),
+            case_id: case_id.clone(),
+            confirmed_at: Some(timestamp(World::system().now())),
+            told_at: Some(timestamp(World::system().now())),
+        };
+        assert_eq!(refused(scene.gate().mark_ready_to_close(ready.clone()).await).1, "STATE_CONFLICT");
+        let solve = vendor::ProvideSolutionRequest {
+            request_id: fresh(),
+            case_id: case_id.clone(),
+            solution: Some(vendor::SolutionProvided { text: "Do this.".into(), article_ids: vec![] }),
+        };
+        scene.desk().provide_solution(solve.clone()).await.unwrap();
+        scene.gate().decline_solution(decline).await.unwrap();
+        let solve = vendor::ProvideSolutionRequest { request_id: fresh(), ..solve };
+        scene.desk().provide_solution(solve).await.unwrap();
+        scene.gate().mark_ready_to_close(ready).await.unwrap();
+        let close = vendor::CloseCaseRequest { request_id: fresh(), case_id, summary: "done".into() };
+        scene.desk().close_case(close).await.unwrap();
+        let late = vendor::AddNoteRequest { request_id: fresh(), ..note };
+        assert_eq!(refused(scene.gate().add_note(late).await).1, "STATE_CONFLICT", "closed");
+    }
+
+    async fn q07_duties_are_completed_as_at_the_gate_but_for_the_proof(database: Database) {
+        let scene = Scene::start(&database).await;
+        let (ticket, case_id) = scene.escalated().await;
+        let handed_over = scene.desk_case(&case_id).await.escalation.unwrap();
+        let complete = |escalation: vendor::Escalation| vendor::CompleteDutiesRequest {
+            request_id: fresh(),
+            case_id: case_id.clone(),
+            escalation: Some(escalation),
+            bundle_id: String::new(),
+            text: "done".into(),
+        };
+        let early = refused(scene.gate().complete_duties(complete(handed_over.clone())).await);
+        assert_eq!(early, (Code::FailedPrecondition, "STATE_CONFLICT".into()), "nothing is missing");
+        let close = vendor::CloseDutiesNotDoneRequest {
+            request_id: fresh(),
+            case_id: case_id.clone(),
+            missing: vec!["more".into()],
+        };
+        scene.desk().close_duties_not_done(close.clone()).await.unwrap();
+        let bad = vendor::CloseDutiesNotDoneRequest { request_id: fresh(), missing: vec![], ..close };
+        assert_eq!(fields(scene.desk().close_duties_not_done(bad).await), ["missing"]);
+        let thin = vendor::Escalation { steps: vec![], ..handed_over.clone() };
+        assert_eq!(reasons(scene.gate().complete_duties(complete(thin)).await), ["DUTY_NOT_DONE"]);
+        let other = vendor::Escalation { severity: 4, ..handed_over.clone() };
+        assert_eq!(fields(scene.gate().complete_duties(complete(other)).await), ["escalation.severity"]);
+        scene.gate().complete_duties(complete(handed_over)).await.unwrap();
+        let case = scene.desk_case(&case_id).await.case.unwrap();
+        assert_eq!(case.number, ticket.escalation.unwrap().case_number);
+    }
+
+    async fn a_suspended_partner_opens_no_case_and_a_silent_registry_leaves_it_to_the_proof(database: Database) {
+        let clock = ManualClock::at(&World::system().now().to_string());
+        let mut scene = Scene::start_with(&database, clock.world()).await;
+        let ready = Ready::make(&scene).await;
+        let get = license::GetPartnerRequest { partner_id: "north".into() };
+        let north = scene.registry().get_partner(get).await.unwrap().into_inner().partner.unwrap();
+        let suspend = license::SetPartnerStandingRequest {
+            request_id: fresh(),
+            partner_id: "north".into(),
+            etag: north.etag,
+            standing: license::PartnerStanding::Suspended.into(),
+        };
+        scene.registry().set_partner_standing(suspend).await.unwrap();
+        let preflight = vendor::PreflightEscalationRequest {
+            escalation: Some(ready.escalation.clone()),
+            bundle_id: ready.bundle_id.clone(),
+            proof: String::new(),
+        };
+        until(async || {
+            let judged = scene.gate().preflight_escalation(preflight.clone()).await.unwrap().into_inner();
+            (!judged.decision.unwrap().accepted).then_some(())
+        })
+        .await;
+        assert_eq!(reasons(scene.gate().escalate_case(ready.request()).await), ["PARTNER_SUSPENDED"]);
+
+        // Once nothing is heard of the registry for a minute, the proof alone decides, and the receipt says so.
+        scene.license.tell_to_stop();
+        until(async || scene.registry().list_partners(license::ListPartnersRequest::default()).await.err()).await;
+        clock.advance_seconds(61);
+        let accepted = scene.gate().escalate_case(ready.request()).await.unwrap().into_inner();
+        assert_eq!(accepted.decision.unwrap().revocation(), vendor::RevocationCheck::Unknown);
+    }
+
+    async fn the_feed_goes_on_where_the_cursor_stands_and_knows_a_foreign_one(database: Database) {
+        let scene = Scene::start(&database).await;
+        let (_, case_id) = scene.escalated().await;
+        let watch = async |cursor: String| {
+            scene.gate().watch_cases(vendor::WatchCasesRequest { cursor }).await.map(tonic::Response::into_inner)
+        };
+        let first = watch(String::new()).await.unwrap().message().await.unwrap().unwrap();
+        assert_eq!((first.events.len(), first.events[0].sequence), (1, 1));
+        let note = vendor::AddNoteRequest { request_id: fresh(), case_id, text: "hello".into() };
+        let mut going_on = watch(first.cursor.clone()).await.unwrap();
+        scene.gate().add_note(note).await.unwrap();
+        let next = loop {
+            let message = going_on.message().await.unwrap().unwrap();
+            if !message.events.is_empty() {
+                break message;
+            }
+        };
+        assert_eq!((next.events.len(), next.events[0].sequence), (1, 2), "no event twice, none left out");
+        assert_eq!(next.events[0].previous_hash, first.events[0].hash);
+        let mut others = EscalationServiceClient::new(scene.south_at_vendor());
+        let foreign = others.watch_cases(vendor::WatchCasesRequest { cursor: next.cursor }).await.map(|_| ());
+        assert_eq!(refused(foreign), (Code::FailedPrecondition, "HISTORY_DIVERGED".into()));
+        assert_eq!(fields(watch("nonsense".into()).await.map(|_| ())), ["cursor"]);
+    }
+
+    async fn policies_and_covers_are_published_in_versions_and_read_by_partners(database: Database) {
+        use vouch_contract::pb::vendor::v1::admission_policy_service_client::AdmissionPolicyServiceClient;
+        use vouch_contract::pb::vendor::v1::calendar_service_client::CalendarServiceClient;
+        let scene = Scene::start(&database).await;
+        let mut policies = AdmissionPolicyServiceClient::new(scene.vendor_staff(&["policy-manager"]));
+        let mut next = samples::policy();
+        next.policy.as_mut().unwrap().english_required_when_urgent = true;
+        policies.publish_admission_policy(next).await.unwrap();
+        let get = vendor::GetAdmissionPolicyRequest { product_id: "atlas".into() };
+        let read = scene.gate().get_admission_policy(get).await.unwrap().into_inner().policy.unwrap();
+        assert_eq!((read.version, read.english_required_when_urgent), (2, true));
+        let get = vendor::GetAdmissionPolicyRequest { product_id: "other".into() };
+        assert_eq!(refused(scene.gate().get_admission_policy(get).await).1, "NOT_FOUND");
+        let mut bad = samples::policy();
+        let policy = bad.policy.as_mut().unwrap();
+        policy.requirement_sets[0].artefacts.clear();
+        policy.requirement_sets[0].information.push("no.such.field".into());
+        policy.redaction_policies.clear();
+        let named = fields(policies.publish_admission_policy(bad).await);
+        let expected = [
+            "policy.requirement_sets[0].artefacts",
+            "policy.requirement_sets[0].information",
+            "policy.redaction_policies",
+        ];
+        assert_eq!(named, expected);
+
+        let mut calendars = CalendarServiceClient::new(scene.vendor_staff(&["policy-manager"]));
+        let mut bad = samples::coverage();
+        let coverage = bad.coverage.as_mut().unwrap();
+        coverage.zone = "MT".into();
+        coverage.holidays = vec!["2026-13-01".into()];
+        let named = fields(calendars.publish_coverage(bad).await);
+        assert_eq!(named, ["coverage.zone", "coverage.holidays[0]"]);
+        calendars.publish_coverage(samples::coverage()).await.unwrap();
+        let mut partners = CalendarServiceClient::new(scene.north_at_vendor());
+        let get = |code: &str| vendor::GetCoverageRequest { coverage: code.into() };
+        let read = partners.get_coverage(get("around-the-clock")).await.unwrap().into_inner().coverage.unwrap();
+        assert_eq!(read.version, 2);
+        assert_eq!(refused(partners.get_coverage(get("never")).await).1, "NOT_FOUND");
+    }
+
+    async fn v06_a_note_of_the_vendors_own_is_in_no_history_and_at_no_partner(database: Database) {
+        let scene = Scene::start(&database).await;
+        let (ticket, case_id) = scene.escalated().await;
+        let secret = "between us: their admin is new";
+        let note = vendor::AddInternalNoteRequest {
+            request_id: fresh(),
+            case_id: case_id.clone(),
+            text: secret.into(),
+        };
+        scene.desk().add_internal_note(note).await.unwrap();
+        let bad = vendor::AddInternalNoteRequest::default();
+        assert_eq!(fields(scene.desk().add_internal_note(bad).await), ["request_id", "case_id", "text"]);
+        let write = vendor::WriteToPartnerRequest {
+            request_id: fresh(),
+            case_id: case_id.clone(),
+            text: "We are on it.".into(),
+        };
+        scene.desk().write_to_partner(write.clone()).await.unwrap();
+        let empty = vendor::WriteToPartnerRequest { request_id: fresh(), text: String::new(), ..write };
+        assert_eq!(fields(scene.desk().write_to_partner(empty).await), ["text"]);
+        let seen = until(async || {
+            let ticket = scene.ticket(&ticket.ticket_id).await;
+            ticket.notes.iter().any(|note| note.text == "We are on it.").then_some(ticket)
+        })
+        .await;
+        assert!(!format!("{seen:?}").contains(secret));
+        let desk = scene.desk_case(&case_id).await;
+        assert_eq!(desk.internal_notes[0].text, secret);
+        let shared = desk.events.iter().flat_map(|event| event.payload.to_vec()).collect::<Vec<u8>>();
+        assert!(!String::from_utf8_lossy(&shared).contains("between us"));
+    }
+}
+
+on_both_engines! {
+    async fn engineers_see_every_case_and_bad_requests_name_their_fields(database: Database) {
+        let scene = Scene::start(&database).await;
+        let unknown = World::system().id::<vouch_core::id::CaseTag>().to_string();
+        let get = vendor::GetDeskCaseRequest { case_id: unknown };
+        assert_eq!(refused(scene.desk().get_desk_case(get).await).1, "NOT_FOUND");
+        let page = Some(PageRequest { page_size: -1, page_token: String::new() });
+        let list = vendor::ListDeskCasesRequest { page };
+        assert_eq!(fields(scene.desk().list_desk_cases(list).await), ["page.page_size"]);
+        let bad = vendor::ProvideSolutionRequest { request_id: fresh(), ..Default::default() };
+        assert_eq!(fields(scene.desk().provide_solution(bad).await), ["case_id", "solution"]);
+        let bad = vendor::RequestInformationRequest {
+            request_id: fresh(),
+            case_id: "case_1".into(),
+            request: Some(vendor::InformationRequested::default()),
+        };
+        assert_eq!(fields(scene.desk().request_information(bad).await), ["case_id", "request.questions"]);
+        let bad = vendor::CloseCaseRequest { request_id: fresh(), case_id: "x".into(), summary: "a\u{0}".into() };
+        assert_eq!(fields(scene.desk().close_case(bad).await), ["case_id", "summary"]);
+        let bad = vendor::GetEscalationRequest { escalation_id: "esc".into() };
+        assert_eq!(fields(scene.gate().get_escalation(bad).await), ["escalation_id"]);
+        let bad = vendor::EscalateCaseRequest { request_id: fresh(), bundle_id: "b".into(), ..Default::default() };
+        assert_eq!(fields(scene.gate().escalate_case(bad).await), ["escalation", "bundle_id"]);
+    }
+
+    async fn b04_a_customer_who_asks_the_vendor_for_a_case_is_told_its_partner(database: Database) {
+        let scene = Scene::start(&database).await;
+        let ask = async |organisation: &str| {
+            let token = scene.vendor_ground.end_user_token("eve", organisation);
+            let channel = scene.vendor_ground.bearer(scene.vendor.address, &token);
+            let mut gate = EscalationServiceClient::new(channel);
+            gate.escalate_case(vendor::EscalateCaseRequest::default()).await.unwrap_err()
+        };
+        let told = ask("contoso").await;
+        assert_eq!(told.code(), Code::PermissionDenied);
+        assert_eq!(vouch_contract::status::reason_of(&told), "CUSTOMER_MUST_USE_PARTNER");
+        assert!(told.message().contains("north Systems") && told.message().contains("help@north.example"), "{told:?}");
+        let general = ask("nobody-known").await;
+        assert!(!general.message().contains("north"), "{general:?}");
+        assert_eq!(vouch_contract::status::reason_of(&general), "CUSTOMER_MUST_USE_PARTNER");
+    }
+}
