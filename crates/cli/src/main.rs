@@ -1,9 +1,12 @@
 //! `vouch`: the whole federation on one machine, and its tools.
 //!
 //! Read in this order: `folder` (a data folder with an authority, issuers and configurations), `up` (three processes on it),
-//! `sample` (a catalogue to try things on), `call` (any RPC, JSON in and out), `verify` (signed texts, offline).
+//! `sample` (a catalogue to try things on), `call` (any RPC, JSON in and out), `verify` (signed texts, offline),
+//! `collect` (diagnostics into a sealed file, offline), `bundle` (what is in one).
 
+mod bundle;
 mod call;
+mod collect;
 mod folder;
 mod identities;
 mod output;
@@ -35,6 +38,11 @@ enum Command {
     Call(call::CallArguments),
     /// Verify a proof, a receipt or a manifest signature offline.
     Verify(verify::VerifyArguments),
+    /// Collect diagnostics of this host, or take an archive in, and seal them redacted: without a network.
+    Collect(collect::CollectArguments),
+    /// Look into a sealed bundle.
+    #[command(subcommand)]
+    Bundle(bundle::BundleCommand),
     /// Run one service as a process of its own.
     #[command(subcommand)]
     Serve(Serve),
@@ -76,6 +84,8 @@ async fn main() -> ExitCode {
         Command::Token(arguments) => token::run(&arguments),
         Command::Call(arguments) => call::run(&arguments).await,
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Collect(arguments) => collect::run(&arguments),
+        Command::Bundle(command) => bundle::run(&command),
         Command::Serve(Serve::License(serve)) => {
             return vouch_host::run_with::<vouch_license::License>(serve.config.as_deref(), serve.leash).await;
         }

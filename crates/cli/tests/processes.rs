@@ -157,3 +157,27 @@ fn a_second_start_on_the_same_folder_says_what_is_wrong() {
     assert!(told.contains("another `vouch up` is running") && told.contains("--data DIR"), "{told}");
     up.stop();
 }
+
+#[test]
+fn v07_collect_asks_first_then_seals_a_bundle_that_show_and_verify_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("host.vouch");
+    let run = |arguments: &[&str]| {
+        let output = vouch().args(arguments).arg(&file).stdin(Stdio::null()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
+    };
+    let (agreed, told, refused) = run(&["collect", "--output"]);
+    assert!(!agreed && !file.exists() && told.contains("processes") && refused.contains("--yes"), "{told}{refused}");
+    let (sealed, told, _) = run(&["collect", "--yes", "--json", "--output"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert!(sealed && told["profile"] == "linux-host/1" && told["entries"].as_u64().unwrap() > 5, "{told}");
+    assert!(run(&["bundle", "verify"]).1.contains(told["root"].as_str().unwrap()));
+    assert!(run(&["bundle", "show"]).1.contains("environment"));
+    assert!(run(&["collect", "--yes", "--output"]).2.contains("is there already"));
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes.truncate(bytes.len() / 2);
+    std::fs::write(&file, bytes).unwrap();
+    let (whole, _, refused) = run(&["bundle", "verify"]);
+    assert!(!whole && refused.contains("not to be trusted"), "{refused}");
+}

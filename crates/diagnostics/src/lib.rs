@@ -4,12 +4,26 @@
 //! digest is the bundle's root: what is signed, proven and admitted is always that root.
 //!
 //! Read in this order: [`Digest`], [`Manifest`] (what a bundle says of itself), [`Manifest::artefacts`] (what a
-//! vendor may require of it).
+//! vendor may require of it). With the feature `collect`, how a bundle comes to be: [`collect`] (this host, by a profile) and
+//! [`archive`] (what somebody collected already) are [`Evidence`]; [`seal`] reads it twice, lets [`redaction`] learn and mask,
+//! and writes a [`sealed`] file.
 //!
 //! This crate knows no transport, no store and no ticket.
 
+#[cfg(feature = "collect")]
+pub mod archive;
+#[cfg(feature = "collect")]
+pub mod collect;
 mod digest;
+#[cfg(feature = "collect")]
+mod evidence;
 mod manifest;
+#[cfg(feature = "collect")]
+pub mod redaction;
+#[cfg(feature = "collect")]
+pub mod sealed;
 
 pub use digest::Digest;
+#[cfg(feature = "collect")]
+pub use evidence::{CollectError, Evidence, Found, Progress, Step, seal};
 pub use manifest::{Entry, Manifest, ManifestError, Masked, Redaction};

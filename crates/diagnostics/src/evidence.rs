@@ -1,0 +1,149 @@
+//! From evidence to a sealed bundle: learn from all of it, then mask all of it.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::archive::ArchiveError;
+use crate::redaction::{Learner, Outcome, PolicyError};
+use crate::sealed::{About, SealedBundle, SealedError, Sealer};
+
+/// What is to be bundled. It is shown twice, since a name that was learned last has to be masked in what comes first.
+pub trait Evidence {
+    /// Shows every item.
+    fn visit(&mut self, each: &mut dyn FnMut(Found<'_>) -> Result<(), CollectError>) -> Result<(), CollectError>;
+
+    /// The profile: `name/version`.
+    fn profile(&self) -> String;
+}
+
+/// An item of evidence.
+pub struct Found<'a> {
+    /// Its path within the bundle.
+    pub path: &'a str,
+    /// The artefact that it is part of.
+    pub collector: &'a str,
+    /// Its content, or why there is none.
+    pub content: Result<&'a mut dyn Read, String>,
+    /// How much of the evidence has been shown, of how much.
+    pub done: (u64, u64),
+}
+
+/// How far the work is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress<'a> {
+    /// What is being done.
+    pub step: Step,
+    /// How much of it is done.
+    pub done: u64,
+    /// How much there is to do.
+    pub total: u64,
+    /// What is being read.
+    pub path: &'a str,
+}
+
+/// The steps of the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The first pass: names and secrets are learned.
+    Learning,
+    /// The second pass: everything is masked.
+    Masking,
+    /// The file is put together and verified.
+    Sealing,
+}
+
+/// Why there is no bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// The redaction policy cannot be read.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The profile cannot be read.
+    #[error(transparent)]
+    Profile(#[from] crate::collect::ProfileError),
+    /// The archive is not taken.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The bundle cannot be sealed.
+    #[error(transparent)]
+    Sealed(#[from] SealedError),
+    /// The disk is full, or gone.
+    #[error("the bundle cannot be written")]
+    Io(#[from] io::Error),
+}
+
+/// Reads evidence twice and seals what is left of it. The key makes pseudonyms; it is not kept.
+///
+/// What cannot be read becomes an entry that says why: one missing file never costs the bundle.
+pub fn seal(
+    evidence: &mut dyn Evidence,
+    mut learner: Learner,
+    key: &[u8; 32],
+    now: Timestamp,
+    output: &Path,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<SealedBundle, CollectError> {
+    // Before anything is read: an output that cannot be is known at once.
+    let mut sealer = Sealer::new(output)?;
+    evidence.visit(&mut |found| {
+        progress(Progress { step: Step::Learning, done: found.done.0, total: found.done.1, path: found.path });
+        if let Ok(content) = found.content {
+            // What cannot be read is told by the second pass.
+            let _ = learner.read(found.path, content);
+        }
+        Ok(())
+    })?;
+    let mut redactor = learner.finish(key)?;
+    evidence.visit(&mut |found| {
+        progress(Progress { step: Step::Masking, done: found.done.0, total: found.done.1, path: found.path });
+        let path = redactor.mask_path(found.path);
+        let about = About { path, media_type: media_type(found.path), collector: found.collector };
+        let content = match found.content {
+            Ok(content) => content,
+            Err(reason) => return Ok(sealer.add_failed(about, &reason)?),
+        };
+        let mut content = Watched { inner: content, broke: None };
+        sealer.add(about, &mut |out| {
+            let masked = redactor.mask(found.path, &mut content, out);
+            if let Some(kind) = content.broke {
+                return Ok(Err(format!("cannot be read: {kind}")));
+            }
+            Ok(match masked? {
+                Outcome::Written(masked) => Ok(masked),
+                Outcome::Dropped(reason) => Err(reason.to_owned()),
+            })
+        })?;
+        Ok(())
+    })?;
+    progress(Progress { step: Step::Sealing, done: 0, total: 1, path: "" });
+    Ok(sealer.seal(&evidence.profile(), now, redactor.redaction())?)
+}
+
+/// Tells a content that cannot be read from an output that cannot be written.
+struct Watched<'a> {
+    inner: &'a mut dyn Read,
+    broke: Option<io::ErrorKind>,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(buffer).inspect_err(|error| {
+            if error.kind() != io::ErrorKind::Interrupted {
+                self.broke = Some(error.kind());
+            }
+        })
+    }
+}
+
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("json") => "application/json",
+        Some("xml") => "application/xml",
+        Some("yaml" | "yml") => "application/yaml",
+        Some("html") => "text/html",
+        Some("csv") => "text/csv",
+        _ => "text/plain",
+    }
+}

@@ -1,0 +1,269 @@
+//! The first pass: what has to be masked wherever it stands.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+
+use super::anchors::Finder;
+use super::names::{Learned, NameKind, Names};
+use super::policy::{Policy, PolicyError, Rule};
+use super::redactor::Redactor;
+use super::{pieces, values};
+
+/// More of a file that lists names is not read.
+const MAX_LIST: usize = 4 * 1024 * 1024;
+
+/// Reads everything once and learns names and secrets.
+#[derive(Debug)]
+pub struct Learner {
+    policy: Policy,
+    finder: Finder,
+    common: BTreeSet<String>,
+    learned: Learned,
+}
+
+/// A file that lists names, and how.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Listing {
+    Accounts,
+    HostName,
+    HostNameControl,
+    Hosts,
+    Resolver,
+    Kernel,
+    Sessions,
+    /// A log whose lines carry the host's name behind the time.
+    Log,
+}
+
+impl Learner {
+    /// A learner that knows nothing yet.
+    pub fn new(policy: Policy) -> Result<Self, PolicyError> {
+        let finder = Finder::new(&policy)?;
+        let common = policy.rules.names.common.iter().cloned().collect();
+        Ok(Self { policy, finder, common, learned: Learned::default() })
+    }
+
+    /// Never learns this word as a name: it is the name of a product too.
+    pub fn keep(&mut self, word: &str) {
+        self.common.insert(word.to_lowercase());
+    }
+
+    /// Learns a name.
+    pub fn name(&mut self, kind: NameKind, name: &str) {
+        self.learned.name(kind, name, &self.common);
+    }
+
+    /// Learns from a file: from one that lists names by what it is, from every one by what is found in it.
+    pub fn read(&mut self, path: &str, content: &mut dyn Read) -> io::Result<()> {
+        if self.policy.drops(path) {
+            return Ok(());
+        }
+        self.find(path.as_bytes());
+        let listing = listing(path, &self.policy);
+        let mut seen = 0;
+        // What is no text ends the pass; the second one says so.
+        let _ = pieces::read(content, &mut |piece, cut| {
+            self.find(piece);
+            if let Some(listing) = listing
+                && seen < MAX_LIST
+            {
+                for line in String::from_utf8_lossy(&piece[..cut]).lines() {
+                    self.list(listing, line);
+                }
+            }
+            seen += cut;
+            Ok(cut)
+        })?;
+        Ok(())
+    }
+
+    /// Makes a redactor of what was learned. The key is the ticket's: under it, pseudonyms are the same in every bundle.
+    pub fn finish(self, key: &[u8; 32]) -> Result<Redactor, PolicyError> {
+        let names = Names::new(self.learned).map_err(|error| PolicyError(error.to_string()))?;
+        Ok(Redactor::new(self.policy, self.finder, names, key))
+    }
+
+    fn find(&mut self, piece: &[u8]) {
+        let Self { finder, learned, common, .. } = self;
+        let mut found = Vec::new();
+        finder.find(piece, &mut found, &mut |kind, name| {
+            learned.name(kind, &String::from_utf8_lossy(name), common);
+        });
+        for span in found {
+            let secret = &piece[span.start..span.end];
+            if matches!(span.rule, Rule::Password | Rule::Token | Rule::UrlPassword) && values::is_peculiar(secret) {
+                learned.secret(secret);
+            }
+        }
+    }
+
+    fn list(&mut self, listing: Listing, line: &str) {
+        let mut words = line.split_whitespace();
+        match listing {
+            Listing::Accounts => self.account(line),
+            Listing::HostName => words.for_each(|name| self.name(NameKind::Host, name)),
+            Listing::HostNameControl => {
+                if let Some((name, value)) = line.split_once(':')
+                    && name.trim().ends_with("hostname")
+                {
+                    self.name(NameKind::Host, value);
+                }
+            }
+            Listing::Hosts if !line.trim_start().starts_with('#') => {
+                words
+                    .skip(1)
+                    .take_while(|word| !word.starts_with('#'))
+                    .for_each(|name| self.name(NameKind::Host, name));
+            }
+            Listing::Hosts => {}
+            Listing::Resolver => {
+                if matches!(words.next(), Some("search" | "domain")) {
+                    words.for_each(|name| self.name(NameKind::Domain, name));
+                }
+            }
+            Listing::Kernel => {
+                if words.next() == Some("Linux") {
+                    words.next().into_iter().for_each(|name| self.name(NameKind::Host, name));
+                }
+            }
+            Listing::Sessions => {
+                let user =
+                    words.next().filter(|user| !matches!(*user, "reboot" | "runlevel" | "shutdown" | "wtmp" | "btmp"));
+                if let Some(user) = user {
+                    self.name(NameKind::User, user);
+                }
+            }
+            Listing::Log => {
+                if let Some(host) = host_of_log(line) {
+                    self.name(NameKind::Host, host);
+                }
+            }
+        }
+    }
+
+    /// `anna:x:1000:1000:Anna Example,,,:/home/anna:/bin/bash`: accounts of people.
+    fn account(&mut self, line: &str) {
+        let fields: Vec<&str> = line.split(':').collect();
+        let &[user, _, id, _, person, home, ..] = fields.as_slice() else { return };
+        // By login.defs, accounts of people begin at 1000; 65534 is nobody.
+        if !id.parse::<u32>().is_ok_and(|id| id >= 1000 && id != 65534) {
+            return;
+        }
+        self.name(NameKind::User, user);
+        let person = person.split(',').next().unwrap_or_default();
+        if person.contains(' ') {
+            self.learned.name(NameKind::User, person, &self.common);
+        }
+        if let Some(folder) = home.strip_prefix("/home/") {
+            self.name(NameKind::User, folder);
+        }
+    }
+}
+
+fn listing(path: &str, policy: &Policy) -> Option<Listing> {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    let ends = |whole: &str| path == whole || path.ends_with(&format!("/{whole}"));
+    let known = [
+        ("etc/passwd", Listing::Accounts),
+        ("etc/hostname", Listing::HostName),
+        ("proc/sys/kernel/hostname", Listing::HostName),
+        ("etc/hosts", Listing::Hosts),
+        ("etc/resolv.conf", Listing::Resolver),
+    ];
+    if let Some((_, listing)) = known.iter().find(|(whole, _)| ends(whole)) {
+        return Some(*listing);
+    }
+    let of_command = path.contains("commands/") || !path.contains('/');
+    match file {
+        "hostname" | "hostname_-f" | "hostname_-A" | "dnsdomainname" if of_command => Some(Listing::HostName),
+        "hostnamectl" | "hostnamectl_status" => Some(Listing::HostNameControl),
+        "uname" | "uname_-a" if of_command => Some(Listing::Kernel),
+        "last" | "last_-F" | "w" | "who" if of_command => Some(Listing::Sessions),
+        // Accounts of people, and those of a directory; the whole list has the system's accounts too.
+        "lastlog_-u_1000-60000" | "lastlog_-u_65537-4294967295" => Some(Listing::Sessions),
+        _ if policy
+            .rules
+            .names
+            .host_logs
+            .iter()
+            .any(|log| file == log || file.starts_with(&format!("{log}.")) || file.starts_with("journalctl")) =>
+        {
+            Some(Listing::Log)
+        }
+        _ => None,
+    }
+}
+
+/// The host in `Nov 21 19:51:27 host program[1]: …`, or behind a time like `2026-11-21T19:51:27+00:00`.
+fn host_of_log(line: &str) -> Option<&str> {
+    let mut words = line.split_whitespace();
+    let first = words.next()?;
+    let is_time =
+        |word: &str| word.len() >= 8 && word.as_bytes().get(2) == Some(&b':') && word.as_bytes()[0].is_ascii_digit();
+    let host = if first.len() >= 19 && first.as_bytes()[4] == b'-' && first.as_bytes().get(10) == Some(&b'T') {
+        words.next()?
+    } else if first.len() == 3 {
+        words.next().filter(|day| day.len() <= 2)?;
+        words.next().filter(|time| is_time(time))?;
+        words.next()?
+    } else {
+        return None;
+    };
+    // A message without a host begins with its program: `kernel:`, `sshd[17]:`.
+    (!host.ends_with(':') && !host.contains(['[', '=', '('])).then_some(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masked(files: &[(&str, &str)], text: &str) -> String {
+        let mut learner = Learner::new(Policy::standard().unwrap()).unwrap();
+        for (path, content) in files {
+            learner.read(path, &mut content.as_bytes()).unwrap();
+        }
+        let mut out = Vec::new();
+        learner.finish(&[7; 32]).unwrap().mask("x", &mut text.as_bytes(), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn v07_names_are_learned_from_files_that_list_them() {
+        for (path, content, name) in [
+            (
+                "etc/passwd",
+                "root:x:0:0::/root:/bin/sh\nmiller:x:1001:1001:Anna Miller,,,:/home/amiller:/bin/sh",
+                "miller",
+            ),
+            ("x/etc/passwd", "miller:x:1001:1001:Anna Miller,,,:/home/amiller:/bin/sh", "Anna Miller"),
+            ("etc/passwd", "m:x:1001:1001::/home/amiller:/bin/sh", "amiller"),
+            ("etc/hostname", "kestrel9\n", "kestrel9"),
+            ("sos_commands/host/hostname_-f", "kestrel9.birds.example\n", "birds.example"),
+            ("etc/hosts", "10.0.0.1 kestrel9.birds.example kestrel9 # x", "kestrel9"),
+            ("etc/resolv.conf", "nameserver 10.0.0.1\nsearch birds.example", "birds.example"),
+            ("sos_commands/kernel/uname_-a", "Linux kestrel9 6.1.0 #1 SMP", "kestrel9"),
+            ("sos_commands/login/lastlog_-u_1000-60000", "Username  Port\nmiller  **Never logged in**", "miller"),
+            ("var/log/syslog", "Nov 21 19:51:27 kestrel9 cron[17]: x", "kestrel9"),
+            ("var/log/messages.1", "2026-11-21T19:51:27.1+00:00 kestrel9 cron: x", "kestrel9"),
+            ("var/log/any.log", "sshd[1]: Accepted publickey for miller from x", "miller"),
+            ("a.txt", "cd /home/miller/x", "miller"),
+            ("home/x", "in a path: /home/miller", "miller"),
+            ("sos_commands/host/hostnamectl_status", " Static hostname: kestrel9\n", "kestrel9"),
+        ] {
+            let text = masked(&[(path, content)], &format!("<{name}>"));
+            assert!(!text.contains(name), "{path}: {text}");
+        }
+    }
+
+    #[test]
+    fn v07_a_secret_found_beside_its_name_is_masked_where_it_stands_alone() {
+        let text = masked(&[("app.conf", "db_password = Kx7-quiet-Harbour")], "tried Kx7-quiet-Harbour, no luck");
+        assert_eq!(text, "tried [masked:repeated], no luck");
+    }
+
+    #[test]
+    fn system_accounts_and_common_words_are_not_learned() {
+        let accounts = "root:x:0:0:root:/root:/bin/sh\nsshd:x:104:1::/run:/x\nnobody:x:65534:1::/:/x\nubuntu:x:1000:1000:Ubuntu:/home/ubuntu:/x";
+        assert_eq!(masked(&[("etc/passwd", accounts)], "root sshd nobody ubuntu"), "root sshd nobody ubuntu");
+    }
+}

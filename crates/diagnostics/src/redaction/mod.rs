@@ -1,0 +1,36 @@
+//! Redaction: what a bundle may not carry is masked before it is sealed.
+//!
+//! Two passes. A [`Learner`] reads everything once and learns the names of hosts, domains and users, and secrets that stand
+//! beside their names; then a [`Redactor`] masks, so that what was learned late is masked in earlier files too, and in paths.
+//!
+//! Candidates are found by automata over bytes: [`policy`](Policy) names the anchors, `anchors` finds them, and each kind has
+//! its own reader for the window behind it: `pairs`, `lines`, `markup` and `values` (`password = …` in its many spellings), `blocks` (private
+//! keys), `prefixes` (tokens known by how they begin), `urls`, `commands`, `shapes` (addresses), `names` (what was learned).
+//! `span` puts what they found together.
+//!
+//! A secret becomes `[masked:rule]`. A name or an address becomes a pseudonym: the same one within a key, unreadable without
+//! it. Lines stay lines, and JSON stays JSON.
+
+mod anchors;
+mod blocks;
+mod commands;
+mod learn;
+mod lines;
+mod markup;
+mod names;
+mod pairs;
+mod pieces;
+mod policy;
+mod prefixes;
+mod pseudonym;
+mod redactor;
+mod shapes;
+mod span;
+mod text;
+mod urls;
+mod values;
+
+pub use learn::Learner;
+pub use names::NameKind;
+pub use policy::{Policy, PolicyError};
+pub use redactor::{Outcome, Redactor};

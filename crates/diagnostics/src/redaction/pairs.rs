@@ -1,0 +1,231 @@
+//! Secrets behind their names: `password = x`, `"token": "x"`, `<secret>x</secret>`, `--password x`, and their like.
+
+use super::policy::{Rule, Rules};
+use super::span::{Put, Span};
+use super::text::is_start_of_word;
+use super::values::{self, Value};
+use super::{lines, markup};
+
+/// The longest that a name goes on before and behind a word.
+const MAX_NAME: usize = 128;
+
+/// A word of the policy, found in a text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Word {
+    pub(super) rule: Rule,
+    pub(super) whole: bool,
+    pub(super) random: bool,
+}
+
+/// The name of a value, with what stands around it.
+pub(super) struct Name {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// It stands at the start of its line, maybe behind `export` or a list's hyphen.
+    pub(super) own_line: bool,
+    /// It begins with a hyphen: a flag.
+    pub(super) flag: bool,
+    /// It is the name of an XML element.
+    pub(super) element: bool,
+}
+
+/// Looks for a secret behind a word, and adds it. Lists add one for each item.
+pub(super) fn find(text: &[u8], start: usize, end: usize, word: Word, rules: &Rules, found: &mut Vec<Span>) {
+    let Some(name) = name(text, start, end, word, rules) else { return };
+    if let Some((quote, first)) = list(text, &name) {
+        let mut at = Some((quote, first));
+        while let Some((quote, start)) = at {
+            let value = values::quoted(text, start, quote);
+            add(text, value, None, word, rules, found);
+            let next = skip(text, value.end + quote.bytes().len(), b" \t\r\n,");
+            at = values::open(text, next);
+        }
+        return;
+    }
+    if let Some(open) = object(text, &name) {
+        return markup::object(text, open, &mut |value| add(text, value, None, word, rules, found));
+    }
+    if let Some((value, quote)) = value(text, &name, word, rules) {
+        add(text, value, quote, word, rules, found);
+    }
+}
+
+fn add(text: &[u8], value: Value, quote: Option<Vec<u8>>, word: Word, rules: &Rules, found: &mut Vec<Span>) {
+    let bytes = &text[value.start..value.end];
+    let lower = bytes.to_ascii_lowercase();
+    let harmless = rules.secret_names.harmless_values.iter().any(|harmless| harmless.as_bytes() == lower);
+    let digits = bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let number = bytes.len() == 1 || (bytes.len() < 6 && word.rule != Rule::Password && digits);
+    if harmless || number || values::is_placeholder(bytes) || (word.random && !values::looks_random(bytes)) {
+        return;
+    }
+    let put = quote.map_or(Put::Mask, Put::Quoted);
+    found.push(Span { start: value.start, end: value.end, rule: word.rule, put });
+}
+
+/// Reads the whole name around a word, and refuses one that names no secret.
+fn name(text: &[u8], start: usize, word_end: usize, word: Word, rules: &Rules) -> Option<Name> {
+    let mut end = word_end;
+    while text.get(end).is_some_and(|byte| values::is_name(*byte)) && end - word_end < MAX_NAME {
+        end += 1;
+    }
+    let mut first = start;
+    while first > 0 && values::is_name(text[first - 1]) && start - first < MAX_NAME {
+        first -= 1;
+    }
+    let camel = |at: usize| text[at].is_ascii_uppercase() && (at == 0 || text[at - 1].is_ascii_lowercase());
+    let begins = is_start_of_word(text, start) || camel(start);
+    let ends = text.get(word_end).is_none_or(|byte| !byte.is_ascii_alphanumeric() || camel(word_end));
+    // `dbpass`, `PGPWD`: such a word counts also at the end of a name of one part, if it is no English word.
+    let tail =
+        word.rule == Rule::Password && end == word_end && word_end - start >= 3 && !is_english(&text[first..end]);
+    if word.whole && !((begins || tail) && ends) {
+        return None;
+    }
+    let rest = text[word_end..end].to_ascii_lowercase();
+    let harmless = &rules.secret_names.harmless_endings;
+    let last = last_part(&text[word_end..end]).to_ascii_lowercase();
+    if harmless.iter().any(|ending| {
+        ending.as_bytes() == last.as_slice() || (ending.len() >= 4 && rest.as_slice() == ending.as_bytes())
+    }) || rest.starts_with(b"izer")
+        || rest.starts_with(b"less")
+        || rest.starts_with(b"ary")
+    {
+        return None;
+    }
+    let line_start = values::line_start(text, first);
+    let before = &text[line_start..first];
+    let flag = first < start + 1
+        && text[first] == b'-'
+        && first.checked_sub(1).is_none_or(|at| !text[at].is_ascii_alphanumeric());
+    Some(Name {
+        start: first,
+        end,
+        own_line: is_line_start(before),
+        flag,
+        element: before.last() == Some(&b'<') || (before.last() == Some(&b':') && before.contains(&b'<')),
+    })
+}
+
+fn is_english(name: &[u8]) -> bool {
+    let words: [&[u8]; 8] =
+        [b"bypass", b"compass", b"encompass", b"surpass", b"overpass", b"trespass", b"spin", b"pin"];
+    words.contains(&name.to_ascii_lowercase().as_slice())
+}
+
+/// `export `, `- `, `set `, and blanks may stand before a name that has its line for itself.
+fn is_line_start(before: &[u8]) -> bool {
+    let mut words = before.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    words.all(|word| {
+        matches!(
+            word,
+            b"export" | b"-" | b"set" | b"setenv" | b"#" | b"//" | b";" | b"env" | b"ENV" | b"declare" | b"-x"
+        )
+    })
+}
+
+/// The last part of a name: `_token_count`, `TokenCount`.
+fn last_part(name: &[u8]) -> &[u8] {
+    let mut start = name.len();
+    while start > 0 {
+        let byte = name[start - 1];
+        if !byte.is_ascii_alphanumeric() {
+            break;
+        }
+        start -= 1;
+        if byte.is_ascii_uppercase() && start > 0 && name[start - 1].is_ascii_lowercase() {
+            break;
+        }
+    }
+    &name[start..]
+}
+
+pub(super) fn skip(text: &[u8], from: usize, set: &[u8]) -> usize {
+    text.get(from..).map_or(text.len(), |rest| from + rest.iter().take_while(|byte| set.contains(byte)).count())
+}
+
+/// Reads a list of quoted values behind a name: `"tokens": ["a", "b"]`.
+fn list(text: &[u8], name: &Name) -> Option<(values::Quote, usize)> {
+    let (after, _) = separator(text, behind_mark(text, name.end).0)?;
+    let at = skip(text, after, b" \t\r\n");
+    (text.get(at) == Some(&b'[')).then(|| values::open(text, skip(text, at + 1, b" \t\r\n"))).flatten()
+}
+
+/// The brace of an object behind a quoted name.
+fn object(text: &[u8], name: &Name) -> Option<usize> {
+    let (after, closed) = behind_mark(text, name.end);
+    let (after, _) = separator(text, closed.map(|_| after)?)?;
+    let at = skip(text, after, b" \t\r\n");
+    (text.get(at) == Some(&b'{')).then_some(at)
+}
+
+/// Steps over the mark that closes a quoted name, and over the bracket of an index: `config["password"]`.
+pub(super) fn behind_mark(text: &[u8], end: usize) -> (usize, Option<values::Quote>) {
+    let Some((quote, _)) = values::open(text, end) else { return (end, None) };
+    let mut quote = quote;
+    let mut after = end + quote.backslashes + 1;
+    if quote.backslashes == 0 && text.get(after) == Some(&quote.mark) {
+        quote.doubled = true;
+        after += 1;
+    }
+    (skip(text, after, b"]"), Some(quote))
+}
+
+/// Steps over `=`, `:` and their like.
+pub(super) fn separator(text: &[u8], from: usize) -> Option<(usize, u8)> {
+    let at = skip(text, from, b" \t");
+    let rest = text.get(at..)?;
+    for sign in [b"=>".as_slice(), b":=", b"==", b"->", b"=", b":", b"%3D", b"%3d", b"%3A", b"%3a", b"&#61;"] {
+        if rest.starts_with(sign) {
+            return Some((at + sign.len(), sign[0]));
+        }
+    }
+    None
+}
+
+/// The value behind a name, and the marks that it needs where JSON has none around it.
+fn value(text: &[u8], name: &Name, word: Word, rules: &Rules) -> Option<(Value, Option<Vec<u8>>)> {
+    let (after, closed) = behind_mark(text, name.end);
+    if let Some(value) = markup::element(text, name, after).or_else(|| markup::coded(text, after)) {
+        return Some((value, None));
+    }
+    if let Some((behind, sign)) = separator(text, after) {
+        let at = skip(text, behind, b" \t");
+        if let Some(value) = marked(text, at) {
+            return Some((value, None));
+        }
+        if matches!(text.get(at), None | Some(b'\n' | b'\r')) {
+            return lines::next_line(text, name, at, closed.is_some()).map(|value| (value, None));
+        }
+        if sign == b':' && matches!(text[at], b'|' | b'>') {
+            return lines::block(text, name, at).map(|value| (value, None));
+        }
+        if word.rule == Rule::Header && sign == b':' && closed.is_none() {
+            return Some((values::rest_of_line(text, at), None));
+        }
+        // Objects and lists were read before.
+        if matches!(text[at], b'{' | b'[') && closed.is_some() {
+            return None;
+        }
+        let own_line = name.own_line && closed.is_none() && sign != b'%';
+        let value = values::bare(text, at, own_line);
+        // A number or word in JSON: the mask needs the marks that its name has.
+        let quote = closed.filter(|_| sign == b':').map(values::Quote::bytes);
+        return Some((value, quote));
+    }
+    // `setPassword("x")`
+    let argument = || (text.get(after) == Some(&b'(')).then(|| marked(text, after + 1)).flatten();
+    markup::twin(text, after, closed.is_some())
+        .or_else(|| lines::flag(text, name, after))
+        .or_else(|| lines::directive(text, name, word, rules))
+        .or_else(argument)
+        .map(|value| (value, None))
+}
+
+/// A value within marks, maybe with a letter before them: `b'…'`.
+pub(super) fn marked(text: &[u8], at: usize) -> Option<Value> {
+    let lettered = matches!(text.get(at), Some(b'b' | b'r' | b'u' | b'f' | b'@' | b'$'))
+        && matches!(text.get(at + 1), Some(b'"' | b'\''));
+    let (quote, start) = values::open(text, if lettered { at + 1 } else { at })?;
+    Some(values::quoted(text, start, quote))
+}

@@ -1,0 +1,59 @@
+//! Reading a file of any length in pieces of whole lines.
+
+use std::io::{self, Read};
+
+use super::text::{Decoded, is_binary};
+
+/// How much is read at once.
+const PIECE: usize = 1024 * 1024;
+/// How far a piece is looked at beyond its end: what is found there may begin before it. More than a block or a value is long.
+const AHEAD: usize = 160 * 1024;
+/// A longer line cannot be cut safely.
+const MAX_LINE: usize = 16 * 1024 * 1024;
+
+/// Why a file's content is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unfit {
+    Binary,
+    LongLine,
+}
+
+/// Shows a file in pieces. `each` gets a piece and where it may be cut at the latest, and says where it was cut: at the start
+/// of a line, or at 0 if the piece has to be longer.
+pub(super) fn read(
+    content: &mut dyn Read,
+    each: &mut dyn FnMut(&[u8], usize) -> io::Result<usize>,
+) -> io::Result<Result<(), Unfit>> {
+    let mut content = Decoded::new(content);
+    let mut piece: Vec<u8> = Vec::new();
+    let mut wanted = PIECE;
+    loop {
+        let before = piece.len();
+        let count = (&mut content).take((wanted - before) as u64).read_to_end(&mut piece)?;
+        let last = count < wanted - before;
+        // A few bytes alone tell little: they are judged with those before them.
+        if is_binary(&piece[before.min(piece.len().saturating_sub(4096))..]) {
+            return Ok(Err(Unfit::Binary));
+        }
+        if last {
+            each(&piece, piece.len())?;
+            return Ok(Ok(()));
+        }
+        let latest = line_start(&piece, piece.len().saturating_sub(AHEAD));
+        let cut = if latest == 0 { 0 } else { each(&piece, latest)? };
+        if cut == 0 {
+            if piece.len() >= MAX_LINE {
+                return Ok(Err(Unfit::LongLine));
+            }
+            wanted = piece.len() * 2;
+        } else {
+            piece.drain(..cut);
+            wanted = piece.len() + PIECE;
+        }
+    }
+}
+
+/// The start of the line that is here.
+pub(super) fn line_start(text: &[u8], at: usize) -> usize {
+    text[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |feed| feed + 1)
+}

@@ -1,0 +1,191 @@
+//! Pseudonyms: the same under one key, unreadable without it.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use aws_lc_rs::hmac;
+use data_encoding::HEXLOWER;
+
+use super::span::Real;
+
+/// How many pseudonyms are remembered: an address costs 32 digests, and a log repeats it a thousand times.
+const REMEMBERED: usize = 100_000;
+
+/// Makes pseudonyms under a key.
+#[derive(Debug)]
+pub(super) struct Pseudonyms {
+    key: hmac::Key,
+    made: HashMap<(&'static str, Vec<u8>), String>,
+}
+
+impl Pseudonyms {
+    pub(super) fn new(key: &[u8; 32]) -> Self {
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), made: HashMap::new() }
+    }
+
+    /// The pseudonym of what stands in a text.
+    pub(super) fn of(&mut self, real: Real, text: &[u8]) -> String {
+        let kind = match real {
+            Real::Name(kind) => kind,
+            Real::Mail => "mail",
+            Real::Ipv4(_) => "ipv4",
+            Real::Ipv6(_) => "ipv6",
+            Real::Mac(..) => "mac",
+        };
+        let place = (kind, text.to_ascii_lowercase());
+        if let Some(made) = self.made.get(&place) {
+            return made.clone();
+        }
+        let made = match real {
+            Real::Name(kind) => self.name(kind, text),
+            Real::Mail => self.mail(text),
+            Real::Ipv4(address) => self.ipv4(address).to_string(),
+            Real::Ipv6(address) => self.ipv6(address).to_string(),
+            Real::Mac(address, separator) => self.mac(address, separator),
+        };
+        if self.made.len() >= REMEMBERED {
+            self.made.clear();
+        }
+        self.made.insert(place, made.clone());
+        made
+    }
+
+    fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.key);
+        for part in parts {
+            // The length goes first, so that no two lists of parts are the same bytes.
+            context.update(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+            context.update(part);
+        }
+        let mut tag = [0; 32];
+        tag.copy_from_slice(context.sign().as_ref());
+        tag
+    }
+
+    /// `host-7f3a2c91`. Letters count as the same in either case, as they do in names of hosts.
+    fn name(&self, kind: &str, name: &[u8]) -> String {
+        let tag = self.tag(&[kind.as_bytes(), &name.to_ascii_lowercase()]);
+        format!("{kind}-{}", HEXLOWER.encode(&tag[..4]))
+    }
+
+    /// `mail-7f3a2c91@masked.invalid`.
+    fn mail(&self, address: &[u8]) -> String {
+        format!("{}@masked.invalid", self.name("mail", address))
+    }
+
+    /// An address of the same kind (private stays private); two that share a prefix share one afterwards.
+    fn ipv4(&self, address: Ipv4Addr) -> Ipv4Addr {
+        // Walking on until the kind fits keeps it one to one, and it ends: the walk is a cycle through the address itself.
+        let kind = class(address);
+        let walk = |bits: u32| u32::try_from(self.walk(u128::from(bits), 32, kind.kept_bits())).unwrap_or(bits);
+        let mut bits = walk(u32::from(address));
+        while class(Ipv4Addr::from(bits)) != kind {
+            bits = walk(bits);
+        }
+        Ipv4Addr::from(bits)
+    }
+
+    /// An address with the same first 16 bits, which tell its kind; two that share a prefix share one afterwards.
+    fn ipv6(&self, address: Ipv6Addr) -> Ipv6Addr {
+        Ipv6Addr::from(self.walk(u128::from(address), 128, 16))
+    }
+
+    /// Flips each bit behind the kept ones by what stands before it: after Fan, Xu, Ammar and Moon, "Prefix-preserving IP
+    /// address anonymization" (2004), with HMAC in the place of AES.
+    fn walk(&self, bits: u128, width: u8, kept: u8) -> u128 {
+        let mut out = bits;
+        for at in kept..width {
+            let prefix = bits.checked_shr(u32::from(width - at)).unwrap_or(0);
+            let flip = self.tag(&[b"address", &[width, at], &prefix.to_be_bytes()])[0] & 1;
+            out ^= u128::from(flip) << (width - 1 - at);
+        }
+        out
+    }
+
+    /// A locally administered hardware address.
+    fn mac(&self, address: [u8; 6], separator: char) -> String {
+        let mut bytes = [0x02; 6];
+        bytes[1..].copy_from_slice(&self.tag(&[b"mac", &address])[..5]);
+        // `0211.2233.4455` has two bytes in a group, the others one.
+        let group = if separator == '.' { 2 } else { 1 };
+        let groups: Vec<String> = bytes.chunks(group).map(|bytes| HEXLOWER.encode(bytes)).collect();
+        groups.join(&separator.to_string())
+    }
+}
+
+/// Kinds of IPv4 addresses that a reader wants to tell apart still.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Ten,
+    OneSevenTwo,
+    OneNineTwo,
+    LinkLocal,
+    Public,
+    Special,
+}
+
+impl Class {
+    fn kept_bits(self) -> u8 {
+        match self {
+            Self::Ten => 8,
+            Self::OneSevenTwo => 12,
+            Self::OneNineTwo | Self::LinkLocal => 16,
+            Self::Public => 0,
+            Self::Special => 32,
+        }
+    }
+}
+
+fn class(address: Ipv4Addr) -> Class {
+    match address.octets() {
+        [10, ..] => Class::Ten,
+        [172, second, ..] if second & 0xf0 == 16 => Class::OneSevenTwo,
+        [192, 168, ..] => Class::OneNineTwo,
+        [169, 254, ..] => Class::LinkLocal,
+        [0 | 127 | 224..=255, ..] => Class::Special,
+        _ => Class::Public,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn v07_a_pseudonym_is_stable_under_a_key_and_another_under_another() {
+        let (one, other) = (Pseudonyms::new(&[1; 32]), Pseudonyms::new(&[2; 32]));
+        assert_eq!(one.name("host", b"Web01"), one.name("host", b"web01"));
+        assert_ne!(one.name("host", b"web01"), one.name("user", b"web01").replace("user", "host"));
+        assert_ne!(one.name("host", b"web01"), other.name("host", b"web01"));
+        assert!(one.mail(b"a@b.example").ends_with("@masked.invalid"));
+    }
+
+    #[test]
+    fn v07_a_subnet_stays_a_subnet_and_no_two_addresses_become_one() {
+        let pseudonyms = Pseudonyms::new(&[7; 32]);
+        let net: BTreeSet<_> = (0..=255).map(|last| pseudonyms.ipv4(Ipv4Addr::new(10, 20, 30, last))).collect();
+        assert_eq!(net.len(), 256);
+        let prefixes: BTreeSet<_> = net.iter().map(|address| address.octets()[..3].to_vec()).collect();
+        assert_eq!(prefixes.len(), 1);
+    }
+
+    #[test]
+    fn v07_a_network_of_version_6_stays_a_network() {
+        let pseudonyms = Pseudonyms::new(&[7; 32]);
+        let host = |last: u16| pseudonyms.ipv6(Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 3, 4, 5, last)).segments();
+        assert_eq!(host(1)[..7], host(2)[..7]);
+        assert!(host(1) != host(2) && host(1)[0] == 0x2001 && host(1)[1] != 0xdb8);
+    }
+
+    proptest! {
+        #[test]
+        fn an_address_stays_of_its_kind(bits in any::<u32>()) {
+            let address = Ipv4Addr::from(bits);
+            prop_assert!(class(Pseudonyms::new(&[7; 32]).ipv4(address)) == class(address));
+        }
+    }
+}

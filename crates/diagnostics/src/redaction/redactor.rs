@@ -1,0 +1,176 @@
+//! The second pass: masking.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+
+use super::anchors::Finder;
+use super::names::Names;
+use super::pieces::{self, Unfit};
+use super::policy::{Policy, Rule};
+use super::pseudonym::Pseudonyms;
+use super::span::{self, Span};
+use crate::{Masked, Redaction};
+
+/// Masks texts and paths.
+#[derive(Debug)]
+pub struct Redactor {
+    policy: Policy,
+    finder: Finder,
+    names: Names,
+    pseudonyms: Pseudonyms,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was written, with so much masked.
+    Written(Masked),
+    /// It is left out whole, for this reason. What was written of it so far is to be thrown away.
+    Dropped(&'static str),
+}
+
+impl Redactor {
+    pub(super) fn new(policy: Policy, finder: Finder, names: Names, key: &[u8; 32]) -> Self {
+        Self { policy, finder, names, pseudonyms: Pseudonyms::new(key) }
+    }
+
+    /// What a manifest says of the policy.
+    pub fn redaction(&self) -> Redaction {
+        self.policy.redaction()
+    }
+
+    /// Masks a file's content, as it is read: memory does not grow with it. The path tells what kind of file it is.
+    pub fn mask(&mut self, path: &str, content: &mut dyn Read, out: &mut dyn Write) -> io::Result<Outcome> {
+        if self.policy.drops(path) {
+            return Ok(Outcome::Dropped("left out by the redaction policy: what it holds cannot be masked"));
+        }
+        let mut counts = BTreeMap::new();
+        let mut masked = Vec::new();
+        let read = pieces::read(content, &mut |piece, latest| {
+            let mut spans = self.spans(piece);
+            let mut cut = latest;
+            // Nothing found is cut in two.
+            while let Some(crossing) = spans.iter().find(|span| span.start < cut && cut < span.end) {
+                cut = pieces::line_start(piece, crossing.start);
+            }
+            spans.retain(|span| span.end <= cut);
+            masked.clear();
+            span::replace(&piece[..cut], &spans, &mut self.pseudonyms, &mut counts, &mut masked);
+            out.write_all(&masked)?;
+            Ok(cut)
+        })?;
+        Ok(match read {
+            Ok(()) => Outcome::Written(to_masked(counts)),
+            Err(Unfit::Binary) => Outcome::Dropped("binary: left out by the redaction policy"),
+            Err(Unfit::LongLine) => Outcome::Dropped("a line is longer than 16 MiB: left out by the redaction policy"),
+        })
+    }
+
+    /// Masks a path. It stays relative and plain: a mask's own signs are written so that every system takes them.
+    pub fn mask_path(&mut self, path: &str) -> String {
+        // As an absolute one, so that `home/anna` is the home of a user here too.
+        let whole = format!("/{path}");
+        let spans = self.spans(whole.as_bytes());
+        let mut out = Vec::new();
+        span::replace(whole.as_bytes(), &spans, &mut self.pseudonyms, &mut BTreeMap::new(), &mut out);
+        let plain = |c: char| if c.is_control() || matches!(c, ':' | '\\') { '_' } else { c };
+        let text: String = String::from_utf8_lossy(&out).chars().map(plain).collect();
+        let parts = text.split('/').filter(|part| !part.is_empty());
+        let parts: Vec<&str> = parts.map(|part| if matches!(part, "." | "..") { "_" } else { part }).collect();
+        if parts.is_empty() { "_".to_owned() } else { parts.join("/") }
+    }
+
+    fn spans(&self, piece: &[u8]) -> Vec<Span> {
+        let mut found = Vec::new();
+        self.finder.find(piece, &mut found, &mut |_, _| {});
+        self.names.find(piece, &mut found);
+        span::settle(found)
+    }
+}
+
+fn to_masked(counts: BTreeMap<Rule, u64>) -> Masked {
+    Masked(counts.into_iter().map(|(rule, count)| (rule.name().to_owned(), count)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{LazyLock, Mutex};
+
+    use proptest::prelude::*;
+
+    use super::super::Learner;
+    use super::*;
+
+    fn redactor() -> Redactor {
+        Learner::new(Policy::standard().unwrap()).unwrap().finish(&[7; 32]).unwrap()
+    }
+
+    /// Its automata are made once: a property has hundreds of cases.
+    static SHARED: LazyLock<Mutex<Redactor>> = LazyLock::new(|| Mutex::new(redactor()));
+
+    #[test]
+    fn v07_a_secret_across_the_end_of_a_piece_is_masked_whole() {
+        let block = format!(
+            "-----BEGIN RSA PRIVATE KEY-----\n{}-----END RSA PRIVATE KEY-----\n",
+            "TUlJRQ+secretpart/x\n".repeat(1200)
+        );
+        let mut redactor = redactor();
+        for fill in [1024 * 1024 - 170 * 1024, 1024 * 1024 - 100, 1024 * 1024 - 12_000] {
+            let text = format!("{}\n{block}after\n", "filled line\n".repeat(fill / 12));
+            let mut out = Vec::new();
+            let outcome = redactor.mask("x", &mut text.as_bytes(), &mut out).unwrap();
+            let out = String::from_utf8(out).unwrap();
+            assert!(!out.contains("secretpart") && out.ends_with("after\n"));
+            assert_eq!(out.lines().count(), text.lines().count(), "lines stay lines");
+            assert!(matches!(outcome, Outcome::Written(masked) if masked.0["private-key"] == 1));
+        }
+    }
+
+    #[test]
+    fn v07_what_is_no_text_is_dropped_whole_and_says_why() {
+        let mut redactor = redactor();
+        for (path, content) in
+            [("a.bin", b"ELF\0\x01".to_vec()), ("etc/shadow", b"root:x".to_vec()), ("one.json", vec![b'a'; 17 << 20])]
+        {
+            let outcome = redactor.mask(path, &mut content.as_slice(), &mut std::io::sink()).unwrap();
+            assert!(matches!(outcome, Outcome::Dropped(_)), "{path}");
+        }
+    }
+
+    #[test]
+    fn v07_a_masked_path_is_still_a_path() {
+        let mut redactor = redactor();
+        for (path, gone) in [
+            ("logs/bob@corp.example/x.log", "bob"),
+            ("net/00:1a:2b:3c:4d:5e/x", "1a:2b"),
+            ("dump-10.1.2.3.log", "10.1.2.3"),
+            ("x/token=abcdef1234567/y", "abcdef"),
+            ("a/../b\\c", ".."),
+        ] {
+            let masked = redactor.mask_path(path);
+            assert!(!masked.contains(gone) && !masked.contains([':', '\\']), "{masked}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_masked_or_dropped_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let _ = SHARED.lock().unwrap().mask("x", &mut bytes.as_slice(), &mut Vec::new()).unwrap();
+        }
+
+        #[test]
+        fn any_text_of_tricky_parts_keeps_its_lines(parts in prop::collection::vec(prop::sample::select(vec![
+            "password", "=", ":", "\"", "\\", "'", "token", " ", "\n", "{", "}", "[", "]", ",", "://", "@", "a.b", "<", ">", "value",
+            "-p", "mysql", "-----BEGIN ", "PRIVATE KEY-----", "eyJ", "1.2.3.4", "::", "fe80::1", "|", "\u{fc}", "%40", "\"kty\"",
+        ]), 0..40)) {
+            let text = parts.concat();
+            let mut out = Vec::new();
+            let mut shared = SHARED.lock().unwrap();
+            let outcome = shared.mask("x", &mut text.as_bytes(), &mut out).unwrap();
+            let lines = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').count();
+            prop_assert!(matches!(outcome, Outcome::Written(_)));
+            prop_assert_eq!(lines(&out), lines(text.as_bytes()));
+            shared.mask_path(&text);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! A sealed bundle: one file, `*.vouch`, with the manifest and every blob that it names.
+//!
+//! It is a plain tar: `manifest.json`, then `blobs/<sha256>.gz` by digest, each once and compressed by itself. So any blob can
+//! be read without those before it, which is what an upload that resumes needs, and `tar` and `gunzip` are enough to look
+//! inside. [`seal`](crate::seal) writes one, [`SealedBundle`] opens it and believes nothing that it did not verify.
+
+mod open;
+mod write;
+
+pub use open::{Blob, SealedBundle};
+pub(crate) use write::{About, Sealer};
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::{Digest, ManifestError};
+
+/// The manifest's name within the file.
+const MANIFEST: &str = "manifest.json";
+
+/// A blob's name within the file.
+fn blob_name(digest: Digest) -> String {
+    format!("blobs/{digest}.gz")
+}
+
+/// Why a sealed bundle is not taken, or not written.
+#[derive(Debug, thiserror::Error)]
+pub enum SealedError {
+    /// The file cannot be read or written.
+    #[error("the bundle cannot be read or written")]
+    Io(#[from] io::Error),
+    /// There is a file already.
+    #[error("{0} is there already")]
+    Exists(PathBuf),
+    /// It is no sealed bundle, or it ends too early.
+    #[error("the file is no sealed bundle, or is cut off or damaged")]
+    Malformed,
+    /// Its manifest is not taken.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A blob that the manifest names is not in it.
+    #[error("blob {0} is missing")]
+    Missing(Digest),
+    /// It has something that the manifest does not name, or not in its place.
+    #[error("the file has something that its manifest does not name, or not in its place: {0}")]
+    Extra(String),
+    /// A blob is not what its digest says.
+    #[error("blob {0} is not what its digest says")]
+    Mismatch(Digest),
+}

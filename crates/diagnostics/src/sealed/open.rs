@@ -1,0 +1,183 @@
+//! Opening a sealed bundle, and verifying all of it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use flate2::bufread::GzDecoder;
+
+use super::{MANIFEST, SealedError, blob_name};
+use crate::{Digest, Manifest};
+
+/// A larger manifest is not read; the manifest has the same limit for itself.
+const MAX_MANIFEST: u64 = 32 * 1024 * 1024;
+/// What tar ends with: two empty blocks.
+const TRAILER: u64 = 1024;
+/// The size of a block of tar.
+const BLOCK: u64 = 512;
+
+/// A sealed bundle that was verified: every blob is there and is what its digest says, and nothing else is.
+#[derive(Debug)]
+pub struct SealedBundle {
+    file: Arc<File>,
+    manifest: Manifest,
+    manifest_bytes: Vec<u8>,
+    root: Digest,
+    places: BTreeMap<Digest, Place>,
+}
+
+/// Where a blob is in the file.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    offset: u64,
+    packed: u64,
+    size: u64,
+}
+
+impl SealedBundle {
+    /// Opens a sealed bundle and verifies it: reads all of it once, with flat memory but for the manifest.
+    pub fn open(path: &Path) -> Result<Self, SealedError> {
+        let file = Arc::new(File::open(path)?);
+        let length = file.metadata()?.len();
+        let mut archive = tar::Archive::new(BufReader::new(Window { file: Arc::clone(&file), at: 0, end: length }));
+        // Raw: names are short here, so that extended ones, which would be read into memory, are refused as they stand.
+        let mut entries = archive.entries().map_err(|_| SealedError::Malformed)?.raw(true);
+        let mut first = entries.next().ok_or(SealedError::Malformed)?.map_err(|_| SealedError::Malformed)?;
+        if name(&first) != MANIFEST.as_bytes() || first.size() > MAX_MANIFEST {
+            return Err(SealedError::Malformed);
+        }
+        let mut end = first.raw_file_position() + first.size().next_multiple_of(BLOCK);
+        let mut manifest_bytes = Vec::new();
+        first.read_to_end(&mut manifest_bytes).map_err(|_| SealedError::Malformed)?;
+        if manifest_bytes.len() as u64 != first.size() {
+            return Err(SealedError::Malformed);
+        }
+        let (manifest, root) = Manifest::read(&manifest_bytes)?;
+        let mut places = BTreeMap::new();
+        let mut wanted = manifest.blobs().into_iter();
+        for entry in entries {
+            let mut entry = entry.map_err(|_| SealedError::Malformed)?;
+            let (offset, packed) = (entry.raw_file_position(), entry.size());
+            let found = String::from_utf8_lossy(&name(&entry)).into_owned();
+            let Some((digest, size)) = wanted.next() else { return Err(SealedError::Extra(found)) };
+            if found != blob_name(digest) || !entry.header().entry_type().is_file() {
+                // Blobs are in order: one further on means that this one is not there.
+                let later = wanted.any(|(digest, _)| found == blob_name(digest));
+                return Err(if later { SealedError::Missing(digest) } else { SealedError::Extra(found) });
+            }
+            verify(&mut entry, digest, size)?;
+            places.insert(digest, Place { offset, packed, size });
+            end = (offset + packed).next_multiple_of(BLOCK);
+        }
+        if let Some((digest, _)) = wanted.next() {
+            return Err(SealedError::Missing(digest));
+        }
+        if length != end + TRAILER {
+            return Err(SealedError::Malformed);
+        }
+        Ok(Self { file, manifest, manifest_bytes, root, places })
+    }
+
+    /// What the bundle says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The manifest as it was written: what is uploaded and signed.
+    pub fn manifest_bytes(&self) -> &[u8] {
+        &self.manifest_bytes
+    }
+
+    /// The digest of the manifest's bytes.
+    pub fn root(&self) -> Digest {
+        self.root
+    }
+
+    /// A blob to be read from its beginning, whatever was read before.
+    pub fn blob(&self, digest: Digest) -> Option<Blob> {
+        let place = self.places.get(&digest)?;
+        let window = Window { file: Arc::clone(&self.file), at: place.offset, end: place.offset + place.packed };
+        Some(Blob { digest, size: place.size, content: GzDecoder::new(BufReader::new(window)).take(place.size) })
+    }
+
+    /// Every blob that the manifest names, by digest.
+    pub fn blobs(&self) -> impl Iterator<Item = Blob> + '_ {
+        self.places.keys().filter_map(|digest| self.blob(*digest))
+    }
+}
+
+/// A blob of a sealed bundle. Reading it gives its content, unpacked.
+#[derive(Debug)]
+pub struct Blob {
+    digest: Digest,
+    size: u64,
+    content: io::Take<GzDecoder<BufReader<Window>>>,
+}
+
+impl Blob {
+    /// The digest of its content.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The size of its content.
+    pub fn size_bytes(&self) -> u64 {
+        self.size
+    }
+}
+
+impl Read for Blob {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.content.read(buffer)
+    }
+}
+
+/// A part of a file that is read without moving the file's own position: several readers do not disturb one another.
+#[derive(Debug)]
+struct Window {
+    file: Arc<File>,
+    at: u64,
+    end: u64,
+}
+
+impl Read for Window {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+        let length = buffer.len().min(left);
+        let count = self.file.read_at(&mut buffer[..length], self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+fn name<R: Read>(entry: &tar::Entry<'_, R>) -> Vec<u8> {
+    entry.header().path_bytes().into_owned()
+}
+
+/// Unpacks a blob up to its size, and compares.
+fn verify(packed: &mut dyn Read, digest: Digest, size: u64) -> Result<(), SealedError> {
+    let mut content = GzDecoder::new(BufReader::new(packed));
+    let (mut context, mut count) = (Context::new(&SHA256), 0);
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        let length = content.read(&mut buffer).map_err(|_| SealedError::Mismatch(digest))?;
+        count += length as u64;
+        if count > size {
+            return Err(SealedError::Mismatch(digest));
+        }
+        if length == 0 {
+            break;
+        }
+        context.update(&buffer[..length]);
+    }
+    // Nothing may hide behind the compressed content.
+    let behind = content.into_inner().read(&mut buffer).map_err(|_| SealedError::Malformed)?;
+    if count != size || behind != 0 || context.finish().as_ref() != digest.0 {
+        return Err(SealedError::Mismatch(digest));
+    }
+    Ok(())
+}
