@@ -16,7 +16,7 @@ const LIFETIME_SECONDS: i64 = 3600;
 /// Somebody of the data folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Role {
-    /// The vendor's licence administrator, account manager and partner manager.
+    /// The vendor's licence administrator, account manager, partner manager and policy manager.
     Administrator,
     /// An engineer of the vendor's support, who also edits knowledge.
     Engineer,
@@ -37,7 +37,7 @@ impl Role {
     pub(crate) fn token(self, folder: &Folder, audience: &str) -> Result<Option<String>, Problem> {
         let (issuer, organisation, roles): (_, _, &[&str]) = match self {
             Self::Administrator => {
-                (&ISSUERS[0], None, &["license-administrator", "account-manager", "partner-manager"])
+                (&ISSUERS[0], None, &["license-administrator", "account-manager", "partner-manager", "policy-manager"])
             }
             Self::Engineer => (&ISSUERS[0], None, &["support-engineer", "knowledge-editor"]),
             Self::Agent => (&ISSUERS[1], Some(PARTNER), &["agent", "partner-manager"]),

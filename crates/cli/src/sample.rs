@@ -1,4 +1,5 @@
-//! A catalogue to try things on: two tiers, a product, a partner, a covered end user, an article, a partner's customer.
+//! A catalogue to try things on: two tiers with their hours of cover, a product with its admission policy, a partner, a covered
+//! end user, an article, a partner's customer.
 //!
 //! It is entered over the public RPCs, as an administrator would. Every request has a fixed `request_id`, so that a second
 //! start enters nothing twice.
@@ -16,6 +17,31 @@ pub(crate) const CONTACT: &str = "ada@contoso.example";
 
 /// The sample product.
 pub(crate) const PRODUCT: &str = "atlas-server";
+/// The federal holidays of the United States on which the sample vendor's desk is closed (5 U.S.C. 6103).
+const HOLIDAYS: [&str; 22] = [
+    "2026-01-01",
+    "2026-01-19",
+    "2026-02-16",
+    "2026-05-25",
+    "2026-06-19",
+    "2026-07-03",
+    "2026-09-07",
+    "2026-10-12",
+    "2026-11-11",
+    "2026-11-26",
+    "2026-12-25",
+    "2027-01-01",
+    "2027-01-18",
+    "2027-02-15",
+    "2027-05-31",
+    "2027-06-18",
+    "2027-07-05",
+    "2027-09-06",
+    "2027-10-11",
+    "2027-11-11",
+    "2027-11-25",
+    "2027-12-24",
+];
 const KEY_FILE: &str = "sample-license-key.txt";
 
 /// What a person needs to try things.
@@ -30,7 +56,7 @@ pub(crate) async fn enter(folder: &Folder) -> Result<Sample, Problem> {
     if folder.path(KEY_FILE).is_file() {
         return Ok(Sample { license_key: folder.read(KEY_FILE)?.trim().to_owned() });
     }
-    let severities = json!(["SEVERITY_ONE", "SEVERITY_TWO", "SEVERITY_THREE"]);
+    let severities = json!(["SEVERITY_SITE_DOWN", "SEVERITY_ONE", "SEVERITY_TWO", "SEVERITY_THREE"]);
     let tiers = [
         ("standard", "Standard", json!(["CHANNEL_PORTAL", "CHANNEL_EMAIL"]), "business-hours", 10),
         (
@@ -60,6 +86,7 @@ pub(crate) async fn enter(folder: &Folder) -> Result<Sample, Problem> {
             json!({ "requestId": format!("sample-release-{version}"), "productId": PRODUCT, "release": release });
         once(folder, "license.v1.CatalogService/PublishRelease", request).await?;
     }
+    let manifest_keys = enter_as(folder, Role::Anyone, "partner.v1.KeySetService/GetKeySet", json!({})).await?;
     let partner = json!({
         "partnerId": PARTNER, "name": "North Systems", "programme": "PARTNER_PROGRAMME_SOLUTION_PROVIDER",
         "spiffeIds": [
@@ -67,7 +94,7 @@ pub(crate) async fn enter(folder: &Folder) -> Result<Sample, Problem> {
             format!("spiffe://{PARTNER}.example/reseller/{PARTNER}"),
         ],
         "trustBundlePem": folder.read(&format!("authority/{PARTNER}.pem"))?,
-        "manifestJwks": "{\"keys\":[]}",
+        "manifestJwks": manifest_keys["keySet"]["jwks"],
         "supportContact": {
             "name": "North help desk", "email": "help@north.example", "phone": "+49 30 123456",
             "portalUrl": "https://north.example/support",
@@ -75,22 +102,82 @@ pub(crate) async fn enter(folder: &Folder) -> Result<Sample, Problem> {
     });
     let request = json!({ "requestId": "sample-partner", "partner": partner });
     once(folder, "license.v1.PartnerRegistryService/RegisterPartner", request).await?;
-    let license_key = cover(folder).await?;
+    let (license_key, license_id) = cover(folder).await?;
+    publish_policies(folder).await?;
     let article = json!({
         "productId": PRODUCT, "title": "The disk of the spool is full", "audience": "ARTICLE_AUDIENCE_PUBLIC",
         "body": "Atlas stops taking work when less than 5 % of the spool's disk is free.\nRemove finished spools: atlas spool clean.",
     });
     let request = json!({ "requestId": "sample-article", "article": article });
     enter_as(folder, Role::Engineer, "vendor.v1.KnowledgeService/PublishArticle", request).await?;
-    let request = json!({ "requestId": "sample-customer", "customer": { "name": "Contoso Ltd" } });
+    let customer = json!({
+        "name": "Contoso Ltd", "organisation": "contoso",
+        "licenses": [{ "vendorId": "acme", "licenseId": license_id }],
+    });
+    let request = json!({ "requestId": "sample-customer", "customer": customer });
     enter_as(folder, Role::Agent, "partner.v1.EndUserService/CreateCustomer", request).await?;
     // Written last: a file that is there means that everything is.
     folder.make(KEY_FILE, || Ok(format!("{license_key}\n").into_bytes()))?;
     Ok(Sample { license_key })
 }
 
-/// Enters a licence and an agreement that names a contact; returns the licence's key.
-async fn cover(folder: &Folder) -> Result<String, Problem> {
+/// Publishes what the vendor requires, and its hours of cover with their targets.
+async fn publish_policies(folder: &Folder) -> Result<(), Problem> {
+    let duties = json!([
+        "FRONT_LINE_DUTY_KNOWLEDGE_SEARCHED",
+        "FRONT_LINE_DUTY_TROUBLESHOOTING_RECORDED",
+        "FRONT_LINE_DUTY_REPLICATION_ATTEMPTED",
+        "FRONT_LINE_DUTY_ORIGIN_STATED",
+        "FRONT_LINE_DUTY_STATEMENT_CONFIRMED",
+    ]);
+    let policy = json!({
+        "productId": PRODUCT,
+        "requirementSets": [
+            { "severities": ["SEVERITY_SITE_DOWN"], "information": ["impact"], "artefacts": ["os"] },
+            {
+                "information": ["version", "category", "impact", "environment.kind"],
+                "artefacts": ["os", "hardware", "disks", "processes"], "duties": duties,
+            },
+        ],
+        "redactionPolicies": ["standard/1"], "freshness": "86400s",
+        "categories": [
+            { "category": "printing", "name": "Printing" }, { "category": "performance", "name": "Performance" },
+            { "category": "other", "name": "Anything else" },
+        ],
+    });
+    let request = json!({ "requestId": "sample-policy", "policy": policy });
+    once(folder, "vendor.v1.AdmissionPolicyService/PublishAdmissionPolicy", request).await?;
+    let windows: Vec<Value> =
+        (1..=5).map(|day| json!({ "weekday": day, "opens": "09:00", "closes": "17:00" })).collect();
+    let covers = [
+        json!({
+            "coverage": "business-hours", "zone": "America/Denver", "windows": windows, "holidays": HOLIDAYS,
+            "firstResponse": [
+                { "severity": "SEVERITY_SITE_DOWN", "elapsedTime": "900s" },
+                { "severity": "SEVERITY_ONE", "coverageTime": "14400s" },
+                { "severity": "SEVERITY_TWO", "coverageTime": "28800s" },
+                { "severity": "SEVERITY_THREE", "businessDays": 1 },
+            ],
+        }),
+        json!({
+            "coverage": "around-the-clock", "zone": "America/Denver",
+            "firstResponse": [
+                { "severity": "SEVERITY_SITE_DOWN", "elapsedTime": "900s" },
+                { "severity": "SEVERITY_ONE", "elapsedTime": "3600s" },
+                { "severity": "SEVERITY_TWO", "elapsedTime": "7200s" },
+                { "severity": "SEVERITY_THREE", "elapsedTime": "14400s" },
+            ],
+        }),
+    ];
+    for coverage in covers {
+        let request = json!({ "requestId": format!("sample-{}", coverage["coverage"].as_str().unwrap_or("")), "coverage": coverage });
+        once(folder, "vendor.v1.CalendarService/PublishCoverage", request).await?;
+    }
+    Ok(())
+}
+
+/// Enters a licence and an agreement that names a contact; returns the licence's key and id.
+async fn cover(folder: &Folder) -> Result<(String, Value), Problem> {
     let license = json!({
         "productId": PRODUCT, "quantity": "25", "endUser": { "endUserId": "contoso", "name": "Contoso Ltd" },
         "responsiblePartnerId": PARTNER, "validFrom": "2026-01-01", "validUntil": "2036-12-31", "graceDays": 14,
@@ -108,7 +195,9 @@ async fn cover(folder: &Folder) -> Result<String, Problem> {
     let agreement_id = &agreed["agreement"]["agreementId"];
     let request = json!({ "requestId": "sample-liaison", "agreementId": agreement_id, "liaison": liaison });
     once(folder, "license.v1.AgreementService/NameLiaison", request).await?;
-    created["licenseKey"].as_str().map(str::to_owned).ok_or_else(|| Problem::new("a licence came without its key"))
+    let key = created["licenseKey"].as_str().map(str::to_owned);
+    let key = key.ok_or_else(|| Problem::new("a licence came without its key"))?;
+    Ok((key, created["license"]["licenseId"].clone()))
 }
 
 async fn once(folder: &Folder, rpc: &str, request: Value) -> Result<Value, Problem> {

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::folder::{Folder, ISSUERS, SERVICES};
+use crate::folder::{Folder, ISSUERS, PARTNER, SERVICES};
 use crate::output::{self, Problem};
 use crate::{DataFolder, sample};
 
@@ -104,6 +104,13 @@ fn configuration(folder: &Folder, service: &str, ports: [u16; 2], address: &dyn 
         }
         _ => {
             let vendor = address("vendor").unwrap_or_default();
+            let _ = write!(text, "\n[blobs]\nfolder = {}\n", path("partner/blobs"));
+            let _ = write!(
+                text,
+                "\n[[organisations]]\nid = \"{PARTNER}\"\ncertificate = {}\nkey = {}\n",
+                path("identities/partner.pem"),
+                path("identities/partner-key.pem"),
+            );
             let _ = write!(
                 text,
                 "\n[[vendors]]\nid = \"acme\"\nname = \"Acme\"\nlicense_address = \"{license}\"\n\

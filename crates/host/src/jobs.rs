@@ -1,11 +1,25 @@
 //! Loops beside the handlers: each runs now and then until the service stops.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+/// For how long a job may fail before that is told.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Whether a job fails.
+#[derive(Debug, Clone, Copy)]
+enum Failing {
+    /// It does not.
+    No,
+    /// Since then, which nobody was told.
+    Since(Instant),
+    /// It was told.
+    Told,
+}
 
 /// The loops of a service.
 #[derive(Debug)]
@@ -20,8 +34,8 @@ impl Jobs {
         Self { tasks: JoinSet::new(), stop }
     }
 
-    /// Runs `work` every `pause`, the first time after one pause. When runs begin to fail, and when they
-    /// work again, it is logged; the next one comes all the same.
+    /// Runs `work` every `pause`, the first time after one pause. When runs have failed for a
+    /// while, and when they work again, it is logged; the next one comes all the same.
     pub fn every<F, Fut, E>(&mut self, name: &'static str, pause: Duration, work: F)
     where
         F: FnMut() -> Fut + Send + 'static,
@@ -49,7 +63,7 @@ impl Jobs {
     {
         let mut stop = self.stop.clone();
         self.tasks.spawn(async move {
-            let (mut failing, mut wait) = (false, first);
+            let (mut failing, mut wait) = (Failing::No, first);
             loop {
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}
@@ -65,19 +79,27 @@ impl Jobs {
                 let outcome = outcome
                     .map_err(|_panic| "it panicked".to_owned())
                     .and_then(|outcome| outcome.map_err(|error| error.to_string()));
-                // Told once when it begins and once when it ends: a job that runs twice a second must not fill the log.
-                match outcome {
-                    Ok(()) if failing => {
-                        failing = false;
+                // Told once when it has lasted, and once when it ends: a job that runs twice a second must not fill the log, and a
+                // service that another one restarts is no news.
+                failing = match (outcome, failing) {
+                    (Ok(()), Failing::Told) => {
                         tracing::info!(job = name, "a job that failed runs again");
+                        Failing::No
                     }
-                    Ok(()) => {}
-                    Err(error) if failing => tracing::debug!(job = name, %error, "a job still fails"),
-                    Err(error) => {
-                        failing = true;
-                        tracing::warn!(job = name, %error, "a job failed and will be tried again");
+                    (Ok(()), Failing::No | Failing::Since(_)) => Failing::No,
+                    (Err(error), Failing::No) => {
+                        tracing::debug!(job = name, %error, "a job failed and will be tried again");
+                        Failing::Since(Instant::now())
                     }
-                }
+                    (Err(error), Failing::Since(since)) if since.elapsed() >= PATIENCE => {
+                        tracing::warn!(job = name, %error, "a job fails and is tried again and again");
+                        Failing::Told
+                    }
+                    (Err(error), failing) => {
+                        tracing::debug!(job = name, %error, "a job still fails");
+                        failing
+                    }
+                };
             }
         });
     }

@@ -175,7 +175,7 @@ on_both_engines! {
         assert_eq!(changed.len(), 1, "only what changed");
         assert_eq!(changed[0].standing(), pb::PartnerStanding::Suspended);
         let mut partner = PartnerRegistryServiceClient::new(service.partner());
-        let denied = partner.watch_partners(pb::WatchPartnersRequest {}).await.map(|_| ());
-        assert_eq!(refused(denied).1, "ACCESS_DENIED");
+        let denied = refused(partner.watch_partners(pb::WatchPartnersRequest {}).await.map(|_| ()));
+        assert_eq!(denied.1, "ACCESS_DENIED");
     }
 }

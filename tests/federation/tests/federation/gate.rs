@@ -367,8 +367,9 @@ on_both_engines! {
         assert_eq!((next.events.len(), next.events[0].sequence), (1, 2), "no event twice, none left out");
         assert_eq!(next.events[0].previous_hash, first.events[0].hash);
         let mut others = EscalationServiceClient::new(scene.south_at_vendor());
-        let foreign = others.watch_cases(vendor::WatchCasesRequest { cursor: next.cursor }).await.map(|_| ());
-        assert_eq!(refused(foreign), (Code::FailedPrecondition, "HISTORY_DIVERGED".into()));
+        let foreign = vendor::WatchCasesRequest { cursor: next.cursor };
+        let diverged = refused(others.watch_cases(foreign).await.map(|_| ()));
+        assert_eq!(diverged, (Code::FailedPrecondition, "HISTORY_DIVERGED".into()));
         assert_eq!(fields(watch("nonsense".into()).await.map(|_| ())), ["cursor"]);
     }
 

@@ -1,6 +1,4 @@
-//! The three programs as an operator runs them: separate processes, started and stopped by `vouch up`.
-
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! The three programs as an operator runs them: started and stopped by `vouch up`.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -8,19 +6,16 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-/// The `vouch` program of this build.
-fn vouch() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_vouch"))
-}
+use crate::vouch;
 
 /// A running `vouch up`, stopped when it is dropped.
-struct Up {
+pub(crate) struct Up {
     child: Child,
-    told: Value,
+    pub(crate) told: Value,
 }
 
 impl Up {
-    fn start(data: &Path) -> Self {
+    pub(crate) fn start(data: &Path) -> Self {
         let mut child =
             vouch().args(["up", "--port", "0", "--json", "--data"]).arg(data).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -28,7 +23,7 @@ impl Up {
         Self { child, told: serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line:?}")) }
     }
 
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         assert!(self.child.wait().unwrap().success(), "it stops cleanly");

@@ -1,0 +1,199 @@
+//! Exactly once, whatever is killed.
+//!
+//! Tickets are handed over while one of the three processes is killed at a chosen instant: before the nth chunk of bytes on the
+//! roads between agent, partner, licence service and vendor, counted from the hand-over on. The killed process is started again
+//! on its data.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Stdio};
+
+use vouch_contract::pb::common::v1::PageRequest;
+use vouch_contract::pb::partner::v1 as partner;
+use vouch_contract::pb::vendor::v1 as vendor;
+use vouch_host::testing::fresh;
+
+use crate::front_line::{Agent, desk, until};
+use crate::proxy::{Barrier, road};
+use crate::up::Up;
+use crate::vouch;
+
+/// The instants: a hand-over without a kill moves about forty chunks.
+const INSTANTS: [u32; 20] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 29, 32, 36, 40];
+
+/// A service as a process of its own, on a fixed port.
+struct Process {
+    name: &'static str,
+    config: PathBuf,
+    address: SocketAddr,
+    child: Child,
+    _leash: ChildStdin,
+}
+
+impl Process {
+    fn start(name: &'static str, data: &Path, address: SocketAddr) -> Self {
+        let config = data.join(name).join("config.toml");
+        let (child, leash) = spawn(name, &config);
+        Self { name, config, address, child, _leash: leash }
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn start_again(&mut self) {
+        (self.child, self._leash) = spawn(self.name, &self.config);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts a service and waits until it listens.
+fn spawn(name: &str, config: &Path) -> (Child, ChildStdin) {
+    let mut command = vouch();
+    command.args(["serve", name, "--leash", "--config"]).arg(config).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("listening"), "{name}: {line:?}");
+    let leash = child.stdin.take().unwrap();
+    (child, leash)
+}
+
+/// The federation on a data folder, with a barrier on every road.
+struct Federation {
+    processes: [Process; 3],
+    barrier: Barrier,
+    agent: Agent,
+    data: PathBuf,
+}
+
+/// An address that is free now.
+fn free() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+impl Federation {
+    async fn start(data: &Path) -> Self {
+        let up = Up::start(data);
+        let told = up.told["addresses"].clone();
+        up.stop();
+        let barrier = Barrier::default();
+        let addresses = [free(), free(), free()];
+        let names = ["license", "vendor", "partner"];
+        let mut roads = Vec::new();
+        for address in addresses {
+            roads.push(road(address, barrier.clone()).await);
+        }
+        for (index, name) in names.into_iter().enumerate() {
+            let path = data.join(name).join("config.toml");
+            let mut config = std::fs::read_to_string(&path).unwrap();
+            // The first address is that on which it listens; the others are those that it calls, by the roads.
+            config = config.replacen("127.0.0.1:0", &addresses[index].to_string(), 1);
+            for (other, road) in names.into_iter().zip(&roads) {
+                config = config.replace(told[other].as_str().unwrap(), &format!("https://{road}"));
+            }
+            std::fs::write(&path, config).unwrap();
+        }
+        let [license, vendor, partner] = addresses;
+        let processes = [
+            Process::start("license", data, license),
+            Process::start("vendor", data, vendor),
+            Process::start("partner", data, partner),
+        ];
+        let agent = Agent::at(data, roads[2]).await;
+        Self { processes, barrier, agent, data: data.to_owned() }
+    }
+
+    /// Hands a ticket over, kills a process at an instant and starts it again; the call is repeated, as its caller would.
+    async fn hand_over_with_a_kill(&mut self, victim: usize, instant: u32) -> String {
+        let (ticket_id, bundle_id) = self.agent.worked_ticket().await;
+        let request = partner::EscalateTicketRequest { request_id: fresh(), ticket_id: ticket_id.clone(), bundle_id };
+        let mut held = self.barrier.arm(instant);
+        let mut tickets = self.agent.tickets.clone();
+        let calling = tokio::spawn(async move {
+            // Repeated with its request id until it is answered: the one call that a caller can be sure of.
+            while tickets.escalate_ticket(request.clone()).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        });
+        // An instant after the end of the hand-over is one, too.
+        let over = async {
+            until(async || self.agent.ticket(&ticket_id).await.filter(is_escalated)).await;
+        };
+        tokio::select! {
+            _ = &mut held.reached => {}
+            () = over => {}
+        }
+        let process = &mut self.processes[victim];
+        process.kill();
+        process.start_again();
+        held.release();
+        calling.await.unwrap();
+        until(async || self.agent.ticket(&ticket_id).await.filter(is_escalated)).await;
+        ticket_id
+    }
+}
+
+fn is_escalated(ticket: &partner::Ticket) -> bool {
+    let escalation = ticket.escalation.clone().unwrap_or_default();
+    ticket.state() == partner::TicketState::Escalated && escalation.pending == 0 && escalation.last_sequence > 0
+}
+
+#[tokio::test]
+async fn v04_the_licence_service_is_killed_at_twenty_instants_and_there_is_one_case_one_ticket_one_history() {
+    kill_at_every_instant(0).await;
+}
+
+#[tokio::test]
+async fn v04_the_vendor_service_is_killed_at_twenty_instants_and_there_is_one_case_one_ticket_one_history() {
+    kill_at_every_instant(1).await;
+}
+
+#[tokio::test]
+async fn v04_the_partner_service_is_killed_at_twenty_instants_and_there_is_one_case_one_ticket_one_history() {
+    kill_at_every_instant(2).await;
+}
+
+/// Kills one of license, vendor and partner at each instant of a hand-over of its own.
+async fn kill_at_every_instant(victim: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut federation = Federation::start(&data).await;
+    let mut tickets = Vec::new();
+    for instant in INSTANTS {
+        tickets.push(federation.hand_over_with_a_kill(victim, instant).await);
+    }
+
+    let mut desk = desk(&federation.data, federation.processes[1].address);
+    let page = Some(PageRequest { page_size: 200, page_token: String::new() });
+    let cases = desk.list_desk_cases(vendor::ListDeskCasesRequest { page }).await.unwrap().into_inner().cases;
+    assert_eq!(cases.len(), tickets.len(), "one case for each ticket");
+    // Something happens to each case after all the kills, so that the histories are more than their beginnings.
+    for case in &cases {
+        let claim = vendor::ClaimCaseRequest { request_id: fresh(), case_id: case.case_id.clone() };
+        desk.claim_case(claim).await.unwrap();
+    }
+    for ticket_id in &tickets {
+        let (held, case_id) = until(async || {
+            let escalation = federation.agent.ticket(ticket_id).await?.escalation?;
+            (escalation.last_sequence == 2).then_some((escalation.last_hash, escalation.case_id))
+        })
+        .await;
+        assert_eq!(cases.iter().filter(|case| case.case_id == case_id).count(), 1);
+        let get = vendor::GetDeskCaseRequest { case_id };
+        let history = desk.get_desk_case(get).await.unwrap().into_inner().events;
+        assert_eq!((history.len(), &history.last().unwrap().hash), (2, &held), "both sides hold the same history");
+    }
+    let listed = federation.agent.tickets.list_tickets(partner::ListTicketsRequest {
+        page: Some(PageRequest { page_size: 200, page_token: String::new() }),
+    });
+    assert_eq!(listed.await.unwrap().into_inner().tickets.len(), tickets.len(), "one ticket for each hand-over");
+}

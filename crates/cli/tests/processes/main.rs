@@ -1,0 +1,15 @@
+//! The programs as separate processes.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod front_line;
+mod kills;
+mod proxy;
+mod up;
+
+use std::process::Command;
+
+/// The `vouch` program of this build.
+fn vouch() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_vouch"))
+}
