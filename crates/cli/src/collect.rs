@@ -141,7 +141,6 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
 }
 
 /// Collects this host, or takes an archive in, without a word.
-#[expect(dead_code, reason = "the demo calls it")]
 pub(crate) fn collect_to(path: &Path, from: Option<&Path>) -> Result<Summary, Problem> {
     let world = World::system();
     let (mut evidence, keep) = prepare(&world, from, "linux-host")?;

@@ -13,8 +13,11 @@ use vouch_identity::development::{Authority, Identity, TokenIssuer};
 
 use crate::output::Problem;
 
-/// The partner that the sample catalogue registers.
+/// The partner that the sample catalogue registers, and whose partner service runs on the folder.
 pub(crate) const PARTNER: &str = "north";
+
+/// Another partner of the sample catalogue: what is the first one's is none of its business.
+pub(crate) const OTHER_PARTNER: &str = "south";
 
 /// The three services, in the order in which they start.
 pub(crate) const SERVICES: [&str; 3] = ["license", "vendor", "partner"];
@@ -61,6 +64,9 @@ impl Folder {
             folder.identity(&vendor, &format!("{service}/service"), &id)?;
             folder.make(&format!("{service}/root.key"), || Ok(World::system().random::<32>().to_vec()))?;
         }
+        let other = folder.authority(&format!("authority/{OTHER_PARTNER}"), "Vouch development partner")?;
+        let other_id = format!("spiffe://{OTHER_PARTNER}.example/partner/{OTHER_PARTNER}");
+        folder.identity(&other, "identities/other-partner", &other_id)?;
         let id = |kind: &str| format!("spiffe://{PARTNER}.example/{kind}/{PARTNER}");
         folder.identity(&partner, "identities/partner", &id("partner"))?;
         folder.identity(&partner, "identities/reseller", &id("reseller"))?;

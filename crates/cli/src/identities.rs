@@ -28,6 +28,8 @@ pub(crate) enum Role {
     Partner,
     /// The sample partner's ordering system.
     Reseller,
+    /// Another partner's service.
+    OtherPartner,
     /// Nobody in particular.
     Anyone,
 }
@@ -42,7 +44,7 @@ impl Role {
             Self::Engineer => (&ISSUERS[0], None, &["support-engineer", "knowledge-editor"]),
             Self::Agent => (&ISSUERS[1], Some(PARTNER), &["agent", "partner-manager"]),
             Self::Customer => (&ISSUERS[2], Some("contoso"), &[]),
-            Self::Partner | Self::Reseller | Self::Anyone => return Ok(None),
+            Self::Partner | Self::Reseller | Self::OtherPartner | Self::Anyone => return Ok(None),
         };
         let name = self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
         folder
@@ -52,12 +54,20 @@ impl Role {
             .map_err(|error| Problem::new(format!("a token could not be signed: {error}")))
     }
 
+    /// The token of a person, on every request.
+    pub(crate) fn bearer(self, folder: &Folder, audience: &str) -> Result<Bearer, Problem> {
+        let token = self.token(folder, audience)?.ok_or_else(|| Problem::new("this role has no token"))?;
+        let value = format!("Bearer {token}").parse().map_err(|_| Problem::new("a token is no header"))?;
+        Ok(Bearer(value))
+    }
+
     /// A channel to a service of the folder, with the certificate of those who have one.
     pub(crate) fn channel(self, folder: &Folder, service: &str) -> Result<Channel, Problem> {
         let authority = folder.read("authority/vendor.pem")?;
         let identity = match self {
             Self::Partner => Some("partner"),
             Self::Reseller => Some("reseller"),
+            Self::OtherPartner => Some("other-partner"),
             Self::Administrator | Self::Engineer | Self::Agent | Self::Customer | Self::Anyone => None,
         };
         let files = match identity {
@@ -72,6 +82,17 @@ impl Role {
             .map(|(certificate, key)| ClientIdentity { certificate: certificate.as_bytes(), key: key.as_bytes() });
         let tls = ClientTls::new(authority.as_bytes(), identity)?;
         Ok(client::channel(&address(folder, service)?, Arc::new(tls))?)
+    }
+}
+
+/// Adds a bearer token to every request.
+#[derive(Debug, Clone)]
+pub(crate) struct Bearer(tonic::metadata::AsciiMetadataValue);
+
+impl tonic::service::Interceptor for Bearer {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
     }
 }
 

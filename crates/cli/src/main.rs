@@ -1,16 +1,18 @@
 //! `vouch`: the whole federation on one machine, and its tools.
 //!
-//! Read in this order: `folder` (a data folder with an authority, issuers and configurations), `up` (three processes on it),
-//! `sample` (a catalogue to try things on), `call` (any RPC, JSON in and out), `verify` (signed texts, offline),
+//! Read in this order: `folder` (a data folder with an authority, issuers and configurations), `services` (three processes on it), `up` (until Ctrl-C),
+//! `sample` (a catalogue to try things on), `demo` (the whole story), `call` (any RPC, JSON in and out), `verify` (signed texts, offline),
 //! `collect` (diagnostics into a sealed file, offline), `bundle` (what is in one).
 
 mod bundle;
 mod call;
 mod collect;
+mod demo;
 mod folder;
 mod identities;
 mod output;
 mod sample;
+mod services;
 mod token;
 mod up;
 mod verify;
@@ -32,6 +34,9 @@ struct Arguments {
 enum Command {
     /// Start the three services on one data folder, with an authority, issuers and a sample catalogue.
     Up(up::UpArguments),
+    /// Tell the whole story on fresh services: a ticket, its escalation, every refusal, the solution. Exits non-zero when any
+    /// step deviates.
+    Demo(demo::DemoArguments),
     /// Print a bearer token for a person of the data folder's issuers.
     Token(token::TokenArguments),
     /// Call any RPC with a JSON request, and print the answer as JSON.
@@ -81,6 +86,7 @@ struct DataFolder {
 async fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Up(arguments) => up::run(&arguments).await,
+        Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Token(arguments) => token::run(&arguments),
         Command::Call(arguments) => call::run(&arguments).await,
         Command::Verify(arguments) => verify::run(&arguments),

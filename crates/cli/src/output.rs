@@ -58,6 +58,12 @@ pub(crate) fn done(text: &str) {
     println!("{GOOD}✓{GOOD:#} {text}");
 }
 
+/// A step of a story: how long it took, who did what, what came back.
+pub(crate) fn step(took: std::time::Duration, who: &str, sent: &str, came_back: &str) {
+    let took = if took.is_zero() { String::new() } else { format!("{:.1} ms", took.as_secs_f64() * 1000.0) };
+    println!("{GOOD}✓{GOOD:#} {QUIET}{took:>10}{QUIET:#}  {who:<14} {sent:<34} {QUIET}→{QUIET:#} {came_back}");
+}
+
 /// A line as it is: a command to paste, an answer.
 pub(crate) fn line(text: &str) {
     println!("{text}");

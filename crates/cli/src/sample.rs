@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tonic::Code;
 
 use crate::call;
-use crate::folder::{Folder, PARTNER};
+use crate::folder::{Folder, OTHER_PARTNER, PARTNER};
 use crate::identities::Role;
 use crate::output::Problem;
 
@@ -49,6 +49,11 @@ const KEY_FILE: &str = "sample-license-key.txt";
 pub(crate) struct Sample {
     /// The key of the sample licence.
     pub(crate) license_key: String,
+}
+
+/// The key of the sample licence, where the sample was entered.
+pub(crate) fn license_key(folder: &Folder) -> Result<String, Problem> {
+    Ok(folder.read(KEY_FILE)?.trim().to_owned())
 }
 
 /// Enters what is not there.
@@ -101,6 +106,14 @@ pub(crate) async fn enter(folder: &Folder) -> Result<Sample, Problem> {
         },
     });
     let request = json!({ "requestId": "sample-partner", "partner": partner });
+    once(folder, "license.v1.PartnerRegistryService/RegisterPartner", request).await?;
+    let other = json!({
+        "partnerId": OTHER_PARTNER, "name": "South Systems", "programme": "PARTNER_PROGRAMME_SOLUTION_PROVIDER",
+        "spiffeIds": [format!("spiffe://{OTHER_PARTNER}.example/partner/{OTHER_PARTNER}")],
+        "trustBundlePem": folder.read(&format!("authority/{OTHER_PARTNER}.pem"))?, "manifestJwks": "{\"keys\":[]}",
+        "supportContact": { "name": "South help desk", "email": "help@south.example" },
+    });
+    let request = json!({ "requestId": "sample-other-partner", "partner": other });
     once(folder, "license.v1.PartnerRegistryService/RegisterPartner", request).await?;
     let (license_key, license_id) = cover(folder).await?;
     publish_policies(folder).await?;

@@ -13,9 +13,10 @@ use crate::output::{self, Problem};
 pub(crate) struct VerifyArguments {
     /// A file with a proof, a receipt or a manifest signature: a compact JWS, or the answer that it came in.
     file: PathBuf,
-    /// A file with the public keys of whom it should be from: a JSON Web Key Set, as `GetKeySet` answers it.
+    /// A file with the public keys of whom it should be from: a JSON Web Key Set, as `GetKeySet` answers it. By default
+    /// keys.json beside the file.
     #[arg(long, value_name = "FILE")]
-    keys: PathBuf,
+    keys: Option<PathBuf>,
     /// Print what it says as JSON only.
     #[arg(long)]
     json: bool,
@@ -26,9 +27,13 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Problem> {
         std::fs::read_to_string(path)
             .map_err(|error| Problem::new(format!("{} cannot be read: {error}", path.display())))
     };
-    let (signed, keys) = (read(&arguments.file)?, read(&arguments.keys)?);
+    let signed = read(&arguments.file)?;
+    let keys_file = arguments.keys.clone().unwrap_or_else(|| arguments.file.with_file_name("keys.json"));
+    let keys = read(&keys_file).map_err(|problem| {
+        problem.next("Name a file with the issuer's keys, as GetKeySet answers them: --keys FILE.")
+    })?;
     let keys = KeySet::from_jwks(&unwrap_answer(&keys))
-        .map_err(|problem| Problem::new(format!("{} {problem}", arguments.keys.display())))?;
+        .map_err(|problem| Problem::new(format!("{} {problem}", keys_file.display())))?;
     let signed = unwrap_signed(&signed);
     let signed = signed.trim();
     let (kind, claims) = identify(signed, &keys).map_err(|error| {

@@ -28,14 +28,15 @@ struct Process {
     config: PathBuf,
     address: SocketAddr,
     child: Child,
-    _leash: ChildStdin,
+    /// Held, never written to: the service ends with it.
+    leash: ChildStdin,
 }
 
 impl Process {
     fn start(name: &'static str, data: &Path, address: SocketAddr) -> Self {
         let config = data.join(name).join("config.toml");
         let (child, leash) = spawn(name, &config);
-        Self { name, config, address, child, _leash: leash }
+        Self { name, config, address, child, leash }
     }
 
     fn kill(&mut self) {
@@ -44,7 +45,7 @@ impl Process {
     }
 
     fn start_again(&mut self) {
-        (self.child, self._leash) = spawn(self.name, &self.config);
+        (self.child, self.leash) = spawn(self.name, &self.config);
     }
 }
 
