@@ -57,6 +57,20 @@ impl Database {
     }
 }
 
+/// The address of fresh PostgreSQL databases, one for each of these names, with `{service}` where the name belongs: for programs
+/// that are started as processes. `None` without PostgreSQL's server binaries.
+#[cfg(has_postgres)]
+pub async fn postgres_group(names: &[&str]) -> Option<String> {
+    Some(cluster::create_group(names).await)
+}
+
+/// The same on a machine without PostgreSQL's server binaries.
+#[cfg(not(has_postgres))]
+#[expect(clippy::unused_async, reason = "the other side of the cfg waits")]
+pub async fn postgres_group(_names: &[&str]) -> Option<String> {
+    None
+}
+
 /// The tables of a schema, each with its columns: name, type, and whether a value is required.
 pub type Schema = BTreeMap<String, BTreeSet<(String, String, bool)>>;
 

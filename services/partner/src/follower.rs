@@ -99,7 +99,10 @@ async fn apply_one(
         notes::note_taken(tx, &event.origin).await?;
     }
     let Some(mut ticket) = ticket else {
-        tracing::warn!(case.id = %event.case_id, "an event of a case came for which there is no ticket");
+        // Opened past this service, or before a back-up was restored here: its history is kept.
+        if let CaseChange::Accepted(_) = change {
+            tracing::warn!(case.id = %event.case_id, "a case was opened for which there is no ticket here");
+        }
         return Ok(());
     };
     let told = ticket.take(change);

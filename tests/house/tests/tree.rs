@@ -60,6 +60,19 @@ fn b01_no_service_depends_on_another_not_even_for_its_tests() {
 }
 
 #[test]
+fn b06_the_house_is_built_with_the_packages_that_the_brief_names() {
+    let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().unwrap();
+    let used: BTreeSet<&str> = metadata
+        .packages
+        .iter()
+        .flat_map(|package| package.dependencies.iter().map(|dependency| dependency.name.as_str()))
+        .collect();
+    for named in ["tonic", "prost", "tokio", "sqlx", "tower", "serde", "uuid", "tracing"] {
+        assert!(used.contains(named), "{named}");
+    }
+}
+
+#[test]
 fn crates_know_only_what_is_below_them() {
     let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().unwrap();
     // The floors of the house: a crate depends on crates of lower floors only.

@@ -114,7 +114,7 @@ impl Federation {
     }
 
     /// Hands a ticket over, kills a process at an instant and starts it again; the call is repeated, as its caller would.
-    async fn hand_over_with_a_kill(&mut self, victim: usize, instant: u32) -> String {
+    async fn hand_over_with_a_kill(&mut self, victim: usize, instant: u32) -> (String, bool) {
         let (ticket_id, bundle_id) = self.agent.worked_ticket().await;
         let request = partner::EscalateTicketRequest { request_id: fresh(), ticket_id: ticket_id.clone(), bundle_id };
         let mut held = self.barrier.arm(instant);
@@ -129,17 +129,17 @@ impl Federation {
         let over = async {
             until(async || self.agent.ticket(&ticket_id).await.filter(is_escalated)).await;
         };
-        tokio::select! {
-            _ = &mut held.reached => {}
-            () = over => {}
-        }
+        let in_the_middle = tokio::select! {
+            _ = &mut held.reached => true,
+            () = over => false,
+        };
         let process = &mut self.processes[victim];
         process.kill();
         process.start_again();
         held.release();
         calling.await.unwrap();
         until(async || self.agent.ticket(&ticket_id).await.filter(is_escalated)).await;
-        ticket_id
+        (ticket_id, in_the_middle)
     }
 }
 
@@ -168,10 +168,13 @@ async fn kill_at_every_instant(victim: usize) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let mut federation = Federation::start(&data).await;
-    let mut tickets = Vec::new();
+    let (mut tickets, mut in_the_middle) = (Vec::new(), 0);
     for instant in INSTANTS {
-        tickets.push(federation.hand_over_with_a_kill(victim, instant).await);
+        let (ticket_id, was_under_way) = federation.hand_over_with_a_kill(victim, instant).await;
+        tickets.push(ticket_id);
+        in_the_middle += u32::from(was_under_way);
     }
+    assert!(in_the_middle >= 15, "only {in_the_middle} kills hit a hand-over that was under way");
 
     let mut desk = desk(&federation.data, federation.processes[1].address);
     let page = Some(PageRequest { page_size: 200, page_token: String::new() });

@@ -23,15 +23,32 @@ struct Cluster {
 
 /// Creates a fresh database and returns its address.
 pub(super) async fn create_database() -> String {
+    let name = fresh_name();
+    create(&name).await;
+    CLUSTER.get_or_init(start).address(&name)
+}
+
+/// Creates a fresh database for each name and returns their address, with `{service}` where the name belongs.
+pub(super) async fn create_group(names: &[&str]) -> String {
+    let group = fresh_name();
+    for name in names {
+        create(&format!("{group}_{name}")).await;
+    }
+    CLUSTER.get_or_init(start).address(&format!("{group}_{{service}}"))
+}
+
+fn fresh_name() -> String {
+    format!("t{}", DATABASES.fetch_add(1, Ordering::SeqCst))
+}
+
+async fn create(name: &str) {
     let cluster = CLUSTER.get_or_init(start);
-    let name = format!("t{}", DATABASES.fetch_add(1, Ordering::SeqCst));
     sqlx::any::install_default_drivers();
     let mut admin = sqlx::AnyConnection::connect(&cluster.address("postgres")).await.expect("the cluster answers");
     sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
         .execute(&mut admin)
         .await
         .expect("a database is created");
-    cluster.address(&name)
 }
 
 impl Cluster {

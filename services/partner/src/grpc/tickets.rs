@@ -103,9 +103,13 @@ impl TicketService for Handlers {
         self.rpc
             .mutate("TicketService/VerifyEntitlement", request, |mut tx, call| async move {
                 let call: &Call<Step<pb::VerifyEntitlementRequest>> = &call;
-                let told = told.as_ref().map_err(|problem| Error::Unavailable(problem.clone().into()))?;
+                let (asked_for, told) = told.as_ref().map_err(|problem| Error::Unavailable(problem.clone().into()))?;
                 let doing = self.doing(call)?;
                 let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
+                // Asked without a lock: what was changed meanwhile was not what was asked about.
+                if *asked_for != Some(ticket.revision) {
+                    return Err(Error::EtagMismatch { what: "ticket", id: ticket.id.to_string() }.into());
+                }
                 if told.entitled {
                     ticket.step(TicketStep::Verify)?;
                 } else if !ticket.state.is_front_line() {
@@ -409,9 +413,9 @@ impl Handlers {
     async fn ask_entitlement(
         &self,
         request: &Request<pb::VerifyEntitlementRequest>,
-    ) -> Result<pb::EntitlementStatus, String> {
+    ) -> Result<(Option<i64>, pb::EntitlementStatus), String> {
         let Some(ticket) = self.ticket_for(request, &request.get_ref().ticket_id).await? else {
-            return Ok(pb::EntitlementStatus::default());
+            return Ok((None, pb::EntitlementStatus::default()));
         };
         let mut snapshot = self.rpc.store.snapshot().await.map_err(|error| error.to_string())?;
         let customer = customers::customer_fetch(&mut snapshot, &ticket.partner_id, ticket.customer_id).await;
@@ -423,12 +427,13 @@ impl Handlers {
             Some(_) => link.check(&ticket, license_id).await.map_err(|status| status.message().to_owned())?,
             None => super::view::no_license(),
         };
-        Ok(pb::EntitlementStatus {
+        let told = pb::EntitlementStatus {
             entitled: answer.verdict() == Verdict::Entitled,
             tier_id: answer.cover.unwrap_or_default().tier_id,
             findings: answer.findings,
             checked_at: None,
-        })
+        };
+        Ok((Some(ticket.revision), told))
     }
 
     async fn ask_knowledge(

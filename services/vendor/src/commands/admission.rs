@@ -155,6 +155,8 @@ pub async fn complete_duties(
     gate: &Gate<'_>,
     command: &CompleteDuties,
 ) -> Result<StoredEvent, WriteError> {
+    // A running case goes on whatever the partner's standing.
+    let gate = &Gate { revocation: Revocation::Unknown, ..*gate };
     let mut case = lock(tx, gate.dialect, &Of::Partner(gate.partner_id), command.case_id).await?;
     let escalation = &command.escalate.hand_over.escalation;
     let mut violations = Violations::new();
