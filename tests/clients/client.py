@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import grpc
+import portal
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from joserfc import jws
@@ -84,5 +85,7 @@ def main(folder, addresses, license_key):
 
 
 if __name__ == "__main__":
-    told = json.loads(sys.argv[2])
-    main(sys.argv[1], told["addresses"], told["license_key"])
+    data, told, token = sys.argv[1:]
+    told = json.loads(told)
+    main(data, told["addresses"], told["license_key"])
+    portal.main(data, told["addresses"], token)
