@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use vouch_core::Error;
-use vouch_host::{Page, Trust};
+use vouch_host::Trust;
 use vouch_identity::{CallerKind, SpiffeId, TrustDomain, Workload, WorkloadDirectory};
 use vouch_storage::{Store, StoreError};
 
@@ -56,20 +56,9 @@ impl Registry {
         }
         let mut workloads = BTreeMap::new();
         let mut bundles = Vec::new();
-        let mut page = Page { size: 200, after: String::new() };
-        loop {
-            let read = partners::partner_list(&mut snapshot, &page).await?;
-            let is_last = read.len() <= 200;
-            if let Some(last) = read.last() {
-                page.after = last.id.to_string();
-            }
-            for partner in read {
-                workloads.extend(partner.profile.spiffe_ids.iter().map(|id| (id.clone(), workload(id, &partner))));
-                bundles.extend(domains(&partner));
-            }
-            if is_last {
-                break;
-            }
+        for partner in partners::partner_all(&mut snapshot).await? {
+            workloads.extend(partner.profile.spiffe_ids.iter().map(|id| (id.clone(), workload(id, &partner))));
+            bundles.extend(domains(&partner));
         }
         for id in &self.configured {
             workloads.insert(id.clone(), Workload { kind: CallerKind::VendorWorkload, partner: None });

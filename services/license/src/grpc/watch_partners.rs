@@ -8,7 +8,7 @@ use tonic::Status;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_core::Error;
 use vouch_core::code::PartnerId;
-use vouch_host::{Page, Rpc};
+use vouch_host::Rpc;
 
 use crate::store::partners;
 
@@ -64,22 +64,12 @@ impl Watch {
     /// The partners that are not as they were sent.
     async fn changed(&mut self) -> Result<Vec<pb::Partner>, Error> {
         let mut snapshot = self.rpc.store.snapshot().await?;
-        let mut page = Page { size: 200, after: String::new() };
         let mut changed = Vec::new();
-        loop {
-            let read = partners::partner_list(&mut snapshot, &page).await?;
-            let is_last = read.len() <= 200;
-            if let Some(last) = read.last() {
-                page.after = last.id.to_string();
-            }
-            for partner in read {
-                if self.sent.insert(partner.id.clone(), partner.revision) != Some(partner.revision) {
-                    changed.push(partner.into());
-                }
-            }
-            if is_last {
-                return Ok(changed);
+        for partner in partners::partner_all(&mut snapshot).await? {
+            if self.sent.insert(partner.id.clone(), partner.revision) != Some(partner.revision) {
+                changed.push(partner.into());
             }
         }
+        Ok(changed)
     }
 }

@@ -96,6 +96,21 @@ pub async fn partner_list(connection: &mut AnyConnection, page: &Page) -> Result
     Ok(partners)
 }
 
+/// Every partner, by code.
+pub async fn partner_all(connection: &mut AnyConnection) -> Result<Vec<Partner>, StoreError> {
+    let mut page = Page { size: 200, after: String::new() };
+    let mut partners = Vec::new();
+    loop {
+        let read = partner_list(connection, &page).await?;
+        let is_last = i64::try_from(read.len()).unwrap_or(i64::MAX) < page.limit();
+        partners.extend(read.into_iter().take(usize::try_from(page.size).unwrap_or(usize::MAX)));
+        match partners.last() {
+            Some(last) if !is_last => page.after = last.id.to_string(),
+            _ => return Ok(partners),
+        }
+    }
+}
+
 /// How often the registry was changed.
 pub async fn registry_revision(connection: &mut AnyConnection) -> Result<i64, StoreError> {
     let found = sqlx::query("SELECT revision FROM registry_revision WHERE only_row = 1").fetch_one(connection).await?;

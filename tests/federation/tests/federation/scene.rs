@@ -355,5 +355,5 @@ pub(crate) async fn until<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
             tokio::task::yield_now().await;
         }
     });
-    answered.await.expect("it comes about in time")
+    answered.await.unwrap()
 }
