@@ -27,6 +27,11 @@ pub fn read(text: &str) -> Option<u64> {
     (check_digit(number) == with_check % 10 && !digits.starts_with('0')).then_some(number)
 }
 
+/// The same for a field of a request: says what is wrong.
+pub fn parse(text: &str) -> Result<u64, String> {
+    read(text).ok_or_else(|| "must be a number such as 10-428, with its check digit".to_owned())
+}
+
 fn check_digit(number: u64) -> u64 {
     let (mut rest, mut sum, mut double) = (number, 0, true);
     while rest > 0 {

@@ -3,6 +3,8 @@
 //! Every request goes out under the id of its outbox entry, so that the vendor can tell a repeat; its answer is taken in, and
 //! the entry taken out, in one transaction.
 
+use std::time::Duration;
+
 use prost::Message;
 use tonic::{Code, Status};
 use vouch_contract::convert::timestamp;
@@ -20,6 +22,9 @@ use crate::domain::ticket::{Audience, Bundle, CaseRecord, Note, Ticket, Viewer};
 use crate::links::{Link, Links, findings, question, within};
 use crate::store::{customers, notes, tickets};
 use crate::transfer;
+
+/// How often a lease is renewed: well within its time.
+const RENEW: Duration = Duration::from_secs(20);
 
 /// Sends what the outbox holds.
 #[derive(Debug, Clone)]
@@ -65,7 +70,7 @@ impl Sender {
 
     async fn send(&self, entry: &Entry) -> Result<(), Error> {
         let outcome = match self.sending(entry).await {
-            Ok(Some(sending)) => self.deliver(&sending).await,
+            Ok(Some(sending)) => self.deliver_under_lease(&sending).await,
             // Nobody's any more.
             Ok(None) => Ok(Outcome::Taken),
             Err(error) => Err(error),
@@ -99,6 +104,17 @@ impl Sender {
         let license_id = customer.and_then(|customer| customer.licenses.get(&ticket.vendor_id).copied());
         let link = self.links.get(&partner_id, &ticket.vendor_id)?;
         Ok(Some(Sending { entry, ticket, link, license_id }))
+    }
+
+    /// Delivers, and keeps the lease for as long as that takes: a large upload outlives any lease.
+    async fn deliver_under_lease(&self, sending: &Sending<'_>) -> Result<Outcome, Error> {
+        let mut delivering = std::pin::pin!(self.deliver(sending));
+        loop {
+            match tokio::time::timeout(RENEW, &mut delivering).await {
+                Ok(delivered) => return delivered,
+                Err(_elapsed) => outbox::renew(&self.store, sending.entry.id, self.world.now()).await?,
+            }
+        }
     }
 
     async fn deliver(&self, sending: &Sending<'_>) -> Result<Outcome, Error> {
@@ -142,8 +158,7 @@ impl Sender {
     /// Hands a bundle of this side over; returns the vendor's id for it.
     async fn transfer(&self, sending: &Sending<'_>, bundle_id: &str) -> Result<Result<String, Status>, Error> {
         let bundle = self.bundle(sending, bundle_id).await?;
-        let renew = || outbox::renew(&self.store, sending.entry.id, self.world.now());
-        transfer::hand_over(&self.blobs, sending.link, &sending.ticket, &bundle, renew).await
+        transfer::hand_over(&self.blobs, sending.link, &sending.ticket, &bundle).await
     }
 
     async fn bundle(&self, sending: &Sending<'_>, bundle_id: &str) -> Result<Bundle, Error> {

@@ -17,18 +17,13 @@ pub fn owner(ticket: &Ticket) -> String {
     format!("{}/{}", ticket.partner_id, ticket.customer_id)
 }
 
-/// Hands a bundle over; returns the vendor's id for it. The lease of whoever sends is renewed between blobs.
-pub async fn hand_over<F, Fut>(
+/// Hands a bundle over; returns the vendor's id for it.
+pub async fn hand_over(
     blobs: &Blobs,
     link: &Link,
     ticket: &Ticket,
     bundle: &Bundle,
-    renew: F,
-) -> Result<Result<String, Status>, Error>
-where
-    F: Fn() -> Fut,
-    Fut: Future<Output = Result<(), Error>>,
-{
+) -> Result<Result<String, Status>, Error> {
     let owner = owner(ticket);
     let manifest = BlobRef { sha256: bundle.root.0, size_bytes: bundle.manifest_size };
     let whole = uploads::manifest(blobs, &owner, &manifest).await?;
@@ -44,7 +39,6 @@ where
             if let Err(status) = send(blobs, link, &owner, blob).await? {
                 return Ok(Err(status));
             }
-            renew().await?;
         }
     }
     let request = pb::CommitBundleRequest {

@@ -52,7 +52,7 @@ impl Agent {
     }
 
     pub(crate) async fn ticket(&self, ticket_id: &str) -> Option<partner::Ticket> {
-        let request = partner::GetTicketRequest { ticket_id: ticket_id.into() };
+        let request = partner::GetTicketRequest { ticket_id: ticket_id.into(), ..Default::default() };
         self.tickets.clone().get_ticket(request).await.ok()?.into_inner().ticket
     }
 

@@ -192,7 +192,7 @@ async fn kill_at_every_instant(victim: usize) {
         })
         .await;
         assert_eq!(cases.iter().filter(|case| case.case_id == case_id).count(), 1);
-        let get = vendor::GetDeskCaseRequest { case_id };
+        let get = vendor::GetDeskCaseRequest { case_id, ..Default::default() };
         let history = desk.get_desk_case(get).await.unwrap().into_inner().events;
         assert_eq!((history.len(), &history.last().unwrap().hash), (2, &held), "both sides hold the same history");
     }

@@ -7,7 +7,7 @@ use vouch_contract::pb::partner::v1 as pb;
 use vouch_core::code::{ProductId, VendorId};
 use vouch_core::escalation::{FrontLineWork, Problem, Replication, TroubleshootingStep};
 use vouch_core::id::{BundleId, CustomerId, TicketId};
-use vouch_core::{Violations, id, text};
+use vouch_core::{Violations, id, short_number, text};
 use vouch_host::Page;
 
 use crate::commands::tickets::OpenTicket;
@@ -18,9 +18,12 @@ pub(super) const TICKETS: &str = "tickets";
 /// The longest text of a note.
 const LONG: usize = 20_000;
 
-/// One ticket, by id.
+/// One ticket, by one of its names.
 #[derive(Debug, Clone)]
-pub(super) struct One(pub TicketId);
+pub(super) enum Named {
+    Id(TicketId),
+    Number(u64),
+}
 
 /// A page of tickets.
 #[derive(Debug, Clone)]
@@ -147,11 +150,17 @@ fn about<T>(ticket_id: &str, read: impl FnOnce(TicketId, &mut Violations) -> Opt
     violations.finish(command)
 }
 
-impl TryFrom<pb::GetTicketRequest> for One {
+impl TryFrom<pb::GetTicketRequest> for Named {
     type Error = Violations;
 
     fn try_from(request: pb::GetTicketRequest) -> Result<Self, Violations> {
-        about(&request.ticket_id, |id, _| Some(Self(id)))
+        let mut violations = Violations::new();
+        let named = match (request.ticket_id.as_str(), request.number.as_str()) {
+            (id, "") => violations.take("ticket_id", id::parse(id)).map(Self::Id),
+            ("", number) => violations.take("number", short_number::parse(number)).map(Self::Number),
+            (_, _) => violations.take("number", Err("must be empty beside a ticket_id")),
+        };
+        violations.finish(named)
     }
 }
 

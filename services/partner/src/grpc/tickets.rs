@@ -10,14 +10,14 @@ use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_core::code::{ProductId, VendorId};
 use vouch_core::escalation::KnowledgeSearch;
 use vouch_core::id::TicketId;
-use vouch_core::{Error, Violations, id};
+use vouch_core::{Error, Violations, id, short_number};
 use vouch_host::Call;
 use vouch_identity::{Caller, CallerKind};
 use vouch_storage::{Tx, WriteError};
 
 use super::Handlers;
 use super::read_tickets::{
-    Adopt, Answer, Confirm, Escalate, Judge, Listed, OfProduct, One, Ready, Record, Restate, Search, Step, Withdraw,
+    Adopt, Answer, Confirm, Escalate, Judge, Listed, Named, OfProduct, Ready, Record, Restate, Search, Step, Withdraw,
     WriteNote,
 };
 use super::view::ticket_message;
@@ -66,11 +66,21 @@ impl TicketService for Handlers {
         request: Request<pb::GetTicketRequest>,
     ) -> Result<Response<pb::GetTicketResponse>, Status> {
         self.rpc
-            .query(request, |call: Call<One>| async move {
-                let (One(id), viewer) = (&call.command, viewer_of(&call.caller)?);
+            .query(request, |call: Call<Named>| async move {
+                let viewer = viewer_of(&call.caller)?;
                 let mut snapshot = self.rpc.store.snapshot().await?;
-                let ticket = tickets::ticket_fetch(&mut snapshot, &viewer, *id).await?;
-                let ticket = ticket.ok_or_else(|| Error::not_found("ticket", id))?;
+                let (id, named) = match &call.command {
+                    Named::Id(id) => (Some(*id), id.to_string()),
+                    Named::Number(number) => {
+                        (tickets::ticket_id_of(&mut snapshot, *number).await?, short_number::show(*number))
+                    }
+                };
+                // Found by its number, it is still shown to those only who may see it.
+                let ticket = match id {
+                    Some(id) => tickets::ticket_fetch(&mut snapshot, &viewer, id).await?,
+                    None => None,
+                };
+                let ticket = ticket.ok_or_else(|| Error::not_found("ticket", named))?;
                 Ok(pb::GetTicketResponse { ticket: Some(ticket_message(&mut snapshot, &viewer, &ticket).await?) })
             })
             .await

@@ -101,6 +101,15 @@ pub async fn ticket_lock(
     Ok(rows.pop())
 }
 
+/// The id of the ticket with this short number.
+pub async fn ticket_id_of(connection: &mut AnyConnection, number: u64) -> Result<Option<TicketId>, StoreError> {
+    let found = sqlx::query("SELECT ticket_id FROM tickets WHERE number = $1")
+        .bind(row::as_bigint(number)?)
+        .fetch_optional(connection)
+        .await?;
+    found.map(|found| row::id(&found, "ticket_id")).transpose()
+}
+
 /// A page of tickets that the viewer may see, by id.
 pub async fn ticket_list(
     connection: &mut AnyConnection,

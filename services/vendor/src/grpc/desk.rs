@@ -6,7 +6,7 @@ use vouch_contract::convert::timestamp;
 use vouch_contract::pb::vendor::v1 as pb;
 use vouch_contract::pb::vendor::v1::case_desk_service_server::CaseDeskService;
 use vouch_core::id::CaseId;
-use vouch_core::{Error, Violations, id, text};
+use vouch_core::{Error, Violations, id, short_number, text};
 use vouch_host::{Call, Page};
 use vouch_storage::{Tx, WriteError};
 
@@ -46,13 +46,18 @@ impl CaseDeskService for Handlers {
         request: Request<pb::GetDeskCaseRequest>,
     ) -> Result<Response<pb::GetDeskCaseResponse>, Status> {
         self.rpc
-            .query(request, |call: Call<One<CaseId>>| async move {
-                let One(id) = &call.command;
+            .query(request, |call: Call<Named>| async move {
                 let mut snapshot = self.rpc.store.snapshot().await?;
-                let case = cases::case_fetch(&mut snapshot, *id).await?.ok_or_else(|| Error::not_found("case", id))?;
-                let escalation = cases::case_escalation(&mut snapshot, *id).await?;
-                let events = event_list(&mut snapshot, *id).await?;
-                let notes = internal_note_list(&mut snapshot, *id).await?;
+                let (case, named) = match &call.command {
+                    Named::Id(id) => (cases::case_fetch(&mut snapshot, *id).await?, id.to_string()),
+                    Named::Number(number) => {
+                        (cases::case_fetch_by_number(&mut snapshot, *number).await?, short_number::show(*number))
+                    }
+                };
+                let case = case.ok_or_else(|| Error::not_found("case", named))?;
+                let escalation = cases::case_escalation(&mut snapshot, case.id).await?;
+                let events = event_list(&mut snapshot, case.id).await?;
+                let notes = internal_note_list(&mut snapshot, case.id).await?;
                 Ok(pb::GetDeskCaseResponse {
                     case: Some(case_message(&case)),
                     escalation: Some(pb::Escalation::decode(escalation.as_slice()).map_err(Error::internal)?),
@@ -191,6 +196,13 @@ impl Handlers {
     }
 }
 
+/// A case, by one of its names.
+#[derive(Debug, Clone)]
+enum Named {
+    Id(CaseId),
+    Number(u64),
+}
+
 /// A page of the desk.
 #[derive(Debug, Clone)]
 struct DeskPage(Page);
@@ -238,11 +250,17 @@ impl TryFrom<pb::ListDeskCasesRequest> for DeskPage {
     }
 }
 
-impl TryFrom<pb::GetDeskCaseRequest> for One<CaseId> {
+impl TryFrom<pb::GetDeskCaseRequest> for Named {
     type Error = Violations;
 
     fn try_from(request: pb::GetDeskCaseRequest) -> Result<Self, Violations> {
-        one("case_id", &request.case_id)
+        let mut violations = Violations::new();
+        let named = match (request.case_id.as_str(), request.number.as_str()) {
+            (id, "") => violations.take("case_id", id::parse(id)).map(Self::Id),
+            ("", number) => violations.take("number", short_number::parse(number)).map(Self::Number),
+            (_, _) => violations.take("number", Err("must be empty beside a case_id")),
+        };
+        violations.finish(named)
     }
 }
 

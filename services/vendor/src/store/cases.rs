@@ -105,7 +105,16 @@ pub async fn case_fetch(connection: &mut AnyConnection, id: CaseId) -> Result<Op
     one(connection, "SELECT * FROM cases WHERE case_id = $1".into(), &id.to_string()).await
 }
 
-/// The same, its row locked until the transaction ends.
+/// The case with this short number.
+pub async fn case_fetch_by_number(connection: &mut AnyConnection, number: u64) -> Result<Option<Case>, StoreError> {
+    let found = sqlx::query("SELECT * FROM cases WHERE number = $1")
+        .bind(row::as_bigint(number)?)
+        .fetch_optional(connection)
+        .await?;
+    found.as_ref().map(read_case).transpose()
+}
+
+/// The case with this id, its row locked until the transaction ends.
 pub async fn case_lock(
     connection: &mut AnyConnection,
     dialect: Dialect,

@@ -451,7 +451,7 @@ on_both_engines! {
     async fn engineers_see_every_case_and_bad_requests_name_their_fields(database: Database) {
         let scene = Scene::start(&database).await;
         let unknown = World::system().id::<vouch_core::id::CaseTag>().to_string();
-        let get = vendor::GetDeskCaseRequest { case_id: unknown };
+        let get = vendor::GetDeskCaseRequest { case_id: unknown, ..Default::default() };
         assert_eq!(refused(scene.desk().get_desk_case(get).await).1, "NOT_FOUND");
         let page = Some(PageRequest { page_size: -1, page_token: String::new() });
         let list = vendor::ListDeskCasesRequest { page };

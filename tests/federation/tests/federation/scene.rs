@@ -306,7 +306,7 @@ impl Scene {
     }
 
     pub(crate) async fn ticket(&self, ticket_id: &str) -> partner::Ticket {
-        let request = partner::GetTicketRequest { ticket_id: ticket_id.into() };
+        let request = partner::GetTicketRequest { ticket_id: ticket_id.into(), ..Default::default() };
         self.tickets().get_ticket(request).await.unwrap().into_inner().ticket.unwrap()
     }
 
@@ -340,7 +340,7 @@ impl Scene {
     }
 
     pub(crate) async fn desk_case(&self, case_id: &str) -> vendor::GetDeskCaseResponse {
-        let request = vendor::GetDeskCaseRequest { case_id: case_id.into() };
+        let request = vendor::GetDeskCaseRequest { case_id: case_id.into(), ..Default::default() };
         self.desk().get_desk_case(request).await.unwrap().into_inner()
     }
 }

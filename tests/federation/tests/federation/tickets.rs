@@ -15,7 +15,7 @@ use crate::samples;
 use crate::scene::{ADA, Scene};
 
 fn get(ticket_id: &str) -> partner::GetTicketRequest {
-    partner::GetTicketRequest { ticket_id: ticket_id.into() }
+    partner::GetTicketRequest { ticket_id: ticket_id.into(), ..Default::default() }
 }
 
 on_both_engines! {
