@@ -108,7 +108,7 @@ impl Sender {
 
     /// Delivers, and keeps the lease for as long as that takes: a large upload outlives any lease.
     async fn deliver_under_lease(&self, sending: &Sending<'_>) -> Result<Outcome, Error> {
-        let mut delivering = std::pin::pin!(self.deliver(sending));
+        let mut delivering = Box::pin(self.deliver(sending));
         loop {
             match tokio::time::timeout(RENEW, &mut delivering).await {
                 Ok(delivered) => return delivered,
