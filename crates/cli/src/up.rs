@@ -105,7 +105,24 @@ fn tell(folder: &Folder, services: &Services, sample: Option<&sample::Sample>, a
                  '{{\"productId\":\"atlas-server\",\"query\":\"disk\"}}'"
             ),
         ),
+        (
+            "Engineer: which cases are open?",
+            format!("{vouch} call{flag} --as engineer vendor.v1.CaseDeskService/ListDeskCases"),
+        ),
         ("Agent: my end users", format!("{vouch} call{flag} --as agent partner.v1.EndUserService/ListCustomers")),
+        ("Customer: my tickets", format!("{vouch} call{flag} --as customer partner.v1.TicketService/ListTickets")),
+        (
+            "Reseller: is the licence in order?",
+            format!(
+                "{vouch} call{flag} --as reseller license.v1.EntitlementService/CheckEntitlement \
+                 '{{\"question\":{{\"license\":{{\"licenseKey\":\"{key}\"}}}}}}'"
+            ),
+        ),
+        (
+            "Administrator: the licences",
+            format!("{vouch} call{flag} --as administrator license.v1.LicenseService/ListLicenses"),
+        ),
+        ("All of them: the whole story, on these services", format!("{vouch} demo --against {}", data.display())),
     ];
     for (what, command) in try_it {
         output::line(&format!("  # {what}"));

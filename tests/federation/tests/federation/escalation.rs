@@ -141,6 +141,13 @@ on_both_engines! {
         scene.tickets().withdraw_ticket_escalation(withdraw).await.unwrap();
         let back = scene.until_state(&ticket.ticket_id, partner::TicketState::Troubleshooting).await;
         assert_eq!(back.escalation.unwrap().status(), vendor::EscalationStatus::Withdrawn);
+        let twice = partner::WithdrawTicketEscalationRequest {
+            request_id: fresh(),
+            ticket_id: ticket.ticket_id.clone(),
+            reason: "once more".into(),
+        };
+        let refused = vouch_host::testing::refused(scene.tickets().withdraw_ticket_escalation(twice).await);
+        assert_eq!(refused.1, "STATE_CONFLICT", "there is nothing to take back");
         assert_eq!(scene.desk_case(&case_id).await.case.unwrap().state(), vendor::CaseState::Withdrawn);
         until(async || {
             let request = license::GetIncidentAccountRequest { end_user_id: "contoso".into() };
