@@ -7,6 +7,7 @@ use super::anchors::Finder;
 use super::names::{Learned, NameKind, Names};
 use super::policy::{Policy, PolicyError, Rule};
 use super::redactor::Redactor;
+use super::span::Found;
 use super::{pieces, values};
 
 /// More of a file that lists names is not read.
@@ -85,11 +86,11 @@ impl Learner {
 
     fn find(&mut self, piece: &[u8]) {
         let Self { finder, learned, common, .. } = self;
-        let mut found = Vec::new();
+        let mut found = Found::default();
         finder.find(piece, &mut found, &mut |kind, name| {
             learned.name(kind, &String::from_utf8_lossy(name), common);
         });
-        for span in found {
+        for span in found.spans {
             let secret = &piece[span.start..span.end];
             if matches!(span.rule, Rule::Password | Rule::Token | Rule::UrlPassword) && values::is_peculiar(secret) {
                 learned.secret(secret);
