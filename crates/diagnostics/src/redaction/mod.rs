@@ -17,6 +17,7 @@ mod blocks;
 mod commands;
 #[cfg(test)]
 mod hostile;
+mod hosts;
 mod learn;
 mod lines;
 mod markup;

@@ -79,6 +79,11 @@ impl Learned {
         }
     }
 
+    /// The domains learned so far.
+    pub(super) fn domains(&self) -> BTreeSet<String> {
+        self.names.iter().filter(|(_, kind)| **kind == NameKind::Domain).map(|(name, _)| name.clone()).collect()
+    }
+
     /// Learns a secret that was found beside its name.
     pub(super) fn secret(&mut self, secret: &[u8]) {
         if self.secrets.len() < MAX_SECRETS {
