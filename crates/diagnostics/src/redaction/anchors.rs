@@ -6,9 +6,9 @@ use super::names::NameKind;
 use super::pairs::Word;
 use super::policy::{Policy, PolicyError, Rules};
 use super::shapes::Shapes;
-use super::span::Span;
+use super::span::Found;
 use super::text::is_start_of_word;
-use super::{blocks, commands, pairs, prefixes, shapes, urls};
+use super::{blocks, commands, pairs, pipes, prefixes, shapes, urls};
 
 /// What an anchor leads to.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,8 @@ enum Anchor {
     Token(usize),
     /// A command: by its place in the policy.
     Command(usize),
+    /// A command that writes a password to another.
+    Pipe,
     Jwt,
     Pem,
     Putty,
@@ -52,32 +54,52 @@ impl Finder {
     }
 
     /// Finds secrets and addresses, and shows the places of names to `name`.
-    pub(super) fn find(&self, text: &[u8], found: &mut Vec<Span>, name: &mut dyn FnMut(NameKind, &[u8])) {
+    pub(super) fn find(&self, text: &[u8], found: &mut Found, name: &mut dyn FnMut(NameKind, &[u8])) {
+        let mut seen = Seen { commands: vec![0; self.rules.commands.len()], ..Seen::default() };
         for hit in self.automaton.find_overlapping_iter(text) {
-            let (start, end) = (hit.start(), hit.end());
-            // What was found already is not read again: a long run of beginnings takes no longer than one.
-            if found.last().is_some_and(|last| last.is_secret() && last.start <= start && end <= last.end) {
+            let place = (hit.start(), hit.end());
+            let (start, end) = place;
+            if found.covers(start, end) {
                 continue;
             }
+            found.because_of(Some(place));
             let (spelling, anchor) = &self.anchors[hit.pattern().as_usize()];
             let exactly = || &text[start..end] == spelling.as_bytes();
             match *anchor {
-                Anchor::Word(word) => pairs::find(text, start, end, word, &self.rules, found),
-                Anchor::Token(place) if exactly() => prefixes::find(text, start, end, &self.rules.tokens[place], found),
-                Anchor::Command(place) => commands::find(text, start, end, &self.rules.commands[place], found),
-                Anchor::Jwt if exactly() => prefixes::jwt(text, start, found),
-                Anchor::Pem => blocks::pem(text, start, found),
+                Anchor::Word(word) => pairs::find(text, place, word, &self.rules, &mut seen.pairs, found),
+                Anchor::Token(token) if exactly() => {
+                    prefixes::find(text, start, end, &self.rules.tokens[token], &mut seen.runs, found);
+                }
+                Anchor::Command(command) => {
+                    commands::find(text, place, &self.rules.commands[command], &mut seen.commands[command], found);
+                }
+                Anchor::Pipe => pipes::find(text, place, &self.rules.pipes, &mut seen.pipe, found),
+                Anchor::Jwt if exactly() => prefixes::jwt(text, start, &mut seen.runs, found),
+                Anchor::Pem => blocks::pem(text, start, &mut seen.blocks, found),
                 Anchor::Putty => blocks::putty(text, end, found),
-                Anchor::Jwk => blocks::jwk(text, start, found),
-                Anchor::Url => urls::find(text, end, found),
-                Anchor::Oracle => urls::oracle(text, end, found),
+                Anchor::Jwk => blocks::jwk(text, start, &mut seen.blocks, found),
+                Anchor::Url => urls::find(text, end, &mut seen.urls, found),
+                Anchor::Oracle => urls::oracle(text, end, &mut seen.urls, found),
                 Anchor::Mail => shapes::mail(text, start, end, &self.rules.names.harmless_mail, found),
                 Anchor::User if is_start_of_word(text, start) => name(NameKind::User, user(text, end)),
                 Anchor::Token(_) | Anchor::Jwt | Anchor::User => {}
             }
         }
+        found.because_of(None);
         self.shapes.find(text, found);
     }
+}
+
+/// What the readers saw of a text so far.
+#[derive(Default)]
+struct Seen {
+    runs: prefixes::Runs,
+    blocks: blocks::Blocks,
+    urls: urls::Urls,
+    pairs: pairs::Seen,
+    /// Where the words of the last command that writes end.
+    pipe: usize,
+    commands: Vec<usize>,
 }
 
 /// The name of a user that begins here.
@@ -102,6 +124,7 @@ fn anchors(rules: &Rules) -> Vec<(String, Anchor)> {
     for (place, commands) in rules.commands.iter().enumerate() {
         anchors.extend(commands.names.iter().map(|text| (text.clone(), Anchor::Command(place))));
     }
+    anchors.extend(rules.pipes.writers.iter().map(|text| (text.clone(), Anchor::Pipe)));
     anchors.extend(rules.names.user_phrases.iter().map(|text| (text.clone(), Anchor::User)));
     let fixed = [
         // `{"`, `{ ` and `{` with a line end, in base 64.

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 use super::anchors::Finder;
+use super::hosts::Hosts;
 use super::names::{Learned, NameKind, Names};
 use super::policy::{Policy, PolicyError, Rule};
 use super::redactor::Redactor;
+use super::span::Found;
 use super::{pieces, values};
 
 /// More of a file that lists names is not read.
@@ -19,6 +21,7 @@ pub struct Learner {
     finder: Finder,
     common: BTreeSet<String>,
     learned: Learned,
+    hosts: Hosts,
 }
 
 /// A file that lists names, and how.
@@ -40,7 +43,8 @@ impl Learner {
     pub fn new(policy: Policy) -> Result<Self, PolicyError> {
         let finder = Finder::new(&policy)?;
         let common = policy.rules.names.common.iter().cloned().collect();
-        Ok(Self { policy, finder, common, learned: Learned::default() })
+        let hosts = Hosts::new().map_err(|error| PolicyError(error.to_string()))?;
+        Ok(Self { policy, finder, common, learned: Learned::default(), hosts })
     }
 
     /// Never learns this word as a name: it is the name of a product too.
@@ -78,18 +82,23 @@ impl Learner {
     }
 
     /// Makes a redactor of what was learned. The key is the ticket's: under it, pseudonyms are the same in every bundle.
-    pub fn finish(self, key: &[u8; 32]) -> Result<Redactor, PolicyError> {
+    pub fn finish(mut self, key: &[u8; 32]) -> Result<Redactor, PolicyError> {
+        let domains = self.learned.domains();
+        for host in self.hosts.of(&|domain| domains.contains(domain)) {
+            self.learned.name(NameKind::Host, host, &self.common);
+        }
         let names = Names::new(self.learned).map_err(|error| PolicyError(error.to_string()))?;
         Ok(Redactor::new(self.policy, self.finder, names, key))
     }
 
     fn find(&mut self, piece: &[u8]) {
+        self.hosts.find(piece);
         let Self { finder, learned, common, .. } = self;
-        let mut found = Vec::new();
+        let mut found = Found::default();
         finder.find(piece, &mut found, &mut |kind, name| {
             learned.name(kind, &String::from_utf8_lossy(name), common);
         });
-        for span in found {
+        for span in found.spans {
             let secret = &piece[span.start..span.end];
             if matches!(span.rule, Rule::Password | Rule::Token | Rule::UrlPassword) && values::is_peculiar(secret) {
                 learned.secret(secret);
@@ -259,6 +268,20 @@ mod tests {
     fn v07_a_secret_found_beside_its_name_is_masked_where_it_stands_alone() {
         let text = masked(&[("app.conf", "db_password = Kx7-quiet-Harbour")], "tried Kx7-quiet-Harbour, no luck");
         assert_eq!(text, "tried [masked:repeated], no luck");
+    }
+
+    #[test]
+    fn v07_a_host_of_a_learned_domain_is_learned_by_its_bare_name_too() {
+        let files = [
+            (
+                "a-first.log",
+                "to falcon.corp.example.org, mail.corp.example.org, db1.corp.example.org, tools.other.example.net",
+            ),
+            ("etc/resolv.conf", "search corp.example.org\n"),
+        ];
+        let text = masked(&files, "falcon and FALCON, mail, db1, tools, falcons");
+        assert!(text.starts_with("host-") && text.ends_with(", mail, db1, tools, falcons"), "{text}");
+        assert!(!text.to_lowercase().contains("falcon "), "{text}");
     }
 
     #[test]

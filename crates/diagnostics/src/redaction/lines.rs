@@ -1,8 +1,12 @@
 //! Secrets behind their names by lines and words: YAML, flags, directives.
 
+use super::ahead::run;
 use super::pairs::{Name, Word, marked, skip};
 use super::policy::{Rule, Rules};
 use super::values::{self, Value};
+
+/// No directive with its first words is longer.
+const MAX_DIRECTIVE: usize = 128;
 
 /// A quoted value of JSON, or an indented one of YAML, on the line behind its name.
 pub(super) fn next_line(text: &[u8], name: &Name, at: usize, json: bool) -> Option<Value> {
@@ -28,10 +32,7 @@ fn indent(text: &[u8], at: usize) -> usize {
 
 /// `password: |` and the deeper lines behind it.
 pub(super) fn block(text: &[u8], name: &Name, at: usize) -> Option<Value> {
-    let head = values::line_end(text, at);
-    if text[at..head].len() > 4 || head >= text.len() {
-        return None;
-    }
+    let head = at + text[at..].iter().take(5).position(|byte| *byte == b'\n')?;
     let depth = indent(text, name.start);
     let (start, mut end) = (head + 1, head + 1);
     while end < text.len() {
@@ -60,17 +61,18 @@ pub(super) fn flag(text: &[u8], name: &Name, after: usize) -> Option<Value> {
     let value = values::bare(text, start, false);
     let bytes = &text[value.start..value.end];
     // `--password PASSWORD`, `--password to set`, `--password --quiet`: an explanation, or no value.
-    let explains = bytes.len() > 2 && bytes.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
+    let explains =
+        (3..64).contains(&bytes.len()) && bytes.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
     let word = bytes.len() <= 4 && bytes.iter().all(u8::is_ascii_lowercase);
     (!explains && !word && bytes.first() != Some(&b'-')).then_some(value)
 }
 
 /// `requirepass x` at the start of a line, `login x password y`, `PASSWORD 'x'`.
 pub(super) fn directive(text: &[u8], name: &Name, word: Word, rules: &Rules) -> Option<Value> {
-    let whole = text[name.start..name.end].to_ascii_lowercase();
-    if !matches!(text.get(name.end), Some(b' ' | b'\t')) {
+    if !matches!(text.get(name.end), Some(b' ' | b'\t')) || name.end - name.start > MAX_DIRECTIVE {
         return None;
     }
+    let whole = text[name.start..name.end].to_ascii_lowercase();
     let start = skip(text, name.end, b" \t");
     let is_directive = rules.secret_names.directives.iter().any(|directive| directive.as_bytes() == whole);
     if is_directive && name.own_line {
@@ -78,28 +80,31 @@ pub(super) fn directive(text: &[u8], name: &Name, word: Word, rules: &Rules) -> 
     }
     // `DB_PASSWORD x`, as in a file that makes an image: a name in capitals, and one word behind it.
     let capital = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
-    let value = values::bare(text, start, true);
-    let one_word = !text[start..value.end].contains(&b' ');
-    if name.own_line && one_word && whole.contains(&b'_') && text[name.start..name.end].iter().all(capital) {
-        return Some(value);
+    if name.own_line && whole.contains(&b'_') && text[name.start..name.end].iter().all(capital) {
+        let word = run(text, start, |byte| !byte.is_ascii_whitespace());
+        let value = values::bare(text, start, true);
+        if value.end <= word {
+            return Some(value);
+        }
     }
     // `password 7 094F471A1A0A`: a router's, obscured.
     let obscured = text.get(start..start + 2).is_some_and(|kind| kind[0].is_ascii_digit() && kind[1] == b' ');
     if obscured && matches!(whole.as_slice(), b"password" | b"secret" | b"key" | b"key-string") {
         return Some(values::bare(text, start + 2, false));
     }
-    let value = values::bare(text, start, false);
-    if whole == b"bearer" && values::looks_random(&text[value.start..value.end]) {
-        return Some(value);
+    if whole == b"bearer" {
+        let value = values::bare(text, start, false);
+        return values::looks_random(&text[value.start..value.end]).then_some(value);
     }
     let said =
         matches!(whole.as_slice(), b"password" | b"passwd" | b"by" | b"identified by") && word.rule == Rule::Password;
     if said && text.get(start) == Some(&b'\'') {
         return marked(text, start);
     }
-    let line_start = values::line_start(text, name.start);
-    let mut before =
-        text[line_start..name.start].split(u8::is_ascii_whitespace).rev().filter(|word| !word.is_empty()).skip(1);
-    let netrc = whole == b"password" && before.next() == Some(b"login");
+    if whole != b"password" {
+        return None;
+    }
+    let near = &text[name.start.saturating_sub(MAX_DIRECTIVE)..name.start];
+    let netrc = near.rsplit(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).nth(1) == Some(b"login");
     netrc.then(|| values::bare(text, start, false))
 }

@@ -4,24 +4,30 @@
 //! beside their names; then a [`Redactor`] masks, so that what was learned late is masked in earlier files too, and in paths.
 //!
 //! Candidates are found by automata over bytes: [`policy`](Policy) names the anchors, `anchors` finds them, and each kind has
-//! its own reader for the window behind it: `pairs`, `lines`, `markup` and `values` (`password = …` in its many spellings), `blocks` (private
-//! keys), `prefixes` (tokens known by how they begin), `urls`, `commands`, `shapes` (addresses), `names` (what was learned).
+//! its own reader for the window behind it: `pairs`, `lines`, `markup`, `prose` and `values` (`password = …` in its many spellings), `blocks` (private
+//! keys), `prefixes` (tokens known by how they begin), `urls`, `commands`, `pipes`, `shapes` (addresses), `names` (what was learned).
 //! `span` puts what they found together.
 //!
 //! A secret becomes `[masked:rule]`. A name or an address becomes a pseudonym: the same one within a key, unreadable without
 //! it. Lines stay lines, and JSON stays JSON.
 
+mod ahead;
 mod anchors;
 mod blocks;
 mod commands;
+#[cfg(test)]
+mod hostile;
+mod hosts;
 mod learn;
 mod lines;
 mod markup;
 mod names;
 mod pairs;
 mod pieces;
+mod pipes;
 mod policy;
 mod prefixes;
+mod prose;
 mod pseudonym;
 mod redactor;
 mod shapes;

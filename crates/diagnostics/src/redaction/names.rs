@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, BuildError};
 
 use super::policy::Rule;
-use super::span::{Real, Span};
+use super::span::{Found, Real, Span};
 use super::text::{is_end_of_word, is_start_of_word};
 
-/// More names or secrets are not learned: an automaton of them would no longer be small.
-const MAX_LEARNED: usize = 50_000;
+/// More names are not learned: nobody could read what is left, and an automaton of them would no longer be small.
+const MAX_NAMES: usize = 10_000;
+/// More secrets are not learned.
+const MAX_SECRETS: usize = 50_000;
 
 /// Up to so many names the automaton is of the fastest kind.
 const MAX_FAST: usize = 500;
@@ -72,14 +74,19 @@ impl Learned {
     fn keep(&mut self, kind: NameKind, name: &str, common: &BTreeSet<String>) {
         let plain = name.chars().all(|c| c.is_alphanumeric() || "._-@$ ".contains(c));
         let telling = name.chars().count() >= 3 && name.len() <= 255 && name.chars().any(char::is_alphabetic);
-        if plain && telling && !common.contains(name) && self.names.len() < MAX_LEARNED {
+        if plain && telling && !common.contains(name) && self.names.len() < MAX_NAMES {
             self.names.entry(name.to_owned()).or_insert(kind);
         }
     }
 
+    /// The domains learned so far.
+    pub(super) fn domains(&self) -> BTreeSet<String> {
+        self.names.iter().filter(|(_, kind)| **kind == NameKind::Domain).map(|(name, _)| name.clone()).collect()
+    }
+
     /// Learns a secret that was found beside its name.
     pub(super) fn secret(&mut self, secret: &[u8]) {
-        if self.secrets.len() < MAX_LEARNED {
+        if self.secrets.len() < MAX_SECRETS {
             self.secrets.insert(secret.to_vec());
         }
     }
@@ -106,10 +113,16 @@ impl Names {
         })
     }
 
-    pub(super) fn find(&self, text: &[u8], found: &mut Vec<Span>) {
+    pub(super) fn find(&self, text: &[u8], found: &mut Found) {
+        // Secrets may lie within each other and overlap: what they cover together is one, and memory does not grow with them.
+        let mut last: Option<(usize, usize)> = None;
         for hit in self.secrets.find_overlapping_iter(text) {
-            found.push(Span::secret(hit.start(), hit.end(), Rule::Repeated));
+            match &mut last {
+                Some((start, end)) if hit.start() < *end => (*start, *end) = (hit.start().min(*start), hit.end()),
+                _ => repeated(last.replace((hit.start(), hit.end())), found),
+            }
         }
+        repeated(last, found);
         // The domain that ends last seen, by where it begins: of several that end together the longest counts.
         let mut domain: Option<(usize, usize)> = None;
         for hit in self.known.find_overlapping_iter(text) {
@@ -135,8 +148,14 @@ impl Names {
     }
 }
 
+fn repeated(secret: Option<(usize, usize)>, found: &mut Found) {
+    if let Some((start, end)) = secret {
+        found.push(Span::secret(start, end, Rule::Repeated));
+    }
+}
+
 /// A learned domain, and what stands before it: every host of it is a host of theirs.
-fn of_domain(text: &[u8], domain: Option<(usize, usize)>, found: &mut Vec<Span>) {
+fn of_domain(text: &[u8], domain: Option<(usize, usize)>, found: &mut Found) {
     let Some((start, end)) = domain else { return };
     if start > 0 && text[start - 1] == b'.' {
         let part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(**byte, b'.' | b'-' | b'_');
@@ -160,9 +179,9 @@ mod tests {
         for (kind, name) in learned {
             all.name(*kind, name, &common);
         }
-        let mut spans = Vec::new();
-        Names::new(all).unwrap().find(text.as_bytes(), &mut spans);
-        super::super::span::settle(spans).iter().map(|span| text[span.start..span.end].to_owned()).collect()
+        let mut found = Found::default();
+        Names::new(all).unwrap().find(text.as_bytes(), &mut found);
+        super::super::span::settle(found.spans).iter().map(|span| text[span.start..span.end].to_owned()).collect()
     }
 
     #[test]

@@ -1,13 +1,18 @@
 //! Secrets behind their names: `password = x`, `"token": "x"`, `<secret>x</secret>`, `--password x`, and their like.
 
+use super::ahead::{examined, run};
 use super::policy::{Rule, Rules};
-use super::span::{Put, Span};
+use super::span::{Found, Put, Span};
 use super::text::is_start_of_word;
 use super::values::{self, Value};
-use super::{lines, markup};
+use super::{lines, markup, prose};
 
-/// The longest that a name goes on before and behind a word.
-const MAX_NAME: usize = 128;
+/// Longer than the longest ending of a name that holds no secret.
+const MAX_ENDING: usize = 32;
+/// How far before a name it is looked whether it has its line for itself.
+const MAX_BEFORE: usize = 256;
+/// How much of a value shows whether it looks random.
+const NEAR: usize = 64;
 
 /// A word of the policy, found in a text.
 #[derive(Debug, Clone, Copy)]
@@ -29,50 +34,115 @@ pub(super) struct Name {
     pub(super) element: bool,
 }
 
+/// What was seen of names and values so far.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// The last run of bytes of names. It may hold many words.
+    name: (usize, usize),
+    /// Where objects end whose strings are secrets all: what lies within one was read with it.
+    of_secrets: usize,
+    of_random: usize,
+}
+
+impl Seen {
+    fn name(&mut self, text: &[u8], start: usize, end: usize) -> (usize, usize) {
+        if start < self.name.0 || self.name.1 < end {
+            let before = text[..start].iter().rev().take_while(|byte| values::is_name(**byte)).count();
+            examined(before);
+            self.name = (start - before, run(text, end, values::is_name));
+        }
+        self.name
+    }
+}
+
 /// Looks for a secret behind a word, and adds it. Lists add one for each item.
-pub(super) fn find(text: &[u8], start: usize, end: usize, word: Word, rules: &Rules, found: &mut Vec<Span>) {
-    let Some(name) = name(text, start, end, word, rules) else { return };
+pub(super) fn find(
+    text: &[u8],
+    (start, end): (usize, usize),
+    word: Word,
+    rules: &Rules,
+    seen: &mut Seen,
+    found: &mut Found,
+) {
+    let Some(name) = name(text, start, end, seen.name(text, start, end), word, rules) else { return };
     if let Some((quote, first)) = list(text, &name) {
         let mut at = Some((quote, first));
         while let Some((quote, start)) = at {
             let value = values::quoted(text, start, quote);
             add(text, value, None, word, rules, found);
             let next = skip(text, value.end + quote.bytes().len(), b" \t\r\n,");
-            at = values::open(text, next);
+            found.reach(start, next.min(text.len()));
+            at = text.get(next).and_then(|_| values::open(text, next));
         }
         return;
     }
     if let Some(open) = object(text, &name) {
-        return markup::object(text, open, &mut |value| add(text, value, None, word, rules, found));
-    }
-    if let Some((value, quote)) = value(text, &name, word, rules) {
-        add(text, value, quote, word, rules, found);
-    }
-}
-
-fn add(text: &[u8], value: Value, quote: Option<Vec<u8>>, word: Word, rules: &Rules, found: &mut Vec<Span>) {
-    let bytes = &text[value.start..value.end];
-    let lower = bytes.to_ascii_lowercase();
-    let harmless = rules.secret_names.harmless_values.iter().any(|harmless| harmless.as_bytes() == lower);
-    let digits = bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
-    let number = bytes.len() == 1 || (bytes.len() < 6 && word.rule != Rule::Password && digits);
-    if harmless || number || values::is_placeholder(bytes) || (word.random && !values::looks_random(bytes)) {
+        let until = if word.random { seen.of_random.max(seen.of_secrets) } else { seen.of_secrets };
+        if open >= until {
+            let end = markup::object(text, open, &mut |value| add(text, value, None, word, rules, found));
+            found.reach(open, end);
+            *(if word.random { &mut seen.of_random } else { &mut seen.of_secrets }) = end;
+        }
         return;
     }
-    let put = quote.map_or(Put::Mask, Put::Quoted);
-    found.push(Span { start: value.start, end: value.end, rule: word.rule, put });
+    // A word that names a secret only at times: whether it does is seen from how the value begins.
+    let near = if word.random { &text[..text.len().min(name.end + NEAR)] } else { text };
+    let Some((mut value, mut quote)) = self::value(near, &name, word, rules) else { return };
+    if value.end == near.len() && near.len() < text.len() {
+        if !values::looks_random(&text[value.start..value.end]) {
+            return;
+        }
+        match self::value(text, &name, word, rules) {
+            Some(whole) => (value, quote) = whole,
+            None => return,
+        }
+        return found.push(Span { start: value.start, end: value.end, rule: word.rule, put: put(quote) });
+    }
+    add(text, value, quote, word, rules, found);
+}
+
+fn add(text: &[u8], value: Value, quote: Option<Vec<u8>>, word: Word, rules: &Rules, found: &mut Found) {
+    let bytes = &text[value.start..value.end];
+    if is_harmless(bytes, word, rules) || values::is_placeholder(bytes) || (word.random && !values::looks_random(bytes))
+    {
+        return;
+    }
+    found.push(Span { start: value.start, end: value.end, rule: word.rule, put: put(quote) });
+}
+
+fn put(quote: Option<Vec<u8>>) -> Put {
+    quote.map_or(Put::Mask, Put::Quoted)
+}
+
+/// Whether a value is a word of the policy, too short a number, or a row of a table.
+fn is_harmless(value: &[u8], word: Word, rules: &Rules) -> bool {
+    if value.len() == 1 {
+        return true;
+    }
+    let digits = |bytes: &[u8]| bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    if value.len() < 6 && word.rule != Rule::Password && digits(value) {
+        return true;
+    }
+    let names = &rules.secret_names;
+    let is_word = value.len() <= 64
+        && str::from_utf8(value).is_ok_and(|text| names.harmless_values.contains(&text.to_lowercase()));
+    let row = value.iter().position(u8::is_ascii_alphabetic).filter(|at| *at > 1 && digits_only(&value[..*at]));
+    is_word || row.is_some_and(|at| names.harmless_rows.iter().any(|words| value[at..].starts_with(words.as_bytes())))
+}
+
+fn digits_only(numbers: &[u8]) -> bool {
+    numbers.ends_with(b" ") && numbers.iter().all(|byte| byte.is_ascii_digit() || *byte == b' ')
 }
 
 /// Reads the whole name around a word, and refuses one that names no secret.
-fn name(text: &[u8], start: usize, word_end: usize, word: Word, rules: &Rules) -> Option<Name> {
-    let mut end = word_end;
-    while text.get(end).is_some_and(|byte| values::is_name(*byte)) && end - word_end < MAX_NAME {
-        end += 1;
-    }
-    let mut first = start;
-    while first > 0 && values::is_name(text[first - 1]) && start - first < MAX_NAME {
-        first -= 1;
-    }
+fn name(
+    text: &[u8],
+    start: usize,
+    word_end: usize,
+    (first, end): (usize, usize),
+    word: Word,
+    rules: &Rules,
+) -> Option<Name> {
     let camel = |at: usize| text[at].is_ascii_uppercase() && (at == 0 || text[at - 1].is_ascii_lowercase());
     let begins = is_start_of_word(text, start) || camel(start);
     let ends = text.get(word_end).is_none_or(|byte| !byte.is_ascii_alphanumeric() || camel(word_end));
@@ -82,46 +152,61 @@ fn name(text: &[u8], start: usize, word_end: usize, word: Word, rules: &Rules) -
     if word.whole && !((begins || tail) && ends) {
         return None;
     }
-    let rest = text[word_end..end].to_ascii_lowercase();
-    let harmless = &rules.secret_names.harmless_endings;
-    let last = last_part(&text[word_end..end]).to_ascii_lowercase();
-    if harmless.iter().any(|ending| {
-        ending.as_bytes() == last.as_slice() || (ending.len() >= 4 && rest.as_slice() == ending.as_bytes())
-    }) || rest.starts_with(b"izer")
-        || rest.starts_with(b"less")
-        || rest.starts_with(b"ary")
-    {
-        return None;
+    if word_end < end {
+        // What is looked for is short: of a long name the first and the last bytes are enough.
+        let rest = &text[word_end..end.min(word_end + MAX_ENDING)];
+        let goes_on = [b"izer".as_slice(), b"less", b"ary"]
+            .iter()
+            .any(|ending| rest.get(..ending.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(ending)));
+        let last = last_part(&text[word_end.max(end.saturating_sub(MAX_ENDING))..end]);
+        if goes_on || is_harmless_ending(last, rules) || (rest.len() >= 4 && is_harmless_ending(rest, rules)) {
+            return None;
+        }
     }
-    let line_start = values::line_start(text, first);
-    let before = &text[line_start..first];
-    let flag = first < start + 1
-        && text[first] == b'-'
-        && first.checked_sub(1).is_none_or(|at| !text[at].is_ascii_alphanumeric());
+    let flag = text[first] == b'-' && first.checked_sub(1).is_none_or(|at| !text[at].is_ascii_alphanumeric());
+    let before = &text[first.saturating_sub(MAX_BEFORE)..first];
+    let prefixed = || before.rsplit(|byte| *byte == b'\n').next().is_some_and(|line| line.contains(&b'<'));
     Some(Name {
         start: first,
         end,
         own_line: is_line_start(before),
         flag,
-        element: before.last() == Some(&b'<') || (before.last() == Some(&b':') && before.contains(&b'<')),
+        element: before.last() == Some(&b'<') || (before.last() == Some(&b':') && prefixed()),
     })
 }
 
+fn is_harmless_ending(ending: &[u8], rules: &Rules) -> bool {
+    let mut lower = [0; MAX_ENDING];
+    let Some(lower) = lower.get_mut(..ending.len()) else { return false };
+    lower.copy_from_slice(ending);
+    lower.make_ascii_lowercase();
+    str::from_utf8(lower).is_ok_and(|ending| rules.secret_names.harmless_endings.contains(ending))
+}
+
 fn is_english(name: &[u8]) -> bool {
+    if name.len() > MAX_ENDING {
+        return false;
+    }
     let words: [&[u8]; 8] =
         [b"bypass", b"compass", b"encompass", b"surpass", b"overpass", b"trespass", b"spin", b"pin"];
     words.contains(&name.to_ascii_lowercase().as_slice())
 }
 
 /// `export `, `- `, `set `, and blanks may stand before a name that has its line for itself.
-fn is_line_start(before: &[u8]) -> bool {
-    let mut words = before.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    words.all(|word| {
-        matches!(
-            word,
-            b"export" | b"-" | b"set" | b"setenv" | b"#" | b"//" | b";" | b"env" | b"ENV" | b"declare" | b"-x"
-        )
-    })
+fn is_line_start(mut before: &[u8]) -> bool {
+    let words: [&[u8]; 11] = [b"export", b"-", b"set", b"setenv", b"#", b"//", b";", b"env", b"ENV", b"declare", b"-x"];
+    loop {
+        let Some(end) = before.iter().rposition(|byte| !matches!(byte, b' ' | b'\t' | b'\r')) else { return true };
+        if before[end] == b'\n' {
+            return true;
+        }
+        let start = before[..=end].iter().rev().take(8).take_while(|byte| !byte.is_ascii_whitespace()).count();
+        let word = end + 1 - start;
+        if !words.contains(&&before[word..=end]) {
+            return false;
+        }
+        before = &before[..word];
+    }
 }
 
 /// The last part of a name: `_token_count`, `TokenCount`.
@@ -174,7 +259,7 @@ pub(super) fn behind_mark(text: &[u8], end: usize) -> (usize, Option<values::Quo
 /// Steps over `=`, `:` and their like.
 pub(super) fn separator(text: &[u8], from: usize) -> Option<(usize, u8)> {
     let at = skip(text, from, b" \t");
-    let rest = text.get(at..)?;
+    let rest = text.get(at..).filter(|rest| rest.first().is_some_and(|byte| b"=:-%&".contains(byte)))?;
     for sign in [b"=>".as_slice(), b":=", b"==", b"->", b"=", b":", b"%3D", b"%3d", b"%3A", b"%3a", b"&#61;"] {
         if rest.starts_with(sign) {
             return Some((at + sign.len(), sign[0]));
@@ -215,7 +300,9 @@ fn value(text: &[u8], name: &Name, word: Word, rules: &Rules) -> Option<(Value, 
     }
     // `setPassword("x")`
     let argument = || (text.get(after) == Some(&b'(')).then(|| marked(text, after + 1)).flatten();
-    markup::twin(text, after, closed.is_some())
+    let prose = (closed.is_none() && !word.random).then(|| prose::find(text, name, word)).flatten();
+    prose
+        .or_else(|| markup::twin(text, after, closed.is_some()))
         .or_else(|| lines::flag(text, name, after))
         .or_else(|| lines::directive(text, name, word, rules))
         .or_else(argument)

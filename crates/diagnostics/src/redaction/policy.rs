@@ -1,5 +1,7 @@
 //! The policy: what is masked, as data.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use crate::{Digest, Redaction};
@@ -59,6 +61,7 @@ pub(super) struct Rules {
     pub(super) secret_names: SecretNames,
     pub(super) tokens: Vec<Tokens>,
     pub(super) commands: Vec<Commands>,
+    pub(super) pipes: Pipes,
     pub(super) names: Names,
     drop: Drop,
 }
@@ -80,9 +83,10 @@ pub(super) struct Words {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SecretNames {
-    pub(super) harmless_endings: Vec<String>,
+    pub(super) harmless_endings: BTreeSet<String>,
     pub(super) directives: Vec<String>,
-    pub(super) harmless_values: Vec<String>,
+    pub(super) harmless_values: BTreeSet<String>,
+    pub(super) harmless_rows: Vec<String>,
 }
 
 /// Tokens that are known by how they begin.
@@ -109,6 +113,18 @@ pub(super) struct Commands {
     /// Flags whose value follows without a blank.
     #[serde(default)]
     pub(super) attached: Vec<String>,
+    /// Letters of short flags with which the last word is a password.
+    #[serde(default)]
+    pub(super) last: String,
+}
+
+/// Passwords that one command writes to another: `echo x | sudo -S`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pipes {
+    pub(super) writers: Vec<String>,
+    /// A command, and the flag with which it reads a password, if it needs one.
+    pub(super) readers: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

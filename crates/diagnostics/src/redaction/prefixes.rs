@@ -1,59 +1,65 @@
 //! Tokens that are known by how they begin.
 
+use super::ahead::{Ahead, run};
 use super::policy::{Rule, Tokens};
-use super::span::Span;
+use super::span::{Found, Span};
 use super::text::is_start_of_word;
 
-/// No token is longer. Bounded, so that a long run of beginnings takes no time.
-const MAX_TOKEN: usize = 2 * 1024;
+/// What was seen of tokens so far.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    hash: Ahead,
+    webhook: Ahead,
+    other: Ahead,
+    digit: Ahead,
+    jwt: Ahead,
+    dots: [Ahead; 2],
+}
 
 /// A token that begins at `start` with what the policy names; `end` is behind that.
-pub(super) fn find(text: &[u8], start: usize, end: usize, token: &Tokens, found: &mut Vec<Span>) {
+pub(super) fn find(text: &[u8], start: usize, end: usize, token: &Tokens, seen: &mut Runs, found: &mut Found) {
     if !is_start_of_word(text, start) {
         return;
     }
-    let rest = &text[end..text.len().min(end + MAX_TOKEN)];
-    let part: fn(&u8) -> bool = match token.rule {
-        Rule::PasswordHash => |byte| byte.is_ascii_alphanumeric() || b"./$+=,*-_:".contains(byte),
-        Rule::Webhook => |byte| byte.is_ascii_alphanumeric() || b"/_@.-".contains(byte),
-        _ => |byte| byte.is_ascii_alphanumeric() || b"_-.+/=".contains(byte),
-    };
     if token.exact {
-        let length = rest.iter().take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()).count();
-        let ends = rest.get(length).is_none_or(|byte| !byte.is_ascii_alphanumeric());
-        if length == token.least && ends {
-            found.push(Span::secret(start, end + length, token.rule));
+        let near = &text[..text.len().min(end + token.least + 1)];
+        let last = run(near, end, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        let ends = text.get(last).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+        if last == end + token.least && ends {
+            found.push(Span::secret(start, last, token.rule));
         }
         return;
     }
     // A colon separates the fields of a line with a hash in it: `name:$6$salt$hash:19000`.
-    let hash_end = |length: usize| rest[..length].iter().position(|byte| *byte == b':').unwrap_or(length);
-    let mut length = rest.iter().take_while(|byte| part(byte)).count();
-    if token.rule == Rule::PasswordHash {
-        length = hash_end(length);
+    let (runs, signs): (_, &[u8]) = match token.rule {
+        Rule::PasswordHash => (&mut seen.hash, b"./$+=,*-_"),
+        Rule::Webhook => (&mut seen.webhook, b"/_@.-"),
+        _ => (&mut seen.other, b"_-.+/="),
+    };
+    let ends = |at: usize| !text[at].is_ascii_alphanumeric() && !signs.contains(&text[at]);
+    let mut last = runs.first(text.len(), end, ends);
+    while last > end && matches!(text[last - 1], b'.' | b',') {
+        last -= 1;
     }
-    while length > 0 && matches!(rest[length - 1], b'.' | b',') {
-        length -= 1;
-    }
-    let by_chance = token.rule != Rule::ApiKey || rest[..length].iter().any(u8::is_ascii_digit);
-    if length >= token.least && by_chance {
-        found.push(Span::secret(start, end + length, token.rule));
+    let by_chance =
+        token.rule != Rule::ApiKey || seen.digit.first(text.len(), end, |at| text[at].is_ascii_digit()) < last;
+    if last >= end + token.least && by_chance {
+        found.push(Span::secret(start, last, token.rule));
     }
 }
 
 /// A JSON Web Token that begins at `start`: at least three parts of base 64, of which the first begins as `{` does.
-pub(super) fn jwt(text: &[u8], start: usize, found: &mut Vec<Span>) {
+pub(super) fn jwt(text: &[u8], start: usize, seen: &mut Runs, found: &mut Found) {
     let within = start.checked_sub(1).is_some_and(|before| matches!(text[before], b'.' | b'-' | b'_'));
     if within || !is_start_of_word(text, start) {
         return;
     }
-    let part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(**byte, b'_' | b'-' | b'.' | b'=');
-    let far = text.len().min(start + 16 * MAX_TOKEN);
-    let length = text[start..far].iter().take_while(part).count();
-    let token = &text[start..start + length];
-    let mut parts = token.split(|byte| *byte == b'.');
-    let long = |part: Option<&[u8]>| part.is_some_and(|part| part.len() >= 10);
-    if long(parts.next()) && long(parts.next()) && parts.next().is_some() {
-        found.push(Span::secret(start, start + length, Rule::Jwt));
+    let part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'=');
+    let end = seen.jwt.first(text.len(), start, |at| !part(text[at]));
+    let [first, second] = &mut seen.dots;
+    let first = first.first(text.len(), start, |at| text[at] == b'.');
+    let second = second.first(text.len(), first + 1, |at| text[at] == b'.');
+    if second < end && first >= start + 10 && second > first + 10 {
+        found.push(Span::secret(start, end, Rule::Jwt));
     }
 }

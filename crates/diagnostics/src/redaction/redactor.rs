@@ -8,7 +8,7 @@ use super::names::Names;
 use super::pieces::{self, Unfit};
 use super::policy::{Policy, Rule};
 use super::pseudonym::Pseudonyms;
-use super::span::{self, Span};
+use super::span::{self, Found};
 use crate::{Masked, Redaction};
 
 /// Masks texts and paths.
@@ -47,12 +47,9 @@ impl Redactor {
         let mut counts = BTreeMap::new();
         let mut masked = Vec::new();
         let read = pieces::read(content, &mut |piece, latest| {
-            let mut spans = self.spans(piece);
-            let mut cut = latest;
-            // Nothing found is cut in two.
-            while let Some(crossing) = spans.iter().find(|span| span.start < cut && cut < span.end) {
-                cut = pieces::line_start(piece, crossing.start);
-            }
+            let mut found = self.find(piece);
+            let cut = found.cut(piece, latest);
+            let mut spans = span::settle(found.spans);
             spans.retain(|span| span.end <= cut);
             masked.clear();
             span::replace(&piece[..cut], &spans, &mut self.pseudonyms, &mut counts, &mut masked);
@@ -62,7 +59,9 @@ impl Redactor {
         Ok(match read {
             Ok(()) => Outcome::Written(to_masked(counts)),
             Err(Unfit::Binary) => Outcome::Dropped("binary: left out by the redaction policy"),
-            Err(Unfit::LongLine) => Outcome::Dropped("a line is longer than 16 MiB: left out by the redaction policy"),
+            Err(Unfit::LongLine) => {
+                Outcome::Dropped("a line or a secret is longer than 16 MiB: left out by the redaction policy")
+            }
         })
     }
 
@@ -70,7 +69,7 @@ impl Redactor {
     pub fn mask_path(&mut self, path: &str) -> String {
         // As an absolute one, so that `home/anna` is the home of a user here too.
         let whole = format!("/{path}");
-        let spans = self.spans(whole.as_bytes());
+        let spans = span::settle(self.find(whole.as_bytes()).spans);
         let mut out = Vec::new();
         span::replace(whole.as_bytes(), &spans, &mut self.pseudonyms, &mut BTreeMap::new(), &mut out);
         let plain = |c: char| if c.is_control() || matches!(c, ':' | '\\') { '_' } else { c };
@@ -80,11 +79,11 @@ impl Redactor {
         if parts.is_empty() { "_".to_owned() } else { parts.join("/") }
     }
 
-    fn spans(&self, piece: &[u8]) -> Vec<Span> {
-        let mut found = Vec::new();
+    fn find(&self, piece: &[u8]) -> Found {
+        let mut found = Found::default();
         self.finder.find(piece, &mut found, &mut |_, _| {});
         self.names.find(piece, &mut found);
-        span::settle(found)
+        found
     }
 }
 

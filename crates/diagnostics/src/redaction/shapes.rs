@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 use regex::bytes::Regex;
 
+use super::ahead::{examined, run};
 use super::policy::Rule;
-use super::span::{Real, Span};
+use super::span::{Found, Real, Span};
 use super::text::{is_end_of_word, is_start_of_word};
 
 /// Hexadecimal groups with two colons at least; four groups of digits; bytes with hyphens; Cisco's way of writing bytes; a
@@ -31,7 +32,7 @@ impl Shapes {
         Ok(Self { any: Regex::new(SHAPES)?, ipv4: Regex::new(r"(?-u)(?:[0-9]{1,3}\.){3}[0-9]{1,3}")? })
     }
 
-    pub(super) fn find(&self, text: &[u8], found: &mut Vec<Span>) {
+    pub(super) fn find(&self, text: &[u8], found: &mut Found) {
         let mut last_end = usize::MAX;
         for shape in self.any.find_iter(text) {
             let (start, end) = (shape.start(), shape.end());
@@ -64,7 +65,7 @@ impl Shapes {
 }
 
 /// Hexadecimal groups with colons: hardware addresses, IPv6, or neither, such as a time.
-fn colons(text: &[u8], mut start: usize, mut end: usize, found: &mut Vec<Span>) -> bool {
+fn colons(text: &[u8], mut start: usize, mut end: usize, found: &mut Found) -> bool {
     // `inet6:2001:…` and `HWaddr:00:…`: what is glued to a word before it is no part of the address.
     if !is_start_of_word(text, start) || text[start] == b':' && text.get(start + 1) != Some(&b':') {
         let Some(colon) = text[start..end].iter().position(|byte| *byte == b':') else { return false };
@@ -110,7 +111,7 @@ fn colons(text: &[u8], mut start: usize, mut end: usize, found: &mut Vec<Span>) 
     true
 }
 
-fn ipv4(text: &[u8], start: usize, end: usize, in_range: bool, found: &mut Vec<Span>) {
+fn ipv4(text: &[u8], start: usize, end: usize, in_range: bool, found: &mut Found) {
     let Some(address) = std::str::from_utf8(&text[start..end]).ok().and_then(|text| Ipv4Addr::from_str(text).ok())
     else {
         return;
@@ -140,7 +141,7 @@ fn is_called_version(before: &[u8]) -> bool {
         .any(|word| lower[..length].ends_with(word))
 }
 
-fn mac(text: &[u8], start: usize, end: usize, separator: char, found: &mut Vec<Span>) {
+fn mac(text: &[u8], start: usize, end: usize, separator: char, found: &mut Found) {
     let glued = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
     if separator != ':' && (glued(start.checked_sub(1).map(|at| &text[at])) || glued(text.get(end))) {
         return;
@@ -166,7 +167,7 @@ fn mac(text: &[u8], start: usize, end: usize, separator: char, found: &mut Vec<S
 }
 
 /// Five groups of five letters and digits: this program's licence keys, and those of many others.
-fn licence_key(text: &[u8], start: usize, end: usize, found: &mut Vec<Span>) {
+fn licence_key(text: &[u8], start: usize, end: usize, found: &mut Found) {
     let bytes = &text[start..end];
     let mixed = bytes.iter().any(u8::is_ascii_lowercase) && bytes.iter().any(u8::is_ascii_uppercase);
     let glued = |byte: Option<&u8>| byte.is_some_and(|byte| *byte == b'-');
@@ -182,10 +183,11 @@ fn licence_key(text: &[u8], start: usize, end: usize, found: &mut Vec<Span>) {
 }
 
 /// An address of mail around its `@`, which stands from `at` to `after` (it may be written `%40`).
-pub(super) fn mail(text: &[u8], at: usize, after: usize, harmless: &[String], found: &mut Vec<Span>) {
+pub(super) fn mail(text: &[u8], at: usize, after: usize, harmless: &[String], found: &mut Found) {
     let local = |byte: &&u8| byte.is_ascii_alphanumeric() || b"._+-=".contains(byte) || **byte >= 0x80;
-    let host = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(**byte, b'.' | b'-') || **byte >= 0x80;
-    let mut start = at - text[at.saturating_sub(128)..at].iter().rev().take_while(local).count();
+    let host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-') || byte >= 0x80;
+    let mut start = at - text[..at].iter().rev().take_while(local).count();
+    examined(at - start);
     match start.checked_sub(1).map(|before| text[before]) {
         Some(b'\\') if start < at && matches!(text[start], b'n' | b'r' | b't') => start += 1,
         Some(b'%') if at - start > 2 => start += 2,
@@ -193,8 +195,7 @@ pub(super) fn mail(text: &[u8], at: usize, after: usize, harmless: &[String], fo
     }
     // `to=bob@…`: a name and its value.
     start += text[start..at].iter().rposition(|byte| *byte == b'=').map_or(0, |sign| sign + 1);
-    let far = text.len().min(after + 256);
-    let mut end = after + text[after..far].iter().take_while(host).count();
+    let mut end = run(text, after, host);
     while end > after && matches!(text[end - 1], b'.' | b'-') {
         end -= 1;
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::pieces;
 use super::policy::Rule;
 use super::pseudonym::Pseudonyms;
 
@@ -50,6 +51,68 @@ impl Span {
 
     pub(super) fn is_secret(&self) -> bool {
         !matches!(self.put, Put::Pseudonym(_))
+    }
+}
+
+/// What is being found in a piece, in the order of where it ends.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) spans: Vec<Span>,
+    /// From what led to something to where that ends: a piece that is cut between them would lose it.
+    bonds: Vec<(usize, usize)>,
+    /// What led to what is found now, such as a name before a value.
+    anchor: Option<(usize, usize)>,
+    /// The secret that reaches farthest.
+    covered: (usize, usize),
+}
+
+impl Found {
+    /// What is found from now on is found because of what stands here.
+    pub(super) fn because_of(&mut self, anchor: Option<(usize, usize)>) {
+        self.anchor = anchor;
+    }
+
+    pub(super) fn push(&mut self, span: Span) {
+        self.reach(span.start, span.end);
+        if span.is_secret() && span.end > self.covered.1 {
+            let start = if span.start <= self.covered.1 { self.covered.0.min(span.start) } else { span.start };
+            self.covered = (start, span.end);
+        }
+        self.spans.push(span);
+    }
+
+    /// Binds a place to what led to it.
+    pub(super) fn reach(&mut self, start: usize, end: usize) {
+        let (first, behind) = self.anchor.unwrap_or((start, end));
+        let (start, end) = (first.min(start), behind.max(end));
+        match self.bonds.last_mut() {
+            Some(last) if start <= last.1 && last.0 <= end => *last = (last.0.min(start), last.1.max(end)),
+            _ => self.bonds.push((start, end)),
+        }
+    }
+
+    /// Whether a secret was found that holds all of this. It is not read again: a run of beginnings takes no longer than one.
+    pub(super) fn covers(&self, start: usize, end: usize) -> bool {
+        self.covered.0 <= start && end <= self.covered.1
+    }
+
+    /// The last place at `latest` or before it where a line begins and nothing found is cut in two.
+    pub(super) fn cut(&mut self, piece: &[u8], latest: usize) -> usize {
+        self.bonds.sort_unstable();
+        self.bonds.dedup_by(|next, last| {
+            let overlaps = next.0 < last.1;
+            if overlaps {
+                last.1 = last.1.max(next.1);
+            }
+            overlaps
+        });
+        let mut cut = latest;
+        while let Some(bond) = self.bonds.partition_point(|bond| bond.0 < cut).checked_sub(1).map(|at| self.bonds[at])
+            && cut < bond.1
+        {
+            cut = pieces::line_start(piece, bond.0);
+        }
+        cut
     }
 }
 

@@ -1,27 +1,38 @@
 //! Passwords and users in addresses: `https://user:password@host/`.
 
+use super::ahead::{Ahead, run};
 use super::policy::Rule;
-use super::span::{Real, Span};
+use super::span::{Found, Real, Span};
 use super::values;
 
-/// The longest that user and password may be together.
-const MAX_USER: usize = 1024;
+/// What was seen of addresses so far.
+#[derive(Debug, Default)]
+pub(super) struct Urls {
+    ends: Ahead,
+    signs: Ahead,
+    /// Where the last address of Oracle ends.
+    oracle: usize,
+}
 
 /// Looks behind `://`, which ends at `after`.
-pub(super) fn find(text: &[u8], after: usize, found: &mut Vec<Span>) {
-    let far = text.len().min(after + MAX_USER);
-    let part = |byte: &&u8| !byte.is_ascii_whitespace() && !b"\"'<>\\`".contains(byte);
-    let run = &text[after..after + text[after..far].iter().take_while(part).count()];
-    let authority = &run[..run.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(run.len())];
+pub(super) fn find(text: &[u8], after: usize, seen: &mut Urls, found: &mut Found) {
+    let end = seen.ends.first(text.len(), after, |at| ends_address(text[at]));
+    let authority = &text[after..run(&text[..end], after, |byte| !b"/?#".contains(&byte))];
     let at = match authority.iter().rposition(|byte| *byte == b'@') {
         Some(at) => at,
         // A password with a slash in it: what stands where a port would is no number, and an `@` comes later.
-        None => match (authority.iter().position(|byte| *byte == b':'), run.iter().position(|byte| *byte == b'@')) {
-            (Some(colon), Some(at)) if colon < at && !authority[colon + 1..].iter().all(u8::is_ascii_digit) => at,
+        None => match authority.iter().position(|byte| *byte == b':') {
+            Some(colon) if !authority[colon + 1..].iter().all(u8::is_ascii_digit) => {
+                let at = seen.signs.first(text.len(), after, |at| text[at] == b'@');
+                if at >= end {
+                    return;
+                }
+                at - after
+            }
             _ => return,
         },
     };
-    let user = &run[..at];
+    let user = &text[after..after + at];
     match user.iter().position(|byte| *byte == b':') {
         Some(colon) => {
             if !values::is_placeholder(&user[colon + 1..]) {
@@ -35,14 +46,20 @@ pub(super) fn find(text: &[u8], after: usize, found: &mut Vec<Span>) {
 }
 
 /// Looks behind `jdbc:oracle:thin:`: `user/password@host`.
-pub(super) fn oracle(text: &[u8], after: usize, found: &mut Vec<Span>) {
-    let far = text.len().min(after + MAX_USER);
-    let part = |byte: &&u8| !byte.is_ascii_whitespace() && !b"\"'<>\\`".contains(byte);
-    let run = &text[after..after + text[after..far].iter().take_while(part).count()];
-    let (slash, at) = (run.iter().position(|byte| *byte == b'/'), run.iter().rposition(|byte| *byte == b'@'));
+pub(super) fn oracle(text: &[u8], after: usize, seen: &mut Urls, found: &mut Found) {
+    if after < seen.oracle {
+        return;
+    }
+    seen.oracle = run(text, after, |byte| !ends_address(byte));
+    let address = &text[after..seen.oracle];
+    let (slash, at) = (address.iter().position(|byte| *byte == b'/'), address.iter().rposition(|byte| *byte == b'@'));
     if let (Some(slash), Some(at)) = (slash, at)
         && slash + 1 < at
     {
         found.push(Span::secret(after + slash + 1, after + at, Rule::UrlPassword));
     }
+}
+
+fn ends_address(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || b"\"'<>\\`".contains(&byte)
 }

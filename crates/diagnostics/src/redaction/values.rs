@@ -1,11 +1,18 @@
 //! Where a value begins and ends behind its name, and whether it can be a secret.
+//!
+//! A value is followed to its end, however far that is: what is longer than any secret is masked all the same, and what was
+//! masked is not read again.
+
+use super::ahead::{examined, run};
 
 /// How far a quoted value may run over line ends before it counts as never closed.
 const MAX_OVER_LINES: usize = 8 * 1024;
-/// How far a value is followed. Bounded, so that a file of one line takes no longer than one of many.
-const MAX_VALUE: usize = 64 * 1024;
 /// How far the start of a line is looked for: what stands before a name that has its line for itself is short.
 const MAX_BEFORE: usize = 256;
+/// No word that refers to a secret is longer. What is longer is a secret: so only short values are read without being masked.
+const MAX_PLACEHOLDER: usize = 256;
+/// Encoded bytes over many lines have lines so long at least, but for the last one.
+const ENCODED_LINE: usize = 32;
 
 /// A value by its place, without the marks around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,20 +57,22 @@ pub(super) fn open(text: &[u8], at: usize) -> Option<(Quote, usize)> {
 
 /// The value from behind an opening mark to the mark that closes it.
 pub(super) fn quoted(text: &[u8], start: usize, quote: Quote) -> Value {
-    let far = text.len().min(start + MAX_VALUE);
-    let closed = closing(&text[..far], start, quote).filter(|end| {
-        let lines = text[start..*end].contains(&b'\n');
-        !lines || (*end - start < MAX_OVER_LINES && closes_well(text, *end, quote))
-    });
-    Value { start, end: closed.unwrap_or_else(|| line_end(text, start)) }
+    let line_end = match closing(text, start, quote, b'\n') {
+        Ok(end) => return Value { start, end },
+        Err(line_end) => line_end,
+    };
+    let near = &text[..text.len().min(start + MAX_OVER_LINES)];
+    let closed = closing(near, start, quote, quote.mark).ok().filter(|end| closes_well(text, *end, quote));
+    Value { start, end: closed.unwrap_or_else(|| encoded_lines(text, start, line_end)) }
 }
 
-fn closing(text: &[u8], start: usize, quote: Quote) -> Option<usize> {
+/// The place of the mark that closes, or where `stop` or the end of the text comes before it.
+fn closing(text: &[u8], start: usize, quote: Quote, stop: u8) -> Result<usize, usize> {
     let mut at = start;
     while at < text.len() {
-        if text[at] != quote.mark {
-            at += 1;
-            continue;
+        at = run(text, at, |byte| byte != quote.mark && (byte != stop || stop == quote.mark));
+        if text.get(at) != Some(&quote.mark) {
+            return Err(at);
         }
         let backslashes = text[start..at].iter().rev().take_while(|byte| **byte == b'\\').count();
         // Two marks within single quotes stand for one.
@@ -72,11 +81,34 @@ fn closing(text: &[u8], start: usize, quote: Quote) -> Option<usize> {
             continue;
         }
         if closes(backslashes, quote.backslashes) {
-            return Some(at - backslashes.min(quote.backslashes));
+            return Ok(at - backslashes.min(quote.backslashes));
         }
         at += 1;
     }
-    None
+    Err(text.len())
+}
+
+/// Goes on from the end of a line for as long as whole lines of encoded bytes follow on encoded bytes.
+pub(super) fn encoded_lines(text: &[u8], start: usize, line_end: usize) -> usize {
+    let is_encoded = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte);
+    let ends_line = |at: usize| matches!(text.get(at), None | Some(b'\n' | b'\r' | b'\\'));
+    if !ends_line(run(&text[..line_end], start, is_encoded)) {
+        return line_end;
+    }
+    let mut end = line_end;
+    while end < text.len() {
+        let first = run(text, end, |byte| matches!(byte, b'\r' | b'\n' | b' ' | b'\t'));
+        let behind = run(text, first, is_encoded);
+        let length = behind - first;
+        if length > 0 && length < ENCODED_LINE && matches!(text.get(behind), None | Some(b'"' | b'\'' | b'`' | b'<')) {
+            return behind;
+        }
+        if length < ENCODED_LINE || !ends_line(behind) {
+            return if length >= ENCODED_LINE { behind } else { end };
+        }
+        end = run(text, behind, |byte| byte == b'\\');
+    }
+    end
 }
 
 /// Whether a mark behind so many backslashes closes what was opened behind `opened`, or something around it.
@@ -101,10 +133,8 @@ fn closes_well(text: &[u8], end: usize, quote: Quote) -> bool {
 /// A value without marks. On a line of its own it runs to the line's end, passwords with blanks and all; within a sentence to
 /// the first blank, or to a sign behind which something else begins.
 pub(super) fn bare(text: &[u8], start: usize, own_line: bool) -> Value {
-    let far = text.len().min(start + MAX_VALUE);
-    let text = &text[..far];
     let mut end = start;
-    while end < far {
+    while end < text.len() {
         let rest = &text[end + 1..];
         let stops = match text[end] {
             b'\n' | b'<' | b'>' => true,
@@ -123,18 +153,20 @@ pub(super) fn bare(text: &[u8], start: usize, own_line: bool) -> Value {
         }
         end += 1;
     }
+    examined(end - start);
     trimmed(text, start, end)
 }
 
 /// To the end of the line, or of the text within text that holds it: the value of a header.
 pub(super) fn rest_of_line(text: &[u8], start: usize) -> Value {
-    let far = text.len().min(start + MAX_VALUE);
     let stop = |at: &usize| match text[*at] {
         b'"' | b'\'' | b'\n' => true,
         b'\\' => matches!(text.get(at + 1), Some(b'n' | b'r' | b'"' | b'\'')),
         _ => false,
     };
-    trimmed(text, start, (start..far).find(stop).unwrap_or(far))
+    let end = (start..text.len()).find(stop).unwrap_or(text.len());
+    examined(end - start);
+    trimmed(text, start, end)
 }
 
 fn trimmed(text: &[u8], start: usize, mut end: usize) -> Value {
@@ -146,8 +178,7 @@ fn trimmed(text: &[u8], start: usize, mut end: usize) -> Value {
 
 /// The end of the line, without its line feed.
 pub(super) fn line_end(text: &[u8], from: usize) -> usize {
-    let far = text.len().min(from + MAX_VALUE);
-    text[from..far].iter().position(|byte| *byte == b'\n').map_or(far, |length| from + length)
+    run(text, from, |byte| byte != b'\n')
 }
 
 /// The start of the line, if it is near.
@@ -194,11 +225,16 @@ pub(super) fn is_name(byte: u8) -> bool {
 
 /// Whether a value looks made by chance: long enough, of several kinds of characters, and no path, UUID or number.
 pub(super) fn looks_random(value: &[u8]) -> bool {
+    let plain = value.iter().all(|byte| {
+        byte.is_ascii_alphanumeric() || matches!(*byte, b'+' | b'/' | b'=' | b'_' | b'-' | b'.' | b'~' | b'%')
+    });
+    if !plain || value.len() < 12 {
+        return false;
+    }
     let has = |kind: fn(&u8) -> bool| usize::from(value.iter().any(kind));
     let kinds = has(u8::is_ascii_lowercase) + has(u8::is_ascii_uppercase) + has(u8::is_ascii_digit);
-    let plain = value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-.~%".contains(byte));
     let hexadecimal = value.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-');
-    value.len() >= 12 && plain && kinds >= 2 && !hexadecimal && value[0] != b'/' && !value.starts_with(b"./")
+    kinds >= 2 && !hexadecimal && value[0] != b'/' && !value.starts_with(b"./")
 }
 
 /// Whether a value is worth looking for elsewhere: no word, no number, no path.
@@ -212,6 +248,9 @@ pub(super) fn is_peculiar(value: &[u8]) -> bool {
 /// Whether a value refers to a secret and is none: `${PASSWORD}`, `<password>`, `****`, `[masked:…]`.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
     let Some(&first) = value.first() else { return true };
+    if value.len() > MAX_PLACEHOLDER {
+        return false;
+    }
     let refers = [b"${".as_slice(), b"$(", b"{{", b"%(", b"%{", b"<%", b"[masked", b"%s", b"$1", b"env:", b"!!"];
     let variable =
         first == b'$' && value.len() > 1 && value[1..].iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
