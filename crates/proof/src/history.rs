@@ -21,18 +21,27 @@ pub struct HistoryEvent<'a> {
     pub actor: &'a str,
     /// The partner's own id of what it contributed.
     pub origin: &'a str,
-    /// What keeps the payload from being guessed.
-    pub salt: &'a [u8],
-    /// The payload, encoded.
-    pub payload: &'a [u8],
+    /// The hash of salt and payload: see [`content_hash`].
+    pub content_hash: &'a [u8; 32],
+}
+
+/// The hash of a payload and of what keeps it from being guessed.
+pub fn content_hash(salt: &[u8], payload: &[u8]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    context.update(salt);
+    context.update(payload);
+    finish(context)
+}
+
+fn finish(context: Context) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(context.finish().as_ref());
+    hash
 }
 
 impl HistoryEvent<'_> {
     /// The hash of the event, after the one before it.
     pub fn hash(&self, previous: &[u8; 32]) -> [u8; 32] {
-        let mut content = Context::new(&SHA256);
-        content.update(self.salt);
-        content.update(self.payload);
         let mut context = Context::new(&SHA256);
         context.update(previous);
         context.update(&self.sequence.to_be_bytes());
@@ -42,10 +51,8 @@ impl HistoryEvent<'_> {
             context.update(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
             context.update(text.as_bytes());
         }
-        context.update(content.finish().as_ref());
-        let mut hash = [0; 32];
-        hash.copy_from_slice(context.finish().as_ref());
-        hash
+        context.update(self.content_hash);
+        finish(context)
     }
 }
 
@@ -54,9 +61,7 @@ pub fn extend(head: &[u8; 32], added: &[u8; 32]) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     context.update(head);
     context.update(added);
-    let mut hash = [0; 32];
-    hash.copy_from_slice(context.finish().as_ref());
-    hash
+    finish(context)
 }
 
 #[cfg(test)]
@@ -64,6 +69,7 @@ mod tests {
     use super::*;
 
     fn event<'a>() -> HistoryEvent<'a> {
+        static CONTENT: std::sync::LazyLock<[u8; 32]> = std::sync::LazyLock::new(|| content_hash(b"salt", b"payload"));
         HistoryEvent {
             case_id: "case_1",
             sequence: 1,
@@ -71,8 +77,7 @@ mod tests {
             type_name: "vouch.vendor.v1.SharedNote",
             actor: "ada",
             origin: "r1",
-            salt: b"salt",
-            payload: b"payload",
+            content_hash: &CONTENT,
         }
     }
 
@@ -86,8 +91,8 @@ mod tests {
             HistoryEvent { type_name: "vouch.vendor.v1.CaseClaimed", ..event() },
             HistoryEvent { actor: "bob", ..event() },
             HistoryEvent { origin: "r2", ..event() },
-            HistoryEvent { salt: b"other", ..event() },
-            HistoryEvent { payload: b"other", ..event() },
+            HistoryEvent { content_hash: &content_hash(b"other", b"payload"), ..event() },
+            HistoryEvent { content_hash: &content_hash(b"salt", b"other"), ..event() },
             // What one text loses the next one gains.
             HistoryEvent { actor: "ad", origin: "ar1", ..event() },
         ];

@@ -1,6 +1,6 @@
 //! A partner's feed as a stream: from a cursor on, in the order of commitment, then each event as it comes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use tokio::sync::mpsc;
@@ -10,14 +10,14 @@ use vouch_core::code::PartnerId;
 use vouch_core::{Error, Kind, Reason};
 use vouch_host::{Bell, Rpc};
 
-use crate::history::event_message;
+use crate::history::{event_message, fitting};
 use crate::store::history::{FeedPlace, feed_hash_at, feed_list};
 
 /// How often a stream without events gives a sign of life.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 /// How often the store is asked without a bell: another replica's bell is not heard here.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-/// How many events one message carries.
+/// How many events one message carries at most.
 const IN_ONE_MESSAGE: i64 = 100;
 
 /// One partner's watch.
@@ -46,18 +46,18 @@ impl Watch {
     /// Sends until the caller goes. The first message comes at once, so that the caller knows where it stands.
     pub async fn run(mut self, sender: mpsc::Sender<Result<pb::WatchCasesResponse, Status>>) -> Result<(), Status> {
         let mut listener = self.bell.listen();
-        let mut silent_for = SIGN_OF_LIFE;
+        let mut silent_since: Option<Instant> = None;
         loop {
             let found = {
                 let mut snapshot = self.rpc.store.snapshot().await.map_err(|error| self.rpc.status(&error.into()))?;
                 feed_list(&mut snapshot, &self.partner_id, self.place.sequence, IN_ONE_MESSAGE).await
             };
-            let found = found.map_err(|error| self.rpc.status(&error.into()))?;
-            if found.is_empty() && silent_for < SIGN_OF_LIFE {
+            let mut found = found.map_err(|error| self.rpc.status(&error.into()))?;
+            if found.is_empty() && silent_since.is_some_and(|since| since.elapsed() < SIGN_OF_LIFE) {
                 listener.rung(ASK_AGAIN).await;
-                silent_for += ASK_AGAIN;
                 continue;
             }
+            found.truncate(fitting(found.iter().map(|(_, event)| event)));
             self.place = found.last().map_or(self.place, |(place, _)| *place);
             let is_empty = found.is_empty();
             let events = found.into_iter().map(|(_, event)| event_message(event)).collect();
@@ -65,7 +65,7 @@ impl Watch {
             if sender.send(Ok(message)).await.is_err() {
                 return Ok(());
             }
-            silent_for = Duration::ZERO;
+            silent_since = Some(Instant::now());
             if is_empty {
                 listener.rung(ASK_AGAIN).await;
             }

@@ -34,7 +34,10 @@ pub fn encode(event: &CaseEvent) -> (String, Vec<u8>) {
         }),
         CaseEvent::Closed { summary } => named(&pb::CaseClosed { summary }),
         CaseEvent::DutiesNotDone { missing } => named(&pb::DutiesNotDone { missing }),
-        CaseEvent::DutiesCompleted { text } => named(&pb::DutiesCompleted { text }),
+        CaseEvent::DutiesCompleted { text, bundle_id } => {
+            let bundle_id = bundle_id.map(|id| id.to_string()).unwrap_or_default();
+            named(&pb::DutiesCompleted { text, bundle_id })
+        }
         CaseEvent::Withdrawn { reason } => named(&pb::CaseWithdrawn { reason }),
     }
 }
@@ -56,7 +59,21 @@ pub fn event_message(event: StoredEvent) -> pb::CaseEvent {
         actor: event.actor,
         committed_at: Some(timestamp(event.committed_at)),
         origin: event.origin,
+        content_hash: event.content_hash.to_vec().into(),
     }
+}
+
+/// How many bytes of payload one message carries: well under the 4 MiB that clients take by default.
+const PAYLOAD_BYTES: usize = 1024 * 1024;
+
+/// How many of these events fit one message, in their order; at least one.
+pub fn fitting<'e>(events: impl Iterator<Item = &'e StoredEvent>) -> usize {
+    let mut bytes = 0;
+    let fits = events.take_while(|event| {
+        bytes += event.payload.len();
+        bytes <= PAYLOAD_BYTES
+    });
+    fits.count().max(1)
 }
 
 /// A case as the wire has it.

@@ -45,8 +45,8 @@ pub const DOMAIN: &str = "vendor.vouch";
 const FOLLOW: Duration = Duration::from_millis(200);
 /// How long the first reading of the registry may hold up the start.
 const FIRST_READ: Duration = Duration::from_secs(2);
-/// How often the keys that verify proofs are fetched.
-const FETCH_KEYS: Duration = Duration::from_mins(5);
+/// How often it is looked whether the keys that verify proofs are old.
+const FETCH_KEYS: Duration = Duration::from_secs(5);
 /// How often the outbox is looked at without a bell: what failed is due again after a pause.
 const SEND: Duration = Duration::from_millis(500);
 /// How often the files of the client's certificate are read again.
@@ -87,7 +87,7 @@ pub async fn serve(
     let fetched = proof_keys.clone();
     server.jobs.at_once_and_every("fetch the keys that verify proofs", FETCH_KEYS, move || {
         let keys = fetched.clone();
-        async move { keys.fetch().await }
+        async move { keys.keep_fresh().await }
     });
     outbox::recover(&store).await?;
     let bell = Bell::default();

@@ -65,17 +65,19 @@ CREATE TABLE bundles (
 
 -- The joint history of each case, as the vendor sequenced and chained it: kept verbatim.
 CREATE TABLE case_events (
+    vendor_id     TEXT   NOT NULL,
     case_id       TEXT   NOT NULL,
     sequence      BIGINT NOT NULL,
     type_name     TEXT   NOT NULL,
     payload       BLOB   NOT NULL,
     salt          BLOB   NOT NULL,
+    content_hash  BLOB   NOT NULL,
     previous_hash BLOB   NOT NULL,
     hash          BLOB   NOT NULL,
     actor         TEXT   NOT NULL,
     committed_at  BIGINT NOT NULL,
     origin        TEXT   NOT NULL,
-    PRIMARY KEY (case_id, sequence)
+    PRIMARY KEY (vendor_id, case_id, sequence)
 );
 
 -- How far each vendor's feed was applied: moved in the transaction that applies.

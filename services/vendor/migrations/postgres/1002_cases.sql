@@ -19,12 +19,14 @@ CREATE TABLE coverages (
 -- The artefacts that a bundle has, a JSON list: what the gate asks of its manifest.
 ALTER TABLE bundles ADD COLUMN artefacts TEXT NOT NULL DEFAULT '[]';
 
--- What became of each escalation: the row that stands for it, locked by whoever decides about it.
+-- What became of each escalation: the row that stands for it, locked by whoever decides about it. hold_id is the incident that a
+-- genuine proof set aside for it, to be given back when it is withdrawn without a case.
 CREATE TABLE escalations (
     partner_id    TEXT   NOT NULL,
     escalation_id TEXT   NOT NULL,
     status        TEXT   NOT NULL,
     attempts      BIGINT NOT NULL,
+    hold_id       TEXT,
     changed_at    BIGINT NOT NULL,
     PRIMARY KEY (partner_id, escalation_id)
 );
@@ -89,6 +91,7 @@ CREATE TABLE case_events (
     type_name     TEXT   NOT NULL,
     payload       BYTEA  NOT NULL,
     salt          BYTEA  NOT NULL,
+    content_hash  BYTEA  NOT NULL,
     previous_hash BYTEA  NOT NULL,
     hash          BYTEA  NOT NULL,
     actor         TEXT   NOT NULL,

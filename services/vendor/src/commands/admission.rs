@@ -3,10 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use prost::Message;
 use sqlx::AnyConnection;
-use vouch_contract::pb::vendor::v1 as pb;
-use vouch_core::code::{EndUserId, PartnerId};
+use vouch_core::code::{EndUserId, PartnerId, ProductId};
 use vouch_core::escalation::Escalation;
-use vouch_core::id::{BundleId, CaseId, ReceiptTag};
+use vouch_core::id::{BundleId, CaseId, EscalationId, HoldId, ReceiptTag};
 use vouch_core::{Error, Kind, Reason, Violations, World, id, short_number};
 use vouch_diagnostics::Digest;
 use vouch_host::SigningKeys;
@@ -14,10 +13,10 @@ use vouch_proof::history::GENESIS;
 use vouch_proof::{AdmissionReceipt, CLOCK_SKEW, EntitlementProof, PromisedTime, VerifyError};
 use vouch_storage::{Dialect, Tx, WriteError};
 
-use super::cases::{Doing, Of, chain, lock, record};
+use super::cases::{Doing, Of, chain, lock, record, settle};
 use crate::domain::admission::{BundleEvidence, Decision, Evidence, ProofEvidence, Revocation, admit};
 use crate::domain::bundle::Bundle;
-use crate::domain::case::{Case, CaseEvent, CaseState, FrozenCover, HistoryHead, MAX_AGE, Side};
+use crate::domain::case::{Case, CaseEvent, CaseState, FrozenCover, HistoryHead, MAX_AGE, Settlement, Side};
 use crate::domain::coverage::FIRST_RESPONSE;
 use crate::domain::policy::AdmissionPolicy;
 use crate::history::decision_message;
@@ -86,7 +85,7 @@ pub struct Admitted {
     /// The case.
     pub case: Case,
     /// The decision, as it was recorded.
-    pub decision: pb::AdmissionDecision,
+    pub decision: Vec<u8>,
 }
 
 /// Judges an escalation, and opens its case. A refusal is recorded and nothing else; a repeat returns the first case.
@@ -104,24 +103,27 @@ pub async fn escalate(
             let (case, decision) = cases::case_fetch_by_escalation(&mut tx, partner_id, escalation.id)
                 .await?
                 .ok_or_else(|| Error::internal("an accepted escalation has no case"))?;
-            let decision = pb::AdmissionDecision::decode(decision.as_slice()).map_err(Error::internal)?;
             return Ok((tx, Ok(Admitted { case, decision })));
         }
         Status::Withdrawn => {
+            // A proof that was minted on the way set an incident aside, which nobody would give back.
+            if let Some(hold_id) = held(gate, escalation.id, verified)? {
+                settle(&mut tx, &escalation.id.to_string(), hold_id, Settlement::Release, &gate.doing("")).await?;
+            }
             let message = "the escalation was withdrawn; open a new one".to_owned();
             let reason = Reason::EscalationWithdrawn;
-            return Err(Error::Refused { kind: Kind::Refused, reason, message }.into());
+            return Ok((tx, Err(Error::Refused { kind: Kind::Refused, reason, message })));
         }
         Status::New | Status::Refused => {}
     }
     check_age(escalation, now)?;
     let (decision, shown) = judge(&mut tx, gate, request, verified, false).await?;
-    let message = decision_message(&decision);
-    let recorded = message.encode_to_vec();
+    let recorded = decision_message(&decision).encode_to_vec();
     (known.status, known.changed_at) = (Status::Accepted, now);
     // What is accepted has both: the judgement says so.
     let (Some(claims), Some(bundle), true) = (shown.claims, shown.bundle, decision.accepts()) else {
         (known.status, known.attempts) = (Status::Refused, known.attempts + 1);
+        known.hold_id = held(gate, escalation.id, verified)?.or(known.hold_id);
         escalations::escalation_update(&mut tx, partner_id, escalation.id, &known).await?;
         escalations::refusal_insert(&mut tx, partner_id, escalation.id, known.attempts, &recorded, now).await?;
         return Ok((tx, Err(judged(decision))));
@@ -133,7 +135,7 @@ pub async fn escalate(
     cases::case_insert(&mut tx, &case, bytes, &recorded).await?;
     escalations::escalation_update(&mut tx, partner_id, escalation.id, &known).await?;
     event_append(&mut tx, gate.dialect, partner_id, &event).await?;
-    Ok((tx, Ok(Admitted { case, decision: message })))
+    Ok((tx, Ok(Admitted { case, decision: recorded })))
 }
 
 /// What was missing when a case was closed as duties not done.
@@ -157,7 +159,7 @@ pub async fn complete_duties(
 ) -> Result<StoredEvent, WriteError> {
     // A running case goes on whatever the partner's standing.
     let gate = &Gate { revocation: Revocation::Unknown, ..*gate };
-    let mut case = lock(tx, gate.dialect, &Of::Partner(gate.partner_id), command.case_id).await?;
+    let case = lock(tx, gate.dialect, &Of::Partner(gate.partner_id), command.case_id).await?;
     let escalation = &command.escalate.hand_over.escalation;
     let mut violations = Violations::new();
     for (field, differs) in [
@@ -170,14 +172,14 @@ pub async fn complete_duties(
         }
     }
     violations.finish(Some(())).map_err(Error::from)?;
-    case.bundle_id = command.escalate.bundle_id.unwrap_or(case.bundle_id);
-    let escalate = Escalate { bundle_id: Some(case.bundle_id), ..command.escalate.clone() };
+    let bundle_id = command.escalate.bundle_id.filter(|id| *id != case.bundle_id);
+    let escalate = Escalate { bundle_id: Some(bundle_id.unwrap_or(case.bundle_id)), ..command.escalate.clone() };
     let (decision, _) = judge(tx, gate, &escalate, &None, true).await?;
     if !decision.accepts() {
         return Err(judged(decision).into());
     }
     cases::case_hand_over_anew(tx, case.id, &command.escalate.hand_over.bytes).await?;
-    let event = CaseEvent::DutiesCompleted { text: command.text.clone() };
+    let event = CaseEvent::DutiesCompleted { text: command.text.clone(), bundle_id };
     let (_, event) = record(tx, &gate.doing(&command.origin), case, &event).await?;
     Ok(event)
 }
@@ -187,6 +189,13 @@ impl<'a> Gate<'a> {
         let Self { dialect, world, now, holder, .. } = *self;
         Doing { dialect, world, now, side: Side::Partner, actor: holder, origin }
     }
+}
+
+/// The incident that a genuine proof of this partner set aside for this escalation.
+fn held(gate: &Gate<'_>, id: EscalationId, verified: &Verified) -> Result<Option<HoldId>, Error> {
+    let claims = verified.as_ref().and_then(|verified| verified.as_ref().ok());
+    let own = claims.filter(|claims| claims.act.partner == gate.partner_id.as_str() && claims.esc == id.to_string());
+    own.map(|claims| read(&claims.inc.hold)).transpose()
 }
 
 /// What was shown that is genuine.
@@ -203,7 +212,7 @@ async fn judge(
     proof_may_follow: bool,
 ) -> Result<(Decision, Shown), WriteError> {
     let escalation = &request.hand_over.escalation;
-    let policy = policy(connection, escalation).await?;
+    let policy = policy_of(connection, &escalation.problem.product_id).await?;
     let bundle = match request.bundle_id {
         Some(id) => bundles::bundle_fetch(connection, gate.partner_id, id).await?,
         None => None,
@@ -235,8 +244,11 @@ async fn judge(
     Ok((decision, Shown { claims, bundle }))
 }
 
-async fn policy(connection: &mut AnyConnection, escalation: &Escalation) -> Result<AdmissionPolicy, WriteError> {
-    let product_id = &escalation.problem.product_id;
+/// The policy of a product that counts now.
+pub(super) async fn policy_of(
+    connection: &mut AnyConnection,
+    product_id: &ProductId,
+) -> Result<AdmissionPolicy, WriteError> {
     let unknown = || Error::not_found("admission policy of product", product_id);
     let found = policies::policy_fetch(connection, product_id).await?.ok_or_else(unknown)?;
     let mut violations = Violations::new();

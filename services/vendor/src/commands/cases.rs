@@ -5,11 +5,12 @@ use prost::Message;
 use sqlx::AnyConnection;
 use vouch_contract::pb::license::v1 as license;
 use vouch_core::code::PartnerId;
-use vouch_core::id::{BundleId, CaseId, EscalationId};
-use vouch_core::{Error, World};
-use vouch_proof::history::HistoryEvent;
+use vouch_core::id::{BundleId, CaseId, EscalationId, HoldId};
+use vouch_core::{Error, Kind, Reason, World};
+use vouch_proof::history::{HistoryEvent, content_hash};
 use vouch_storage::{Dialect, WriteError, outbox};
 
+use super::admission::policy_of;
 use crate::domain::case::{Case, CaseEvent, HistoryHead, Settlement, Side};
 use crate::history;
 use crate::store::history::{InternalNote, StoredEvent, event_append, internal_note_insert};
@@ -65,7 +66,7 @@ pub async fn record(
     let stored = chain(&mut case, event, doing);
     cases::case_update(tx, &case).await?;
     if let Some(settlement) = settlement {
-        settle(tx, &case, settlement, doing).await?;
+        settle(tx, &case.id.to_string(), case.cover.hold_id, settlement, doing).await?;
     }
     event_append(tx, doing.dialect, &case.partner_id, &stored).await?;
     Ok((case, stored))
@@ -74,13 +75,14 @@ pub async fn record(
 /// The event as the next link of the case's history; the case's head moves on to it.
 pub(super) fn chain(case: &mut Case, event: &CaseEvent, doing: &Doing<'_>) -> StoredEvent {
     let (type_name, payload) = history::encode(event);
-    let previous_hash = case.head.hash;
+    let (previous_hash, salt) = (case.head.hash, doing.world.random::<16>().to_vec());
     let mut stored = StoredEvent {
         case_id: case.id,
         sequence: case.head.sequence + 1,
         type_name,
+        content_hash: content_hash(&salt, &payload),
         payload,
-        salt: doing.world.random::<16>().to_vec(),
+        salt,
         previous_hash,
         hash: previous_hash,
         actor: doing.actor.to_owned(),
@@ -94,17 +96,18 @@ pub(super) fn chain(case: &mut Case, event: &CaseEvent, doing: &Doing<'_>) -> St
         type_name: &stored.type_name,
         actor: &stored.actor,
         origin: &stored.origin,
-        salt: &stored.salt,
-        payload: &stored.payload,
+        content_hash: &stored.content_hash,
     };
     stored.hash = event.hash(&previous_hash);
     case.head = HistoryHead { sequence: stored.sequence, hash: stored.hash };
     stored
 }
 
-async fn settle(
+/// Has a hold settled at the licence service. Settlements of one lane go one after another.
+pub(super) async fn settle(
     tx: &mut AnyConnection,
-    case: &Case,
+    lane: &str,
+    hold_id: HoldId,
     settlement: Settlement,
     doing: &Doing<'_>,
 ) -> Result<(), WriteError> {
@@ -112,22 +115,24 @@ async fn settle(
         Settlement::Capture => license::Settlement::Capture,
         Settlement::Release => license::Settlement::Release,
     };
-    let request = license::SettleHoldRequest { hold_id: case.cover.hold_id.to_string(), settlement: settlement.into() };
-    let lane = case.id.to_string();
-    outbox::enqueue(tx, doing.world.id(), &lane, SETTLE_HOLD, &request.encode_to_vec(), doing.now).await
+    let request = license::SettleHoldRequest { hold_id: hold_id.to_string(), settlement: settlement.into() };
+    outbox::enqueue(tx, doing.world.id(), lane, SETTLE_HOLD, &request.encode_to_vec(), doing.now).await
 }
 
-/// Refuses a bundle that the partner did not commit.
+/// Refuses a bundle that the partner did not commit, and one that was not redacted under a policy that the vendor accepts.
 pub async fn check_bundle(
     tx: &mut AnyConnection,
-    partner_id: &PartnerId,
+    case: &Case,
     field: &str,
     bundle_id: Option<BundleId>,
 ) -> Result<(), WriteError> {
-    if let Some(id) = bundle_id
-        && bundles::bundle_fetch(tx, partner_id, id).await?.is_none()
-    {
-        return Err(Error::field(field, "must be a bundle that the partner committed").into());
+    let Some(id) = bundle_id else { return Ok(()) };
+    let unknown = || Error::field(field, "must be a bundle that the partner committed");
+    let bundle = bundles::bundle_fetch(tx, &case.partner_id, id).await?.ok_or_else(unknown)?;
+    let policy = policy_of(tx, &case.product_id).await?;
+    if !policy.terms.redaction_policies.contains(&bundle.redaction) {
+        let message = format!("the bundle was redacted under {}, which the vendor does not accept", bundle.redaction);
+        return Err(Error::Refused { kind: Kind::Refused, reason: Reason::RedactionInsufficient, message }.into());
     }
     Ok(())
 }
@@ -164,7 +169,12 @@ pub async fn withdraw(
     let mut known = escalations::escalation_lock(tx, doing.dialect, partner_id, id, doing.now).await?;
     match known.status {
         Status::Withdrawn => return Ok(known.changed_at),
-        Status::New | Status::Refused => {}
+        Status::New | Status::Refused => {
+            // What a proof set aside for it goes back.
+            if let Some(hold_id) = known.hold_id {
+                settle(tx, &id.to_string(), hold_id, Settlement::Release, doing).await?;
+            }
+        }
         Status::Accepted => {
             let (case, _) = cases::case_fetch_by_escalation(tx, partner_id, id)
                 .await?

@@ -137,6 +137,10 @@ impl Case {
             state: self.state.as_str(),
             step,
         };
+        // Somebody has it, in whatever state.
+        if matches!(event, CaseEvent::Claimed { .. }) && self.engineer.is_some() {
+            return Err(refused("be claimed: somebody has it"));
+        }
         match event.step() {
             Some(step) => self.state = self.state.advance(step).ok_or_else(|| refused(step.verb()))?,
             None if self.state.is_open() => {}
@@ -145,11 +149,10 @@ impl Case {
         self.revision += 1;
         match event {
             CaseEvent::Claimed { engineer } => self.engineer = Some(engineer.clone()),
-            CaseEvent::InformationProvided { bundle_id: Some(bundle_id), .. } => self.bundle_id = *bundle_id,
             CaseEvent::Accepted(_)
             | CaseEvent::Note { .. }
             | CaseEvent::InformationRequested { .. }
-            | CaseEvent::InformationProvided { bundle_id: None, .. }
+            | CaseEvent::InformationProvided { .. }
             | CaseEvent::SolutionProvided { .. }
             | CaseEvent::SolutionDeclined { .. }
             | CaseEvent::MarkedReadyToClose { .. }

@@ -14,12 +14,14 @@ use super::Handlers;
 use super::read::{LONG, One, note, one};
 use crate::commands::cases::{self as commands, Of};
 use crate::domain::case::{Case, CaseEvent, Side};
-use crate::history::{case_message, event_message};
+use crate::history::{case_message, event_message, fitting};
 use crate::store::cases;
 use crate::store::history::{InternalNote, StoredEvent, event_list, internal_note_list};
 
 /// The list of open cases, in page tokens.
 const DESK: &str = "desk";
+/// How many events one answer holds.
+const MAX_EVENTS: i64 = 1000;
 /// The most questions, collectors, missing items and articles.
 const MAX_LIST: usize = 50;
 
@@ -46,9 +48,9 @@ impl CaseDeskService for Handlers {
         request: Request<pb::GetDeskCaseRequest>,
     ) -> Result<Response<pb::GetDeskCaseResponse>, Status> {
         self.rpc
-            .query(request, |call: Call<Named>| async move {
+            .query(request, |call: Call<Asked>| async move {
                 let mut snapshot = self.rpc.store.snapshot().await?;
-                let (case, named) = match &call.command {
+                let (case, named) = match &call.command.named {
                     Named::Id(id) => (cases::case_fetch(&mut snapshot, *id).await?, id.to_string()),
                     Named::Number(number) => {
                         (cases::case_fetch_by_number(&mut snapshot, *number).await?, short_number::show(*number))
@@ -56,13 +58,18 @@ impl CaseDeskService for Handlers {
                 };
                 let case = case.ok_or_else(|| Error::not_found("case", named))?;
                 let escalation = cases::case_escalation(&mut snapshot, case.id).await?;
-                let events = event_list(&mut snapshot, case.id).await?;
+                let after = call.command.after_sequence;
+                let mut events = event_list(&mut snapshot, case.id, after, MAX_EVENTS + 1).await?;
+                let fitting = fitting(events.iter()).min(usize::try_from(MAX_EVENTS).unwrap_or(usize::MAX));
+                let more_events = events.len() > fitting;
+                events.truncate(fitting);
                 let notes = internal_note_list(&mut snapshot, case.id).await?;
                 Ok(pb::GetDeskCaseResponse {
                     case: Some(case_message(&case)),
                     escalation: Some(pb::Escalation::decode(escalation.as_slice()).map_err(Error::internal)?),
                     events: events.into_iter().map(event_message).collect(),
                     internal_notes: notes.into_iter().map(Into::into).collect(),
+                    more_events,
                 })
             })
             .await
@@ -196,6 +203,13 @@ impl Handlers {
     }
 }
 
+/// A case that is to be read.
+#[derive(Debug, Clone)]
+struct Asked {
+    named: Named,
+    after_sequence: i64,
+}
+
 /// A case, by one of its names.
 #[derive(Debug, Clone)]
 enum Named {
@@ -250,17 +264,20 @@ impl TryFrom<pb::ListDeskCasesRequest> for DeskPage {
     }
 }
 
-impl TryFrom<pb::GetDeskCaseRequest> for Named {
+impl TryFrom<pb::GetDeskCaseRequest> for Asked {
     type Error = Violations;
 
     fn try_from(request: pb::GetDeskCaseRequest) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         let named = match (request.case_id.as_str(), request.number.as_str()) {
-            (id, "") => violations.take("case_id", id::parse(id)).map(Self::Id),
-            ("", number) => violations.take("number", short_number::parse(number)).map(Self::Number),
+            (id, "") => violations.take("case_id", id::parse(id)).map(Named::Id),
+            ("", number) => violations.take("number", short_number::parse(number)).map(Named::Number),
             (_, _) => violations.take("number", Err("must be empty beside a case_id")),
         };
-        violations.finish(named)
+        if request.after_sequence < 0 {
+            violations.add("after_sequence", "must not be negative");
+        }
+        violations.finish(named.map(|named| Self { named, after_sequence: request.after_sequence }))
     }
 }
 

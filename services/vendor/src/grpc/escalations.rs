@@ -42,7 +42,7 @@ impl EscalationService for Handlers {
         &self,
         request: Request<pb::PreflightEscalationRequest>,
     ) -> Result<Response<pb::PreflightEscalationResponse>, Status> {
-        let verified = &self.verify(&request.get_ref().proof).await;
+        let verified = &self.verify(&request.get_ref().proof).await?;
         self.rpc
             .query(request, |call: Call<Escalate>| async move {
                 let partner_id = partner_of(&call.caller)?;
@@ -59,7 +59,7 @@ impl EscalationService for Handlers {
         request: Request<pb::EscalateCaseRequest>,
     ) -> Result<Response<pb::EscalateCaseResponse>, Status> {
         // Ordering: verified before the transaction begins, because a key that is not known yet is fetched.
-        let verified = &self.verify(&request.get_ref().proof).await;
+        let verified = &self.verify(&request.get_ref().proof).await?;
         let escalated = self
             .rpc
             .mutate_or_record("EscalationService/EscalateCase", request, |tx, call| async move {
@@ -67,10 +67,16 @@ impl EscalationService for Handlers {
                 let partner_id = partner_of(&call.caller)?;
                 let (tx, admitted) =
                     admission::escalate(tx, &self.gate(call, &partner_id), &call.command, verified).await?;
-                let answer = admitted.map(|admitted| pb::EscalateCaseResponse {
-                    case: Some(case_message(&admitted.case)),
-                    decision: Some(admitted.decision),
-                });
+                let answer = match admitted {
+                    Err(refused) => Err(refused),
+                    Ok(admitted) => Ok(pb::EscalateCaseResponse {
+                        case: Some(case_message(&admitted.case)),
+                        decision: Some(
+                            pb::AdmissionDecision::decode(admitted.decision.as_slice()).map_err(Error::internal)?,
+                        ),
+                        decision_record: admitted.decision.into(),
+                    }),
+                };
                 Ok((tx, answer))
             })
             .await?;
@@ -244,9 +250,13 @@ impl EscalationService for Handlers {
 }
 
 impl Handlers {
-    /// Verifies a proof, where one came.
-    async fn verify(&self, proof: &str) -> Verified {
-        if proof.is_empty() { None } else { Some(self.proof_keys.verify(proof, self.rpc.world.now()).await) }
+    /// Verifies a proof, where one came. Without the licence service's keys nothing can be said of it yet.
+    async fn verify(&self, proof: &str) -> Result<Verified, Status> {
+        if proof.is_empty() {
+            return Ok(None);
+        }
+        let verified = self.proof_keys.verify(proof, self.rpc.world.now()).await;
+        verified.map(Some).map_err(|error| self.rpc.status(&error))
     }
 
     fn gate<'a, C>(&'a self, call: &'a Call<C>, partner_id: &'a PartnerId) -> Gate<'a> {
@@ -270,10 +280,10 @@ impl Handlers {
     ) -> Result<pb::CaseEvent, vouch_storage::WriteError> {
         let Contribution { case_id, event, origin } = &call.command;
         let partner_id = partner_of(&call.caller)?;
-        if let CaseEvent::InformationProvided { bundle_id, .. } = event {
-            commands::check_bundle(tx, &partner_id, "information.bundle_id", *bundle_id).await?;
-        }
         let case = commands::lock(tx, self.rpc.store.dialect(), &Of::Partner(&partner_id), *case_id).await?;
+        if let CaseEvent::InformationProvided { bundle_id, .. } = event {
+            commands::check_bundle(tx, &case, "information.bundle_id", *bundle_id).await?;
+        }
         let doing = self.doing(call, Side::Partner, origin);
         let event = event.clone().with_note_id(&call.world);
         let (_, stored) = commands::record(tx, &doing, case, &event).await?;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 use vouch_core::code::PartnerId;
-use vouch_core::id::EscalationId;
+use vouch_core::id::{self, EscalationId, HoldId};
 use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 /// What became of an escalation.
@@ -43,6 +43,8 @@ pub struct Known {
     pub status: Status,
     /// How often it was refused.
     pub attempts: i64,
+    /// The incident that a genuine proof set aside for it.
+    pub hold_id: Option<HoldId>,
     /// When that changed.
     pub changed_at: Timestamp,
 }
@@ -86,13 +88,15 @@ pub async fn escalation_update(
     known: &Known,
 ) -> Result<(), WriteError> {
     sqlx::query(
-        "UPDATE escalations SET status = $3, attempts = $4, changed_at = $5 WHERE partner_id = $1 AND escalation_id = $2",
+        "UPDATE escalations SET status = $3, attempts = $4, changed_at = $5, hold_id = $6
+         WHERE partner_id = $1 AND escalation_id = $2",
     )
     .bind(partner_id.as_str())
     .bind(id.to_string())
     .bind(known.status.as_str())
     .bind(known.attempts)
     .bind(known.changed_at.as_microsecond())
+    .bind(known.hold_id.map(|id| id.to_string()))
     .execute(connection)
     .await?;
     Ok(())
@@ -140,21 +144,22 @@ async fn fetch(
     connection: &mut AnyConnection,
     lock: &'static str,
     partner_id: &PartnerId,
-    id: EscalationId,
+    escalation_id: EscalationId,
 ) -> Result<Option<Known>, StoreError> {
     let sql = format!(
-        "SELECT status, attempts, changed_at FROM escalations WHERE partner_id = $1 AND escalation_id = $2{lock}"
+        "SELECT status, attempts, hold_id, changed_at FROM escalations WHERE partner_id = $1 AND escalation_id = $2{lock}"
     );
     // The text is a constant and a suffix of the dialect's.
     let found = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(partner_id.as_str())
-        .bind(id.to_string())
+        .bind(escalation_id.to_string())
         .fetch_optional(connection)
         .await?;
     let read = |found: sqlx::any::AnyRow| {
         Ok(Known {
             status: row::word(&found, "status", Status::parse)?,
             attempts: row::integer(&found, "attempts")?,
+            hold_id: row::optional_parsed(&found, "hold_id", id::parse)?,
             changed_at: row::instant(&found, "changed_at")?,
         })
     };

@@ -21,6 +21,8 @@ pub struct StoredEvent {
     pub payload: Vec<u8>,
     /// What keeps it from being guessed.
     pub salt: Vec<u8>,
+    /// The hash of both.
+    pub content_hash: [u8; 32],
     /// The hash of the event before.
     pub previous_hash: [u8; 32],
     /// Its hash.
@@ -69,8 +71,8 @@ pub async fn event_append(
     let feed_hash = extend(&head, &event.hash);
     sqlx::query(
         "INSERT INTO case_events (case_id, sequence, partner_id, feed_sequence, feed_hash, type_name, payload, salt,
-             previous_hash, hash, actor, committed_at, origin)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             previous_hash, hash, actor, committed_at, origin, content_hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(event.case_id.to_string())
     .bind(event.sequence)
@@ -85,6 +87,7 @@ pub async fn event_append(
     .bind(&event.actor)
     .bind(event.committed_at.as_microsecond())
     .bind(&event.origin)
+    .bind(event.content_hash.as_slice())
     .execute(&mut *connection)
     .await?;
     sqlx::query("UPDATE feeds SET sequence = $2, hash = $3 WHERE partner_id = $1")
@@ -136,10 +139,17 @@ pub async fn feed_list(
         .collect()
 }
 
-/// The whole history of a case.
-pub async fn event_list(connection: &mut AnyConnection, case_id: CaseId) -> Result<Vec<StoredEvent>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM case_events WHERE case_id = $1 ORDER BY sequence")
+/// The history of a case after an event, at most so many.
+pub async fn event_list(
+    connection: &mut AnyConnection,
+    case_id: CaseId,
+    after: i64,
+    most: i64,
+) -> Result<Vec<StoredEvent>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM case_events WHERE case_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3")
         .bind(case_id.to_string())
+        .bind(after)
+        .bind(most)
         .fetch_all(connection)
         .await?;
     rows.iter().map(read_event).collect()
@@ -202,6 +212,7 @@ fn read_event(found: &AnyRow) -> Result<StoredEvent, StoreError> {
         type_name: row::text(found, "type_name")?,
         payload: row::bytes(found, "payload")?,
         salt: row::bytes(found, "salt")?,
+        content_hash: row::array(found, "content_hash")?,
         previous_hash: row::array(found, "previous_hash")?,
         hash: row::array(found, "hash")?,
         actor: row::text(found, "actor")?,

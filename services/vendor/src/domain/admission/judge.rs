@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use vouch_core::escalation::Escalation;
 use vouch_core::{CureBy, Finding, Findings, Reason, Severity};
-use vouch_proof::{EntitlementProof, VerifyError};
+use vouch_proof::{CLOCK_SKEW, EntitlementProof, VerifyError};
 
 use super::{BundleEvidence, Evidence, ProofEvidence, Revocation};
 use crate::domain::policy::{AdmissionPolicy, Duty, RequirementSet, is_done, is_english, is_filled};
@@ -41,8 +41,9 @@ pub fn admit(policy: &AdmissionPolicy, escalation: &Escalation, evidence: &Evide
         ));
     }
     judge_proof(&mut findings, escalation, evidence);
-    judge_bundle(&mut findings, policy, escalation, evidence);
+    judge_bundle(&mut findings, policy, escalation, evidence, now);
     if let Some(set) = policy.terms.set_for(&escalation.problem.category, escalation.problem.severity) {
+        judge_category(&mut findings, policy, escalation);
         judge_information(&mut findings, set, escalation);
         judge_duties(&mut findings, set, escalation);
         if let Some(bundle) = &evidence.bundle {
@@ -123,7 +124,13 @@ fn judge_cover(findings: &mut Findings, escalation: &Escalation, claims: &Entitl
     }
 }
 
-fn judge_bundle(findings: &mut Findings, policy: &AdmissionPolicy, escalation: &Escalation, evidence: &Evidence) {
+fn judge_bundle(
+    findings: &mut Findings,
+    policy: &AdmissionPolicy,
+    escalation: &Escalation,
+    evidence: &Evidence,
+    now: Timestamp,
+) {
     let collect_again = "Collect again, redact under the required policy, upload, commit, and name the bundle.";
     let mut add = |reason, message: String| {
         findings.add(Finding::blocking(reason, "bundle_id", message, CureBy::Partner, collect_again));
@@ -135,7 +142,9 @@ fn judge_bundle(findings: &mut Findings, policy: &AdmissionPolicy, escalation: &
             add(Reason::BundleMissing, "No diagnostics are attached.".into());
         };
     };
-    if escalation.created_at.duration_since(bundle.collected_at) > policy.terms.freshness {
+    if bundle.collected_at > now + CLOCK_SKEW {
+        add(Reason::BundleStale, "The diagnostics say that they were collected in the future.".into());
+    } else if escalation.created_at.duration_since(bundle.collected_at) > policy.terms.freshness {
         let hours = policy.terms.freshness.as_hours();
         add(
             Reason::BundleStale,
@@ -161,8 +170,24 @@ fn judge_artefacts(findings: &mut Findings, set: &RequirementSet, bundle: &Bundl
     }
 }
 
+/// A category that the vendor does not know could slip past the requirements that were written for it.
+fn judge_category(findings: &mut Findings, policy: &AdmissionPolicy, escalation: &Escalation) {
+    let said = &escalation.problem.category;
+    let categories = &policy.terms.categories;
+    if !categories.iter().any(|(code, _)| code == said) {
+        let codes: Vec<&str> = categories.iter().map(|(code, _)| code.as_str()).collect();
+        findings.add(Finding::blocking(
+            Reason::InformationMissing,
+            "category",
+            format!("{said:?} is none of the vendor's categories."),
+            CureBy::Partner,
+            format!("Choose one of {}.", codes.join(", ")),
+        ));
+    }
+}
+
 fn judge_information(findings: &mut Findings, set: &RequirementSet, escalation: &Escalation) {
-    for field in set.information.iter().filter(|field| !is_filled(escalation, field)) {
+    for field in set.information.iter().filter(|field| *field != "category" && !is_filled(escalation, field)) {
         findings.add(Finding::blocking(
             Reason::InformationMissing,
             field,

@@ -212,6 +212,7 @@ fn b03_each_thing_that_is_wrong_with_a_bundle_is_found() {
     assert_eq!(with_bundle(|bundle| bundle.collected_at = noon() - day), [], "a day is fresh enough");
     let older = noon() - day - SignedDuration::from_secs(1);
     assert_eq!(with_bundle(|bundle| bundle.collected_at = older), [Reason::BundleStale]);
+    assert_eq!(with_bundle(|bundle| bundle.collected_at = noon() + day), [Reason::BundleStale], "from the future");
     let both = with_bundle(|bundle| bundle.artefacts = BTreeSet::new());
     assert_eq!(both, [Reason::ArtefactMissing, Reason::ArtefactMissing]);
 }
@@ -227,6 +228,14 @@ fn q07_every_missing_item_and_duty_is_found_at_once() {
     });
     let (missing, duty) = (Reason::InformationMissing, Reason::DutyNotDone);
     assert_eq!(found, [missing, missing, duty, duty, duty, duty, Reason::StatementNotConfirmed]);
+}
+
+#[test]
+fn m07_a_category_that_the_vendor_does_not_know_is_found() {
+    for unknown in ["", "cooking"] {
+        let found = with_escalation(|escalation| escalation.problem.category = unknown.into());
+        assert_eq!(found, [Reason::InformationMissing], "{unknown:?}");
+    }
 }
 
 #[test]

@@ -69,6 +69,8 @@ pub enum CaseEvent {
     DutiesCompleted {
         /// What was done.
         text: String,
+        /// Another bundle.
+        bundle_id: Option<BundleId>,
     },
     /// The partner took it back.
     Withdrawn {

@@ -79,7 +79,8 @@ impl CaseState {
     pub fn advance(self, step: CaseStep) -> Option<Self> {
         use CaseState as State;
         match step {
-            CaseStep::Claim => (self == State::Accepted).then_some(State::InProgress),
+            // A case that came back from duties not done may be nobody's still.
+            CaseStep::Claim => matches!(self, State::Accepted | State::InProgress).then_some(State::InProgress),
             CaseStep::Ask => (self == State::InProgress).then_some(State::AwaitingPartner),
             CaseStep::Answer => (self == State::AwaitingPartner).then_some(State::InProgress),
             CaseStep::InvolveDevelopment => (self == State::InProgress).then_some(State::WithDevelopment),
@@ -199,8 +200,8 @@ mod tests {
         for (from, step) in path {
             assert!(drawn.iter().any(|(state, other, _)| (*state, *other) == (from, step)), "{from:?} {step:?}");
         }
-        // 17 arrows but for the withdrawals, and one of these from each of the eight states that may be withdrawn.
-        assert_eq!(drawn.len(), 19 + 8, "{drawn:#?}");
+        // 20 arrows but for the withdrawals, and one of these from each of the eight states that may be withdrawn.
+        assert_eq!(drawn.len(), 20 + 8, "{drawn:#?}");
     }
 
     #[test]
