@@ -9,6 +9,7 @@ use vouch_host::client::{self, ClientIdentity, ClientTls};
 
 use crate::folder::{Folder, ISSUERS, PARTNER};
 use crate::output::Problem;
+use crate::sample::CONTACT;
 
 /// How long a token of the data folder is good for.
 const LIFETIME_SECONDS: i64 = 3600;
@@ -46,10 +47,11 @@ impl Role {
             Self::Customer => (&ISSUERS[2], Some("contoso"), &[]),
             Self::Partner | Self::Reseller | Self::OtherPartner | Self::Anyone => return Ok(None),
         };
+        let email = (self == Self::Customer).then_some(CONTACT);
         let name = self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
         folder
             .token_issuer(issuer)?
-            .token(&World::system(), audience, &name, organisation, roles, LIFETIME_SECONDS)
+            .token_with_email(&World::system(), audience, &name, organisation, roles, email, LIFETIME_SECONDS)
             .map(Some)
             .map_err(|error| Problem::new(format!("a token could not be signed: {error}")))
     }

@@ -70,6 +70,7 @@ impl Jobs {
                     _ = stop.wait_for(|stopped| *stopped) => return,
                 }
                 wait = pause;
+                let began = Instant::now();
                 let run = std::panic::AssertUnwindSafe(async { work().await }).catch_unwind();
                 // A run that is under way when the service stops is given up: what it does is done again after the next start.
                 let outcome = tokio::select! {
@@ -81,6 +82,10 @@ impl Jobs {
                     .and_then(|outcome| outcome.map_err(|error| error.to_string()));
                 // Told once when it has lasted, and once when it ends: a job that runs twice a second must not fill the log, and a
                 // service that another one restarts is no news.
+                // What went on for long was no failure while it did: what ended then begins to fail now.
+                if began.elapsed() > PATIENCE && matches!(failing, Failing::Since(_)) {
+                    failing = Failing::No;
+                }
                 failing = match (outcome, failing) {
                     (Ok(()), Failing::Told) => {
                         tracing::info!(job = name, "a job that failed runs again");

@@ -129,9 +129,12 @@ impl Ground {
         self.partner_staff.token(&world, self.audience, subject, Some(partner), roles, 300).expect("a token")
     }
 
-    /// A bearer token of an end user.
+    /// A bearer token of an end user, whose address is `subject@organisation.example`.
     pub fn end_user_token(&self, subject: &str, organisation: &str) -> String {
-        self.end_users.token(&World::system(), self.audience, subject, Some(organisation), &[], 300).expect("a token")
+        let (world, email) = (World::system(), format!("{subject}@{organisation}.example"));
+        self.end_users
+            .token_with_email(&world, self.audience, subject, Some(organisation), &[], Some(&email), 300)
+            .expect("a token")
     }
 
     /// A channel that shows no certificate.

@@ -15,7 +15,7 @@ use crate::Rpc;
 /// How many blobs one question may name.
 pub const MAX_BLOBS: usize = 5000;
 /// How long an upload may pause between two parts.
-const PAUSE: Duration = Duration::from_secs(30);
+pub const PAUSE: Duration = Duration::from_secs(30);
 /// The largest manifest.
 const MAX_MANIFEST_BYTES: u64 = 32 * 1024 * 1024;
 

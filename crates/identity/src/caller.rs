@@ -62,6 +62,8 @@ pub struct Caller {
     pub organisation: Option<String>,
     /// A person's roles.
     pub roles: Vec<String>,
+    /// A person's e-mail address, where the issuer of the token vouches for one.
+    pub email: Option<String>,
     /// The workload that calls, or through which a person calls.
     pub workload: Option<SpiffeId>,
     /// The address it calls from, for limits.

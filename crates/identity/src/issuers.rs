@@ -9,6 +9,8 @@ use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{DecodingKey, Validation};
 use serde::Deserialize;
 
+use vouch_core::text;
+
 use crate::CallerKind;
 
 pub use jsonwebtoken::Algorithm;
@@ -46,6 +48,8 @@ pub struct Person {
     pub organisation: Option<String>,
     /// The roles.
     pub roles: Vec<String>,
+    /// The e-mail address, in lower case, where the issuer vouches for one.
+    pub email: Option<String>,
     /// When the token ends.
     pub expires_at: Timestamp,
 }
@@ -85,6 +89,10 @@ struct Claims {
     org: Option<String>,
     #[serde(default)]
     roles: Vec<String>,
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    email_verified: Option<bool>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -183,6 +191,11 @@ impl Issuers {
             subject: format!("{}#{}", issuer.issuer, claims.sub),
             organisation,
             roles: claims.roles,
+            // One that the issuer itself did not verify is anybody's claim.
+            email: claims
+                .email
+                .filter(|_| claims.email_verified != Some(false))
+                .and_then(|email| text::email(&email).ok()),
             expires_at,
         })
     }

@@ -105,6 +105,7 @@ impl Access {
                 subject: person.subject,
                 organisation: person.organisation,
                 roles: person.roles,
+                email: person.email,
                 workload,
                 address,
             });
@@ -115,6 +116,7 @@ impl Access {
                 subject: String::new(),
                 organisation: None,
                 roles: Vec::new(),
+                email: None,
                 workload: None,
                 address,
             });
@@ -130,6 +132,7 @@ impl Access {
             subject: id.to_string(),
             organisation: known.partner.map(|partner| partner.as_str().to_owned()),
             roles: Vec::new(),
+            email: None,
             workload: Some(id),
             address,
         })

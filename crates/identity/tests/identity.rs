@@ -207,6 +207,7 @@ fn a_person_comes_through_a_workload_only_where_the_rule_says_so() {
         kind: CallerKind::VendorStaff,
         subject: "ada".into(),
         organisation: None,
+        email: None,
         roles: vec!["engineer".into()],
         workload: Some(SpiffeId::parse(NORTH).unwrap()),
         address: None,

@@ -114,17 +114,18 @@ pub async fn clear(connection: &mut AnyConnection, lane: &str) -> Result<(), Wri
     Ok(())
 }
 
-/// Keeps a lease for longer: the sending goes on.
-pub async fn renew(store: &Store, id: OutboxId, now: Timestamp) -> Result<(), Error> {
-    let (id, until) = (&id.to_string(), (now + LEASE).as_microsecond());
+/// Keeps a lease for longer: the sending goes on. False when it is another one's by now, or the entry is gone.
+pub async fn renew(store: &Store, entry: &Entry, now: Timestamp) -> Result<bool, Error> {
+    let (id, until) = (&entry.id.to_string(), (now + LEASE).as_microsecond());
     store
         .write(|mut tx| async move {
-            sqlx::query("UPDATE outbox SET leased_until = $2 WHERE entry_id = $1")
+            let renewed = sqlx::query("UPDATE outbox SET leased_until = $2 WHERE entry_id = $1 AND attempts = $3")
                 .bind(id)
                 .bind(until)
+                .bind(i64::from(entry.attempts))
                 .execute(&mut *tx)
                 .await?;
-            Ok((tx, ()))
+            Ok((tx, renewed.rows_affected() == 1))
         })
         .await
 }
@@ -139,12 +140,14 @@ pub async fn give_back(store: &Store, entry: &Entry, problem: &str, world: &Worl
     store
         .write(|mut tx| async move {
             sqlx::query(
-                "UPDATE outbox SET leased_until = NULL, due_at = $2, parked = $3, problem = $4 WHERE entry_id = $1",
+                "UPDATE outbox SET leased_until = NULL, due_at = $2, parked = $3, problem = $4
+                 WHERE entry_id = $1 AND attempts = $5",
             )
             .bind(id)
             .bind(due.as_microsecond())
             .bind(i64::from(parked))
             .bind(problem)
+            .bind(i64::from(entry.attempts))
             .execute(&mut *tx)
             .await?;
             Ok((tx, ()))
@@ -153,17 +156,18 @@ pub async fn give_back(store: &Store, entry: &Entry, problem: &str, world: &Worl
     Ok(parked)
 }
 
-/// Ends the leases of a process that died, where only one process can have been. Replicas on PostgreSQL wait for a lease's end
-/// instead.
+/// What a start of the service does: what was parked is tried once more, as whoever starts it expects, and the leases of a process
+/// that died end, where only one process can have been. Replicas on PostgreSQL wait for a lease's end instead.
 pub async fn recover(store: &Store) -> Result<(), Error> {
-    if store.dialect().0 != Engine::Sqlite {
-        return Ok(());
-    }
+    let is_alone = store.dialect().0 == Engine::Sqlite;
     store
         .write(|mut tx| async move {
-            sqlx::query("UPDATE outbox SET leased_until = NULL WHERE leased_until IS NOT NULL")
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query("UPDATE outbox SET parked = 0 WHERE parked = 1").execute(&mut *tx).await?;
+            if is_alone {
+                sqlx::query("UPDATE outbox SET leased_until = NULL WHERE leased_until IS NOT NULL")
+                    .execute(&mut *tx)
+                    .await?;
+            }
             Ok((tx, ()))
         })
         .await
@@ -183,7 +187,7 @@ pub async fn waiting(connection: &mut AnyConnection, lane: &str) -> Result<Waiti
 /// The pause after an attempt: 100 ms, doubled each time up to 5 minutes, of which a random half (`jitter`, any number) is
 /// left out, so that those who failed together do not come back together.
 pub fn pause(attempt: u32, jitter: u16) -> Duration {
-    let full = Duration::from_millis(100).saturating_mul(1 << attempt.clamp(1, 13)).min(Duration::from_mins(5)) / 2;
+    let full = Duration::from_millis(50).saturating_mul(1 << attempt.clamp(1, 13)).min(Duration::from_mins(5));
     full / 2 + full.mul_f64(f64::from(jitter) / f64::from(u16::MAX) / 2.0)
 }
 

@@ -276,9 +276,16 @@ on_both_engines! {
         drop(reader);
         let tired = outbox::Entry { attempts: outbox::ATTEMPTS, kind: "a2".into(), ..again };
         let tired = outbox::Entry { id: sole_entry(&store, "a").await, ..tired };
+        assert!(!outbox::renew(&store, &tired, world.now()).await.unwrap(), "a lease of another attempt is another one's");
+        tire(&store, tired.id).await;
+        assert!(outbox::renew(&store, &tired, world.now()).await.unwrap());
         assert!(outbox::give_back(&store, &tired, "never an answer", &world).await.unwrap());
         let mut reader = store.snapshot().await.unwrap();
         assert_eq!(outbox::waiting(&mut reader, "a").await.unwrap().parked, 1);
+        drop(reader);
+        outbox::recover(&store).await.unwrap();
+        let mut reader = store.snapshot().await.unwrap();
+        assert_eq!(outbox::waiting(&mut reader, "a").await.unwrap().parked, 0, "a start tries once more");
     }
 
     async fn many_senders_at_once_never_get_the_same_entry(database: Database) {
@@ -329,4 +336,18 @@ on_both_engines! {
 async fn sole_entry(store: &vouch_storage::Store, lane: &str) -> vouch_core::id::OutboxId {
     let found = sqlx::query("SELECT entry_id FROM outbox WHERE lane = $1").bind(lane).fetch_one(store.reader()).await;
     vouch_storage::row::id(&found.unwrap(), "entry_id").unwrap()
+}
+
+/// Lets an entry have been tried as often as one is before it is parked.
+async fn tire(store: &vouch_storage::Store, id: vouch_core::id::OutboxId) {
+    let (id, attempts) = (&id.to_string(), i64::from(outbox::ATTEMPTS));
+    let tired = store.write(|mut tx| async move {
+        sqlx::query("UPDATE outbox SET attempts = $2 WHERE entry_id = $1")
+            .bind(id)
+            .bind(attempts)
+            .execute(&mut *tx)
+            .await?;
+        Ok((tx, ()))
+    });
+    tired.await.unwrap();
 }

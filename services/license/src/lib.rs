@@ -33,6 +33,9 @@ pub const DOMAIN: &str = "license.vouch";
 
 /// How often the registry is looked at for changes by other replicas: well under the second in which they must be seen.
 const LOOK_FOR_CHANGES: Duration = Duration::from_millis(500);
+/// How often holds that nobody settled are looked for.
+const LET_LAPSE: Duration = Duration::from_mins(10);
+
 /// Serves until `shutdown` resolves.
 pub async fn serve(
     host: HostConfig,
@@ -51,6 +54,11 @@ pub async fn serve(
     server.jobs.every("look for changes of the registry", LOOK_FOR_CHANGES, move || {
         let registry = watched.clone();
         async move { registry.refresh().await }
+    });
+    let (lapsing, of_world) = (store.clone(), world.clone());
+    server.jobs.every("let holds lapse", LET_LAPSE, move || {
+        let (store, world) = (lapsing.clone(), of_world.clone());
+        async move { commands::incidents::lapse(&store, &world).await.map(|_| ()) }
     });
     let handlers = grpc::Handlers {
         rpc: Rpc { domain: DOMAIN, store, secrets, world },

@@ -86,7 +86,9 @@ async fn apply_one(
     let change = read_change(&event)?;
     // Ordering: the ticket first, then its history: the same order as everywhere else.
     let ticket = ticket_of(tx, dialect, link, &event, &change).await?;
-    match event.fits(&history::head_fetch(tx, event.case_id).await?) {
+    // One vendor says nothing about another one's tickets.
+    let ticket = ticket.filter(|ticket| ticket.vendor_id == link.vendor_id);
+    match event.fits(&history::head_fetch(tx, &link.vendor_id, event.case_id).await?) {
         Fit::Known => return Ok(()),
         Fit::Next => {}
         Fit::Diverged => {
@@ -94,10 +96,7 @@ async fn apply_one(
             return Err(Error::internal(place).into());
         }
     }
-    history::event_insert(tx, &event).await?;
-    if !event.origin.is_empty() {
-        notes::note_taken(tx, &event.origin).await?;
-    }
+    history::event_insert(tx, &link.vendor_id, &event).await?;
     let Some(mut ticket) = ticket else {
         // Opened past this service, or before a back-up was restored here: its history is kept.
         if let CaseChange::Accepted(_) = change {
@@ -105,6 +104,9 @@ async fn apply_one(
         }
         return Ok(());
     };
+    if !event.origin.is_empty() {
+        notes::note_taken(tx, ticket.id, &event.origin).await?;
+    }
     let told = ticket.take(change);
     tickets::ticket_update(tx, &ticket).await?;
     // What this side contributed is noted here already.
@@ -153,6 +155,7 @@ fn read_event(event: &pb::CaseEvent) -> Result<Event, Error> {
         salt: event.salt.to_vec(),
         previous_hash: hash(&event.previous_hash, "previous hash")?,
         hash: hash(&event.hash, "hash")?,
+        content_hash: hash(&event.content_hash, "content hash")?,
         actor: event.actor.clone(),
         committed_at: event.committed_at.as_ref().and_then(|at| instant(at).ok()).ok_or_else(|| wrong("time"))?,
         origin: event.origin.clone(),

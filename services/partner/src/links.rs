@@ -14,9 +14,9 @@ use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_contract::pb::vendor::v1::bundle_service_client::BundleServiceClient;
 use vouch_contract::pb::vendor::v1::escalation_service_client::EscalationServiceClient;
 use vouch_contract::pb::vendor::v1::knowledge_service_client::KnowledgeServiceClient;
-use vouch_core::Error;
 use vouch_core::code::{PartnerId, ProductId, VendorId};
 use vouch_core::id::LicenseId;
+use vouch_core::{Error, Violations};
 use vouch_host::client::{self, ClientFiles, ClientTls};
 use vouch_storage::blobs::MAX_PART_BYTES;
 
@@ -159,6 +159,13 @@ pub async fn within<T>(answer: impl Future<Output = Result<tonic::Response<T>, S
 pub fn as_error(status: &Status) -> Error {
     match status.code() {
         Code::NotFound => Error::not_found("at the vendor", status.message()),
+        Code::InvalidArgument => {
+            let mut violations = Violations::new();
+            for (field, description) in vouch_contract::status::violations_of(status) {
+                violations.add(field, format!("{description}, says the vendor"));
+            }
+            Error::Invalid(violations)
+        }
         code => Error::Unavailable(format!("the vendor's service answered {code:?}: {}", status.message()).into()),
     }
 }

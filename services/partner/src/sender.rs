@@ -112,7 +112,12 @@ impl Sender {
         loop {
             match tokio::time::timeout(RENEW, &mut delivering).await {
                 Ok(delivered) => return delivered,
-                Err(_elapsed) => outbox::renew(&self.store, sending.entry.id, self.world.now()).await?,
+                Err(_elapsed) => {
+                    if !outbox::renew(&self.store, sending.entry, self.world.now()).await? {
+                        // Withdrawn meanwhile, or somebody else's: what this one would still do is nobody's wish.
+                        return Ok(Outcome::Later(Status::cancelled("the entry is not this sender's any more")));
+                    }
+                }
             }
         }
     }
@@ -183,6 +188,10 @@ impl Sender {
                     })
                 }
                 // Just in time: a proof lives for minutes, and is not kept.
+                // A withdrawal in between takes the entry away: then nothing more is set aside for it.
+                Step::MintProof if !outbox::renew(&self.store, sending.entry, self.world.now()).await? => {
+                    Err(Status::cancelled("the entry is not this sender's any more"))
+                }
                 Step::MintProof => mint(sending, &request, &bundle).await.map(|proof| {
                     request.proof = proof;
                     None
@@ -191,7 +200,7 @@ impl Sender {
             };
             let heard = match &answer {
                 Ok(_) => Heard::Done,
-                Err(status) if is_final(status.code().into()) => Heard::Refused(reasons(status)),
+                Err(status) if is_over(status) => Heard::Refused(reasons(status)),
                 Err(_) => Heard::Later,
             };
             match (handover.after(step, &heard), answer) {
@@ -238,7 +247,7 @@ impl Sender {
                             kinds::ESCALATE => ticket.refused(decision),
                             kinds::COMPLETE_DUTIES => ticket.refused_again(decision),
                             kinds::WITHDRAW => ticket.withdrawal_refused(),
-                            _ => {}
+                            _ => ticket.contribution_refused(),
                         }
                         notes::note_refused(&mut tx, entry.id).await?;
                         let text = format!("The vendor refused this ({}): {}", entry.kind, status.message());
@@ -272,7 +281,12 @@ fn taken<T>(answer: Result<T, Status>) -> Outcome {
 }
 
 fn weigh(status: Status) -> Outcome {
-    if is_final(status.code().into()) { Outcome::Refused(status) } else { Outcome::Later(status) }
+    if is_over(&status) { Outcome::Refused(status) } else { Outcome::Later(status) }
+}
+
+/// Whether an answer is final. What is too large once is too large every time.
+fn is_over(status: &Status) -> bool {
+    is_final(status.code().into()) || vouch_contract::status::reason_of(status) == "MESSAGE_TOO_LARGE"
 }
 
 /// The blocking reasons of a refusal, as far as this version knows them.

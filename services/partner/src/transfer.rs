@@ -1,5 +1,7 @@
 //! Handing a bundle over to a vendor: what is missing there, from where it was cut off, in parts, committed at the end.
 
+use std::collections::BTreeSet;
+
 use tonic::Status;
 use vouch_contract::pb::vendor::v1 as pb;
 use vouch_core::Error;
@@ -31,11 +33,11 @@ pub async fn hand_over(
     named.extend(whole.blobs);
     for some in named.chunks(uploads::MAX_BLOBS) {
         let request = pb::FindMissingBlobsRequest { blobs: some.iter().map(uploads::write_blob).collect() };
-        let missing = match within(link.bundles().find_missing_blobs(request)).await {
-            Ok(answer) => answer.missing,
+        let missing: BTreeSet<_> = match within(link.bundles().find_missing_blobs(request)).await {
+            Ok(answer) => answer.missing.into_iter().map(|blob| blob.sha256.to_vec()).collect(),
             Err(status) => return Ok(Err(status)),
         };
-        for blob in some.iter().filter(|blob| missing.contains(&uploads::write_blob(blob))) {
+        for blob in some.iter().filter(|blob| missing.contains(blob.sha256.as_slice())) {
             if let Err(status) = send(blobs, link, &owner, blob).await? {
                 return Ok(Err(status));
             }

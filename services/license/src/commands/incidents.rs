@@ -1,12 +1,12 @@
 //! Prepaid incidents: granting, reserving, settling. Every movement changes an account and is a line of the ledger.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 use vouch_core::code::{EndUserId, PartnerId};
 use vouch_core::id::{EscalationId, HoldId};
 use vouch_core::{Error, World};
 use vouch_host::Call;
-use vouch_storage::{Dialect, StoreError, WriteError};
+use vouch_storage::{Dialect, Store, StoreError, WriteError};
 
 use crate::domain::incident::{Account, Hold, HoldState, LedgerEntry, Movement, Settlement, to_reserve};
 use crate::store::incidents;
@@ -147,6 +147,31 @@ pub async fn settle(
         incidents::hold_update(tx, &hold).await?;
     }
     Ok(hold)
+}
+
+/// How long after the end of its last proof a hold that nobody settled lapses.
+pub const LAPSE: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How many holds lapse in one go.
+const IN_ONE_GO: i64 = 100;
+
+/// Gives back what nobody settled: an escalation that was proven and never became a case. Returns how many lapsed. A capture after
+/// that takes the units anew.
+pub async fn lapse(store: &Store, world: &World) -> Result<usize, Error> {
+    let now = world.now();
+    let mut snapshot = store.snapshot().await?;
+    let unsettled = incidents::hold_list_unsettled(&mut snapshot, now - LAPSE, IN_ONE_GO).await?;
+    drop(snapshot);
+    let dialect = store.dialect();
+    for hold_id in &unsettled {
+        let command = &SettleHold { hold_id: *hold_id, settlement: Settlement::Release };
+        store
+            .write(|mut tx| async move {
+                settle(&mut tx, dialect, world, now, command).await?;
+                Ok::<_, WriteError>((tx, ()))
+            })
+            .await?;
+    }
+    Ok(unsettled.len())
 }
 
 fn entry(world: &World, movement: Movement, units: i64, reference: String, now: Timestamp) -> LedgerEntry {

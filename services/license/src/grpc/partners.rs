@@ -107,7 +107,7 @@ impl PartnerRegistryService for Handlers {
         &self,
         _request: Request<pb::WatchPartnersRequest>,
     ) -> Result<Response<Self::WatchPartnersStream>, Status> {
-        let watch = Watch::new(self.rpc.clone(), self.registry.changes());
+        let watch = Watch::new(self.rpc.clone(), self.registry.clone());
         Ok(streamed(self.stopping.clone(), |sender| watch.run(sender)))
     }
 }

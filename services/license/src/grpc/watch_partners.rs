@@ -1,6 +1,7 @@
 //! The registry as a stream: every partner, then each as it changes, and signs of life.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -10,6 +11,7 @@ use vouch_core::Error;
 use vouch_core::code::PartnerId;
 use vouch_host::Rpc;
 
+use crate::registry::Registry;
 use crate::store::partners;
 
 /// How often a stream without changes gives a sign of life.
@@ -20,14 +22,16 @@ const IN_ONE_MESSAGE: usize = 16;
 /// One caller's watch.
 pub(super) struct Watch {
     rpc: Rpc,
+    registry: Arc<Registry>,
     changes: watch::Receiver<i64>,
     /// The revision of each partner that was sent.
     sent: BTreeMap<PartnerId, i64>,
 }
 
 impl Watch {
-    pub(super) fn new(rpc: Rpc, changes: watch::Receiver<i64>) -> Self {
-        Self { rpc, changes, sent: BTreeMap::new() }
+    pub(super) fn new(rpc: Rpc, registry: Arc<Registry>) -> Self {
+        let changes = registry.changes();
+        Self { rpc, registry, changes, sent: BTreeMap::new() }
     }
 
     /// Sends until the caller goes.
@@ -47,9 +51,12 @@ impl Watch {
                 }
             }
             loop {
-                let sign_of_life = pb::WatchPartnersResponse { partners: Vec::new(), complete: true };
-                if sender.send(Ok(sign_of_life)).await.is_err() {
-                    return Ok(());
+                // A sign of life says that what was sent is all there is: only who can still ask the database may say so.
+                if self.registry.refresh().await.is_ok() {
+                    let sign_of_life = pb::WatchPartnersResponse { partners: Vec::new(), complete: true };
+                    if sender.send(Ok(sign_of_life)).await.is_err() {
+                        return Ok(());
+                    }
                 }
                 match tokio::time::timeout(SIGN_OF_LIFE, self.changes.changed()).await {
                     Ok(Ok(())) => break,

@@ -132,6 +132,22 @@ pub async fn hold_renew(
     Ok(())
 }
 
+/// Holds that are neither captured nor given back although their last proof ended before an instant, at most so many.
+pub async fn hold_list_unsettled(
+    connection: &mut AnyConnection,
+    before: Timestamp,
+    most: i64,
+) -> Result<Vec<HoldId>, StoreError> {
+    let rows =
+        sqlx::query("SELECT hold_id FROM holds WHERE state = $1 AND proof_expires_at < $2 ORDER BY hold_id LIMIT $3")
+            .bind(HoldState::Reserved.as_str())
+            .bind(before.as_microsecond())
+            .bind(most)
+            .fetch_all(connection)
+            .await?;
+    rows.iter().map(|found| row::id(found, "hold_id")).collect()
+}
+
 /// The hold of an escalation.
 pub async fn hold_fetch_of(
     connection: &mut AnyConnection,

@@ -3,7 +3,9 @@
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::incident_service_client::IncidentServiceClient;
 use vouch_core::World;
+use vouch_core::testing::ManualClock;
 use vouch_host::testing::{fields, fresh, refused};
+use vouch_license::commands::incidents::lapse;
 use vouch_storage::on_both_engines;
 
 use crate::support::{Covered, Service, escalation, not_found};
@@ -127,5 +129,30 @@ on_both_engines! {
         assert_eq!(north.get_incident_account(request.clone()).await.unwrap().into_inner().account.unwrap().available, 0);
         let mut south = IncidentServiceClient::new(service.other_partner());
         assert_eq!(refused(south.get_incident_account(request).await), not_found());
+    }
+
+    async fn a_hold_that_nobody_settles_lapses_seven_days_after_its_last_proof(database: Database) {
+        let clock = ManualClock::at(&World::system().now().to_string());
+        let service = Service::start_with(&database, clock.world(), |_| {}).await.with_catalogue().await;
+        let covered = service.cover("prepaid").await;
+        let pack = pb::GrantIncidentsRequest {
+            request_id: fresh(),
+            end_user_id: "contoso".into(),
+            units: 1,
+            order_reference: "order-1".into(),
+        };
+        service.incidents().grant_incidents(pack).await.unwrap();
+        let request = covered.proof_request(&escalation());
+        service.entitlement().issue_entitlement_proof(request.clone()).await.unwrap();
+        let mut running = service.running;
+        running.tell_to_stop();
+        running.stopped().await.unwrap();
+        let store = database.open(&vouch_license::MIGRATIONS).await;
+        let week = 7 * 24 * 3600;
+        clock.advance_seconds(week);
+        assert_eq!(lapse(&store, &clock.world()).await.unwrap(), 0, "the proof itself lived for a quarter of an hour");
+        clock.advance_seconds(15 * 60 + 1);
+        assert_eq!(lapse(&store, &clock.world()).await.unwrap(), 1);
+        assert_eq!(lapse(&store, &clock.world()).await.unwrap(), 0, "once");
     }
 }

@@ -54,7 +54,7 @@ pub struct Doing<'a> {
 pub struct OpenTicket {
     /// The organisation; `None` for an end user's own.
     pub customer_id: Option<CustomerId>,
-    /// Who asks for help.
+    /// Who asks for help, as the request names it; may be empty for an end user.
     pub contact_email: String,
     /// The vendor.
     pub vendor_id: VendorId,
@@ -66,8 +66,13 @@ pub struct OpenTicket {
     pub test_case: bool,
 }
 
-/// Opens a ticket.
-pub async fn open(tx: &mut AnyConnection, doing: &Doing<'_>, command: &OpenTicket) -> Result<Ticket, WriteError> {
+/// Opens a ticket for a person with this address.
+pub async fn open(
+    tx: &mut AnyConnection,
+    doing: &Doing<'_>,
+    command: &OpenTicket,
+    contact_email: String,
+) -> Result<Ticket, WriteError> {
     let customer = customer_of(tx, &doing.viewer, command.customer_id).await?;
     let ticket = Ticket {
         id: doing.world.id(),
@@ -77,7 +82,7 @@ pub async fn open(tx: &mut AnyConnection, doing: &Doing<'_>, command: &OpenTicke
         vendor_id: command.vendor_id.clone(),
         state: TicketState::Open,
         channel: command.channel,
-        contact_email: command.contact_email.clone(),
+        contact_email,
         liaison_email: String::new(),
         problem: command.problem.clone(),
         statement_confirmed_at: None,
@@ -124,17 +129,6 @@ async fn customer_of(
 pub async fn lock(tx: &mut AnyConnection, doing: &Doing<'_>, id: TicketId) -> Result<Ticket, WriteError> {
     let ticket = tickets::ticket_lock(tx, doing.dialect, &doing.viewer, id).await?;
     Ok(ticket.ok_or_else(|| Error::not_found("ticket", id))?)
-}
-
-/// Puts another statement of the problem in place of the one before: the end user's word on that one does not count for it.
-pub fn restate(ticket: &mut Ticket, problem: Problem) -> Result<(), Error> {
-    if !ticket.state.is_front_line() {
-        return Err(ticket.refuses("have its problem changed"));
-    }
-    ticket.problem = problem;
-    ticket.statement_confirmed_at = None;
-    ticket.revision += 1;
-    Ok(())
 }
 
 /// Adds a note. One for the vendor goes through the outbox and waits until it is in the joint history.
@@ -204,6 +198,8 @@ pub async fn withdraw(
 ) -> Result<(), WriteError> {
     let escalation_id = ticket.withdraw()?.to_string();
     outbox::clear(tx, &ticket.id.to_string()).await?;
+    // Nothing of it reaches the vendor any more; should one have been on its way, the history says so.
+    notes::notes_unsent(tx, ticket.id).await?;
     let id: OutboxId = doing.world.id();
     let reason = reason.to_owned();
     let request = vendor::WithdrawEscalationRequest { request_id: id.to_string(), escalation_id, reason };
@@ -269,7 +265,18 @@ pub async fn judge_solution(
         case_id: case.id.to_string(),
         remarks: remarks.to_owned(),
     };
-    send(tx, doing, ticket, id, kinds::DECLINE, &request).await
+    send(tx, doing, ticket, id, kinds::DECLINE, &request).await?;
+    let note = Note {
+        id: doing.world.id(),
+        ticket_id: ticket.id,
+        audience: Audience::Vendor,
+        author: doing.actor.to_owned(),
+        text: format!("The solution does not work: {remarks}"),
+        written_at: doing.now,
+        entry_id: Some(id),
+        pending: true,
+    };
+    notes::note_insert(tx, &note).await
 }
 
 /// Tells the end user, where that was not done already, and the vendor that the issue is being marked as resolved.
@@ -298,7 +305,8 @@ pub async fn mark_ready(
         request_id: id.to_string(),
         case_id: case.id.to_string(),
         confirmed_at: Some(timestamp(confirmed_at)),
-        told_at: Some(timestamp(told_at.unwrap_or(doing.now))),
+        // Another replica's clock may be behind the one that took the confirmation in.
+        told_at: Some(timestamp(told_at.unwrap_or(doing.now.max(confirmed_at)))),
     };
     send(tx, doing, ticket, id, kinds::READY, &request).await
 }

@@ -9,7 +9,7 @@ mod state;
 
 use jiff::Timestamp;
 use vouch_core::code::{PartnerId, VendorId};
-use vouch_core::escalation::{Escalation, FrontLineWork, Problem};
+use vouch_core::escalation::{Escalation, FrontLineWork, KnowledgeSearch, Problem, Replication, TroubleshootingStep};
 use vouch_core::id::{BundleId, CaseId, CustomerId, EscalationId, TicketId};
 use vouch_core::{Channel, Error, World, short_number};
 use vouch_diagnostics::Digest;
@@ -130,6 +130,18 @@ pub struct CaseRecord {
     pub receipt: String,
 }
 
+/// Something that the front line did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    /// A troubleshooting step.
+    Step(TroubleshootingStep),
+    /// An attempt to replicate the problem.
+    Replication(Replication),
+}
+
+/// The most searches, and the most steps: what a vendor takes.
+const MAX_RECORDS: usize = 200;
+
 /// A bundle that was committed for a ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
@@ -180,6 +192,74 @@ impl Ticket {
         self.case().filter(|_| is_with_vendor).ok_or_else(|| self.refuses("be written to the vendor about"))
     }
 
+    /// Takes the licence service's answer in. It was asked without a lock: what was changed meanwhile was not what was asked about.
+    pub fn verify(&mut self, asked_at_revision: Option<i64>, answer: Entitlement) -> Result<(), Error> {
+        if asked_at_revision != Some(self.revision) {
+            return Err(Error::EtagMismatch { what: "ticket", id: self.id.to_string() });
+        }
+        if answer.entitled {
+            self.step(TicketStep::Verify)?;
+        } else {
+            self.at_the_front_line(TicketStep::Verify.verb())?;
+        }
+        self.entitlement = Some(answer);
+        Ok(())
+    }
+
+    /// Has a named contact stand behind the ticket. Whether that one may is to be asked anew.
+    pub fn adopt(&mut self, liaison_email: String) -> Result<(), Error> {
+        self.at_the_front_line("be adopted")?;
+        (self.liaison_email, self.entitlement) = (liaison_email, None);
+        Ok(())
+    }
+
+    /// Records a search of the knowledge base.
+    pub fn searched(&mut self, search: KnowledgeSearch) -> Result<(), Error> {
+        self.at_the_front_line("be searched for")?;
+        if self.work.searches.len() >= MAX_RECORDS {
+            return Err(self.refuses("take more searches than 200"));
+        }
+        self.work.searches.push(search);
+        Ok(())
+    }
+
+    /// Records something that somebody did.
+    pub fn record(&mut self, recorded: Recorded, who: &str) -> Result<(), Error> {
+        if self.work.steps.len() >= MAX_RECORDS && matches!(recorded, Recorded::Step(_)) {
+            return Err(self.refuses("take more steps than 200"));
+        }
+        self.step(TicketStep::Work)?;
+        match recorded {
+            Recorded::Step(step) => self.work.steps.push(step),
+            Recorded::Replication(replication) => self.work.replication = Some(replication),
+        }
+        self.assignee = Some(who.to_owned());
+        Ok(())
+    }
+
+    /// Takes the end user's word on the statement of the problem in.
+    pub fn confirm_statement(&mut self, now: Timestamp) -> Result<(), Error> {
+        self.at_the_front_line("have its statement confirmed")?;
+        self.statement_confirmed_at = Some(now);
+        Ok(())
+    }
+
+    /// Puts another statement of the problem in place of the one before: the end user's word on that one does not count for it.
+    pub fn restate(&mut self, problem: Problem) -> Result<(), Error> {
+        self.at_the_front_line("have its problem changed")?;
+        (self.problem, self.statement_confirmed_at) = (problem, None);
+        Ok(())
+    }
+
+    /// Refuses what is the front line's only; counts the change otherwise.
+    fn at_the_front_line(&mut self, step: &'static str) -> Result<(), Error> {
+        if !self.state.is_front_line() {
+            return Err(self.refuses(step));
+        }
+        self.revision += 1;
+        Ok(())
+    }
+
     /// Hands the ticket over: its escalation, ready to be sent. A ticket whose case was closed as duties not done keeps it.
     pub fn hand_over(&mut self, world: &World, now: Timestamp) -> Result<Escalation, Error> {
         if !self.entitlement.as_ref().is_some_and(|entitlement| entitlement.entitled) {
@@ -216,14 +296,13 @@ impl Ticket {
     /// Begins to take the escalation back. It is back once the vendor has acknowledged it.
     pub fn withdraw(&mut self) -> Result<EscalationId, Error> {
         let refused = self.refuses("be taken back");
-        if !self.state.is_with_vendor() {
-            return Err(refused);
-        }
-        self.revision += 1;
+        let is_over = self.state == TicketState::Closed;
         match &mut self.escalation {
-            Some(escalation) if !escalation.withdrawing => {
-                escalation.withdrawing = true;
-                Ok(escalation.id)
+            // One that was refused may be taken back, too: what was set aside for it is given back then.
+            Some(one) if !one.withdrawing && one.status != EscalationStatus::Withdrawn && !is_over => {
+                one.withdrawing = true;
+                self.revision += 1;
+                Ok(one.id)
             }
             Some(_) | None => Err(refused),
         }
@@ -253,11 +332,15 @@ impl Ticket {
         if decision.is_some() {
             escalation.decision = decision;
         }
-        if escalation.case.is_none() {
-            escalation.case = Some(case);
-            escalation.status = EscalationStatus::Accepted;
+        if escalation.case.is_some() {
+            return;
         }
-        self.go(TicketStep::Accepted);
+        escalation.case = Some(case);
+        // An answer that is late finds a ticket that went on: withdrawn, it stays so.
+        if escalation.status != EscalationStatus::Withdrawn {
+            escalation.status = EscalationStatus::Accepted;
+            self.go(TicketStep::Accepted);
+        }
     }
 
     /// Takes in that the vendor acknowledged the withdrawal.
@@ -268,6 +351,22 @@ impl Ticket {
             (escalation.status, escalation.withdrawing, escalation.asked) = (EscalationStatus::Withdrawn, false, false);
             self.go(TicketStep::WithdrawalAcknowledged);
         }
+    }
+
+    /// Takes in that the vendor refused what was contributed to its case: the ticket stands again where the case does.
+    pub fn contribution_refused(&mut self) {
+        let case_state = self.case().map(|case| case.state.clone()).unwrap_or_default();
+        if let Some(escalation) = &mut self.escalation {
+            escalation.asked = case_state == "AWAITING_PARTNER";
+        }
+        if case_state == "SOLUTION_PROVIDED" {
+            self.state = match self.state {
+                TicketState::ReadyToClose => TicketState::Confirmed,
+                TicketState::Escalated => TicketState::SolutionProposed,
+                other => other,
+            };
+        }
+        self.revision += 1;
     }
 
     /// Takes in that the vendor did not take the escalation back: its case is closed.

@@ -45,7 +45,9 @@ impl DiagnosticsService for Handlers {
         let caller = vouch_host::caller(&request).map_err(told)?;
         let mut messages = request.into_inner();
         // The first message says for which ticket, and with that whose the content is.
-        let first = messages.message().await?.unwrap_or_default();
+        let first = tokio::time::timeout(uploads::PAUSE, messages.message()).await;
+        let late = || Error::Unavailable("an upload began without its first message".into());
+        let first = first.map_err(|_| told(late()))??.unwrap_or_default();
         let ticket_id = id::parse(&first.ticket_id).map_err(|problem| told(Error::field("ticket_id", problem)))?;
         let ticket = self.ticket(&caller, ticket_id).await.map_err(told)?;
         let parts = tokio_stream::once(Ok(first)).chain(messages).map(|message| {

@@ -5,13 +5,13 @@ use vouch_contract::convert::{instant, read_channel};
 use vouch_contract::escalation;
 use vouch_contract::pb::partner::v1 as pb;
 use vouch_core::code::{ProductId, VendorId};
-use vouch_core::escalation::{FrontLineWork, Problem, Replication, TroubleshootingStep};
+use vouch_core::escalation::Problem;
 use vouch_core::id::{BundleId, CustomerId, TicketId};
 use vouch_core::{Violations, id, short_number, text};
 use vouch_host::Page;
 
 use crate::commands::tickets::OpenTicket;
-use crate::domain::ticket::Audience;
+use crate::domain::ticket::{Audience, Recorded};
 
 /// The list of tickets, in page tokens.
 pub(super) const TICKETS: &str = "tickets";
@@ -69,23 +69,7 @@ pub(super) struct Restate {
 #[derive(Debug, Clone)]
 pub(super) struct Record {
     pub id: TicketId,
-    pub what: What,
-}
-
-/// What was done.
-#[derive(Debug, Clone)]
-pub(super) enum What {
-    Step(TroubleshootingStep),
-    Replication(Replication),
-}
-
-impl What {
-    pub(super) fn add_to(self, work: &mut FrontLineWork) {
-        match self {
-            Self::Step(step) => work.steps.push(step),
-            Self::Replication(replication) => work.replication = Some(replication),
-        }
-    }
+    pub what: Recorded,
 }
 
 /// The end user's word on the statement.
@@ -214,7 +198,11 @@ impl TryFrom<pb::OpenTicketRequest> for OpenTicket {
             "" => Some(None),
             named => v.take("customer_id", id::parse(named)).map(Some),
         };
-        let contact_email = v.take("contact_email", text::email(&request.contact_email));
+        // Left out, it is that of an end user's token.
+        let contact_email = match request.contact_email.as_str() {
+            "" => Some(String::new()),
+            named => v.take("contact_email", text::email(named)),
+        };
         let vendor_id = v.take("vendor_id", VendorId::parse(&request.vendor_id));
         let problem = v.nested("problem", request.problem, read_problem);
         let channel = v.take("channel", read_channel(request.channel));
@@ -270,16 +258,16 @@ impl TryFrom<pb::RecordTroubleshootingRequest> for Record {
     type Error = Violations;
 
     fn try_from(request: pb::RecordTroubleshootingRequest) -> Result<Self, Violations> {
-        use pb::record_troubleshooting_request::Record as Recorded;
+        use pb::record_troubleshooting_request::Record as Sent;
         about(&request.ticket_id, |id, v| {
             let what = match request.record {
                 None => {
                     v.add("step", "is required, or replication");
                     None
                 }
-                Some(Recorded::Step(step)) => v.nested("step", Some(step), escalation::read_step).map(What::Step),
-                Some(Recorded::Replication(replication)) => {
-                    v.nested("replication", Some(replication), escalation::read_replication).map(What::Replication)
+                Some(Sent::Step(step)) => v.nested("step", Some(step), escalation::read_step).map(Recorded::Step),
+                Some(Sent::Replication(replication)) => {
+                    v.nested("replication", Some(replication), escalation::read_replication).map(Recorded::Replication)
                 }
             };
             Some(Self { id, what: what? })

@@ -20,9 +20,9 @@ use super::read_tickets::{
     Adopt, Answer, Confirm, Escalate, Judge, Listed, Named, OfProduct, Ready, Record, Restate, Search, Step, Withdraw,
     WriteNote,
 };
-use super::view::ticket_message;
+use super::view::{ticket_line, ticket_message};
 use crate::commands::tickets::{self as commands, Doing, OpenTicket};
-use crate::domain::ticket::{Entitlement, Ticket, TicketStep, Viewer};
+use crate::domain::ticket::{Entitlement, Ticket, Viewer};
 use crate::links::as_error;
 use crate::store::{customers, tickets};
 
@@ -51,9 +51,11 @@ impl TicketService for Handlers {
                 let known = known.clone();
                 async move {
                     let call: &Call<OpenTicket> = &call;
-                    self.check_open(&call.command, known.as_deref())?;
+                    let asked = &call.command;
+                    let contact_email = own_address(&call.caller, &asked.contact_email, "contact_email")?;
+                    self.check_open(asked, known.as_deref())?;
                     let doing = self.doing(call)?;
-                    let ticket = commands::open(&mut tx, &doing, &call.command).await?;
+                    let ticket = commands::open(&mut tx, &doing, asked, contact_email).await?;
                     let ticket = ticket_message(&mut tx, &doing.viewer, &ticket).await?;
                     Ok((tx, pb::OpenTicketResponse { ticket: Some(ticket) }))
                 }
@@ -98,7 +100,7 @@ impl TicketService for Handlers {
                 let info = page.cut(&mut found, super::read_tickets::TICKETS, |ticket| ticket.id.to_string());
                 let mut tickets = Vec::with_capacity(found.len());
                 for ticket in &found {
-                    tickets.push(ticket_message(&mut snapshot, &viewer, ticket).await?);
+                    tickets.push(ticket_line(&mut snapshot, &viewer, ticket).await?);
                 }
                 Ok(pb::ListTicketsResponse { tickets, page: Some(info) })
             })
@@ -113,21 +115,12 @@ impl TicketService for Handlers {
         self.rpc
             .mutate("TicketService/VerifyEntitlement", request, |mut tx, call| async move {
                 let call: &Call<Step<pb::VerifyEntitlementRequest>> = &call;
-                let (asked_for, told) = told.as_ref().map_err(|problem| Error::Unavailable(problem.clone().into()))?;
+                let (asked_for, told) = told.as_ref().map_err(as_error)?;
                 let doing = self.doing(call)?;
                 let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
-                // Asked without a lock: what was changed meanwhile was not what was asked about.
-                if *asked_for != Some(ticket.revision) {
-                    return Err(Error::EtagMismatch { what: "ticket", id: ticket.id.to_string() }.into());
-                }
-                if told.entitled {
-                    ticket.step(TicketStep::Verify)?;
-                } else if !ticket.state.is_front_line() {
-                    return Err(ticket.refuses(TicketStep::Verify.verb()).into());
-                }
                 let told_at = pb::EntitlementStatus { checked_at: Some(timestamp(call.now)), ..told.clone() };
-                ticket.entitlement = Some(Entitlement { entitled: told.entitled, told: told_at.encode_to_vec() });
-                ticket.revision += 1;
+                let answer = Entitlement { entitled: told.entitled, told: told_at.encode_to_vec() };
+                ticket.verify(*asked_for, answer)?;
                 let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
                 Ok((tx, pb::VerifyEntitlementResponse { ticket: Some(ticket) }))
             })
@@ -141,15 +134,10 @@ impl TicketService for Handlers {
         self.rpc
             .mutate("TicketService/AdoptTicket", request, |mut tx, call| async move {
                 let call: &Call<Adopt> = &call;
+                let liaison_email = own_address(&call.caller, &call.command.liaison_email, "liaison_email")?;
                 let doing = self.doing(call)?;
                 let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
-                if !ticket.state.is_front_line() {
-                    return Err(ticket.refuses("be adopted").into());
-                }
-                ticket.liaison_email.clone_from(&call.command.liaison_email);
-                // Another person stands behind it now: whether that one may is to be asked.
-                ticket.entitlement = None;
-                ticket.revision += 1;
+                ticket.adopt(liaison_email)?;
                 let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
                 Ok((tx, pb::AdoptTicketResponse { ticket: Some(ticket) }))
             })
@@ -164,16 +152,12 @@ impl TicketService for Handlers {
         self.rpc
             .mutate("TicketService/SearchKnowledge", request, |mut tx, call| async move {
                 let call: &Call<Search> = &call;
-                let articles = found.clone().map_err(|problem| Error::Unavailable(problem.into()))?;
+                let articles = found.clone().map_err(|status| as_error(&status))?;
                 let doing = self.doing(call)?;
                 let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
-                if !ticket.state.is_front_line() {
-                    return Err(ticket.refuses("be searched for").into());
-                }
                 let article_ids = articles.iter().filter_map(|article| id::parse(&article.article_id).ok()).collect();
                 let query = call.command.query.clone();
-                ticket.work.searches.push(KnowledgeSearch { query, searched_at: call.now, article_ids });
-                ticket.revision += 1;
+                ticket.searched(KnowledgeSearch { query, searched_at: call.now, article_ids })?;
                 let (tx, _) = self.keep(tx, &doing, ticket).await?;
                 Ok((tx, pb::SearchKnowledgeResponse { articles }))
             })
@@ -190,7 +174,7 @@ impl TicketService for Handlers {
                 let doing = self.doing(call)?;
                 let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
                 check_etag(&ticket, &call.command.etag)?;
-                commands::restate(&mut ticket, call.command.problem.clone())?;
+                ticket.restate(call.command.problem.clone())?;
                 let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
                 Ok((tx, pb::UpdateProblemResponse { ticket: Some(ticket) }))
             })
@@ -206,9 +190,7 @@ impl TicketService for Handlers {
                 let call: &Call<Record> = &call;
                 let doing = self.doing(call)?;
                 let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
-                ticket.step(TicketStep::Work)?;
-                call.command.what.clone().add_to(&mut ticket.work);
-                ticket.assignee = Some(call.caller.subject.clone());
+                ticket.record(call.command.what.clone(), &call.caller.subject)?;
                 let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
                 Ok((tx, pb::RecordTroubleshootingResponse { ticket: Some(ticket) }))
             })
@@ -225,11 +207,7 @@ impl TicketService for Handlers {
                 let doing = self.doing(call)?;
                 let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
                 check_etag(&ticket, &call.command.etag)?;
-                if !ticket.state.is_front_line() {
-                    return Err(ticket.refuses("have its statement confirmed").into());
-                }
-                ticket.statement_confirmed_at = Some(call.now);
-                ticket.revision += 1;
+                ticket.confirm_statement(call.now)?;
                 let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
                 Ok((tx, pb::ConfirmStatementResponse { ticket: Some(ticket) }))
             })
@@ -392,6 +370,8 @@ impl Handlers {
     async fn known_categories(&self, request: &Request<pb::OpenTicketRequest>) -> Option<Vec<vendor::Category>> {
         let caller = vouch_host::caller(request).ok()?;
         let asked = request.get_ref();
+        // Nobody is asked about a request that is refused anyway.
+        OpenTicket::try_from(asked.clone()).ok()?;
         let vendor_id = VendorId::parse(&asked.vendor_id).ok()?;
         let product_id = ProductId::parse(&asked.problem.as_ref()?.product_id).ok()?;
         self.categories(&caller, &vendor_id, &product_id).await.ok()
@@ -423,18 +403,18 @@ impl Handlers {
     async fn ask_entitlement(
         &self,
         request: &Request<pb::VerifyEntitlementRequest>,
-    ) -> Result<(Option<i64>, pb::EntitlementStatus), String> {
+    ) -> Result<(Option<i64>, pb::EntitlementStatus), Status> {
         let Some(ticket) = self.ticket_for(request, &request.get_ref().ticket_id).await? else {
             return Ok((None, pb::EntitlementStatus::default()));
         };
-        let mut snapshot = self.rpc.store.snapshot().await.map_err(|error| error.to_string())?;
+        let mut snapshot = self.rpc.store.snapshot().await.map_err(unavailable)?;
         let customer = customers::customer_fetch(&mut snapshot, &ticket.partner_id, ticket.customer_id).await;
-        let customer = customer.map_err(|error| error.to_string())?;
+        let customer = customer.map_err(unavailable)?;
         drop(snapshot);
         let license_id = customer.and_then(|customer| customer.licenses.get(&ticket.vendor_id).copied());
-        let link = self.links.get(&ticket.partner_id, &ticket.vendor_id).map_err(|error| error.to_string())?;
+        let link = self.links.get(&ticket.partner_id, &ticket.vendor_id).map_err(unavailable)?;
         let answer = match license_id {
-            Some(_) => link.check(&ticket, license_id).await.map_err(|status| status.message().to_owned())?,
+            Some(_) => link.check(&ticket, license_id).await?,
             None => super::view::no_license(),
         };
         let told = pb::EntitlementStatus {
@@ -449,21 +429,25 @@ impl Handlers {
     async fn ask_knowledge(
         &self,
         request: &Request<pb::SearchKnowledgeRequest>,
-    ) -> Result<Vec<vendor::Article>, String> {
+    ) -> Result<Vec<vendor::Article>, Status> {
         let Some(ticket) = self.ticket_for(request, &request.get_ref().ticket_id).await? else { return Ok(Vec::new()) };
-        let link = self.links.get(&ticket.partner_id, &ticket.vendor_id).map_err(|error| error.to_string())?;
-        let found = link.search(&ticket.problem.product_id, &request.get_ref().query).await;
-        found.map_err(|status| status.message().to_owned())
+        let link = self.links.get(&ticket.partner_id, &ticket.vendor_id).map_err(unavailable)?;
+        link.search(&ticket.problem.product_id, &request.get_ref().query).await
     }
 
     /// The ticket that a request names, if its caller may see it; the transaction says what is wrong otherwise.
-    async fn ticket_for<Q>(&self, request: &Request<Q>, ticket_id: &str) -> Result<Option<Ticket>, String> {
-        let caller = vouch_host::caller(request).map_err(|error| error.to_string())?;
+    async fn ticket_for<Q>(&self, request: &Request<Q>, ticket_id: &str) -> Result<Option<Ticket>, Status> {
+        let caller = vouch_host::caller(request).map_err(unavailable)?;
         let Ok(id): Result<TicketId, _> = id::parse(ticket_id) else { return Ok(None) };
         let Ok(viewer) = viewer_of(&caller) else { return Ok(None) };
-        let mut snapshot = self.rpc.store.snapshot().await.map_err(|error| error.to_string())?;
-        tickets::ticket_fetch(&mut snapshot, &viewer, id).await.map_err(|error| error.to_string())
+        let mut snapshot = self.rpc.store.snapshot().await.map_err(unavailable)?;
+        tickets::ticket_fetch(&mut snapshot, &viewer, id).await.map_err(unavailable)
     }
+}
+
+/// What went wrong on this side before a vendor was asked: for the log, by way of the answer that the transaction gives.
+fn unavailable(error: impl std::fmt::Display) -> Status {
+    Status::unavailable(error.to_string())
 }
 
 /// Whose tickets a caller sees.
@@ -481,6 +465,19 @@ pub(super) fn viewer_of(caller: &Caller) -> Result<Viewer, Error> {
         | CallerKind::VendorWorkload
         | CallerKind::VendorStaff
         | CallerKind::Anonymous => Err(Error::internal("a caller came for whom no tickets are meant")),
+    }
+}
+
+/// The address that a request may name: an end user's own only, which its token vouches for; any for an agent, who answers for it.
+fn own_address(caller: &Caller, named: &str, field: &str) -> Result<String, Error> {
+    if caller.kind != CallerKind::EndUser {
+        let named = Some(named).filter(|named| !named.is_empty());
+        return named.map(str::to_owned).ok_or_else(|| Error::field(field, "is required"));
+    }
+    match &caller.email {
+        Some(own) if named.is_empty() || named == own => Ok(own.clone()),
+        Some(_) => Err(Error::field(field, "must be the address that your token was issued with")),
+        None => Err(Error::field(field, "cannot be taken: your token vouches for no e-mail address")),
     }
 }
 

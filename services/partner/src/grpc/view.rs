@@ -21,6 +21,20 @@ pub(super) async fn ticket_message(
     ticket: &Ticket,
 ) -> Result<pb::Ticket, Error> {
     let notes = notes::note_list(connection, ticket.id).await?;
+    let mut message = ticket_line(connection, viewer, ticket).await?;
+    message.notes = notes.into_iter().filter(|note| viewer.may_read(note.audience)).map(note_message).collect();
+    if let Viewer::Partner(_) = viewer {
+        message.work = Some(messages::write_work(ticket.work.clone()));
+    }
+    Ok(message)
+}
+
+/// The same without notes and work, for a list.
+pub(super) async fn ticket_line(
+    connection: &mut AnyConnection,
+    viewer: &Viewer,
+    ticket: &Ticket,
+) -> Result<pb::Ticket, Error> {
     let confirmed_at = ticket.statement_confirmed_at.map(timestamp);
     let problem = pb::Problem { confirmed_at, ..messages::write_problem(ticket.problem.clone()) };
     let mut message = pb::Ticket {
@@ -34,7 +48,6 @@ pub(super) async fn ticket_message(
         problem: Some(problem),
         channel: channel(ticket.channel).into(),
         entitlement: ticket.entitlement.as_ref().map(|one| decode(&one.told, "entitlement")).transpose()?,
-        notes: notes.into_iter().filter(|note| viewer.may_read(note.audience)).map(note_message).collect(),
         open_time: Some(timestamp(ticket.opened_at)),
         etag: format!("v{}", ticket.revision),
         test_case: ticket.test_case,
@@ -43,7 +56,6 @@ pub(super) async fn ticket_message(
     if let Viewer::Partner(_) = viewer {
         message.assignee = ticket.assignee.clone().unwrap_or_default();
         message.bundle_ids = tickets::bundle_ids(connection, ticket.id).await?;
-        message.work = Some(messages::write_work(ticket.work.clone()));
         if let Some(escalation) = &ticket.escalation {
             message.escalation = Some(escalation_view(connection, ticket, escalation).await?);
         }
@@ -72,7 +84,7 @@ async fn escalation_view(
         ..pb::EscalationView::default()
     };
     if let Some(case) = &escalation.case {
-        let head = history::head_fetch(connection, case.id).await?;
+        let head = history::head_fetch(connection, &ticket.vendor_id, case.id).await?;
         view.case_id = case.id.to_string();
         view.case_number.clone_from(&case.number);
         view.receipt.clone_from(&case.receipt);

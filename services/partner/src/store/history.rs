@@ -8,11 +8,18 @@ use vouch_storage::{StoreError, WriteError, row};
 use crate::domain::ticket::{Head, Link};
 
 /// The head of a case's history as it is held here.
-pub async fn head_fetch(connection: &mut AnyConnection, case_id: CaseId) -> Result<Head, StoreError> {
-    let found = sqlx::query("SELECT sequence, hash FROM case_events WHERE case_id = $1 ORDER BY sequence DESC LIMIT 1")
-        .bind(case_id.to_string())
-        .fetch_optional(connection)
-        .await?;
+pub async fn head_fetch(
+    connection: &mut AnyConnection,
+    vendor_id: &VendorId,
+    case_id: CaseId,
+) -> Result<Head, StoreError> {
+    let found = sqlx::query(
+        "SELECT sequence, hash FROM case_events WHERE vendor_id = $1 AND case_id = $2 ORDER BY sequence DESC LIMIT 1",
+    )
+    .bind(vendor_id.as_str())
+    .bind(case_id.to_string())
+    .fetch_optional(connection)
+    .await?;
     match found {
         None => Ok(Head::START),
         Some(found) => Ok(Head { sequence: row::integer(&found, "sequence")?, hash: row::array(&found, "hash")? }),
@@ -20,11 +27,11 @@ pub async fn head_fetch(connection: &mut AnyConnection, case_id: CaseId) -> Resu
 }
 
 /// Adds an event behind the head.
-pub async fn event_insert(connection: &mut AnyConnection, link: &Link) -> Result<(), WriteError> {
+pub async fn event_insert(connection: &mut AnyConnection, vendor_id: &VendorId, link: &Link) -> Result<(), WriteError> {
     sqlx::query(
         "INSERT INTO case_events (case_id, sequence, type_name, payload, salt, previous_hash, hash, actor, committed_at,
-             origin)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             origin, content_hash, vendor_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(link.case_id.to_string())
     .bind(link.sequence)
@@ -36,6 +43,8 @@ pub async fn event_insert(connection: &mut AnyConnection, link: &Link) -> Result
     .bind(&link.actor)
     .bind(link.committed_at.as_microsecond())
     .bind(&link.origin)
+    .bind(link.content_hash.as_slice())
+    .bind(vendor_id.as_str())
     .execute(connection)
     .await?;
     Ok(())

@@ -25,9 +25,24 @@ pub async fn note_insert(connection: &mut AnyConnection, note: &Note) -> Result<
     Ok(())
 }
 
-/// Notes that the vendor took a note into the joint history.
-pub async fn note_taken(connection: &mut AnyConnection, entry_id: &str) -> Result<(), WriteError> {
-    sqlx::query("UPDATE ticket_notes SET pending = 0 WHERE entry_id = $1").bind(entry_id).execute(connection).await?;
+/// Notes that the vendor took a note of this ticket into the joint history.
+pub async fn note_taken(connection: &mut AnyConnection, ticket_id: TicketId, entry_id: &str) -> Result<(), WriteError> {
+    sqlx::query("UPDATE ticket_notes SET pending = 0, audience = $3 WHERE entry_id = $1 AND ticket_id = $2")
+        .bind(entry_id)
+        .bind(ticket_id.to_string())
+        .bind(Audience::Vendor.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Turns the notes of a ticket that were not sent into the partner's own.
+pub async fn notes_unsent(connection: &mut AnyConnection, ticket_id: TicketId) -> Result<(), WriteError> {
+    sqlx::query("UPDATE ticket_notes SET pending = 0, audience = $2 WHERE ticket_id = $1 AND pending = 1")
+        .bind(ticket_id.to_string())
+        .bind(Audience::Internal.as_str())
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -171,12 +171,13 @@ async fn select(
     rows.iter().map(read_ticket).collect()
 }
 
-/// Adds a bundle, unless the ticket has one with this root; returns the one that is there then.
+/// Adds a bundle, unless the ticket has one with this root, which is signed anew; returns the one that is there then.
 pub async fn bundle_upsert(connection: &mut AnyConnection, bundle: &Bundle) -> Result<Bundle, WriteError> {
     sqlx::query(
         "INSERT INTO bundles (bundle_id, ticket_id, root, manifest_size, manifest_signature, entries, size_bytes,
              committed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (ticket_id, root) DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (ticket_id, root)
+         DO UPDATE SET manifest_signature = excluded.manifest_signature",
     )
     .bind(bundle.id.to_string())
     .bind(bundle.ticket_id.to_string())

@@ -9,12 +9,13 @@ use vouch_storage::{StoreError, WriteError, row};
 
 use crate::domain::bundle::Bundle;
 
-/// Adds a bundle, unless the partner has one with this root; returns the one that is there then.
+/// Adds a bundle, unless the partner has one with this root, whose signature is renewed; returns the one that is there then.
 pub async fn bundle_upsert(connection: &mut AnyConnection, bundle: &Bundle) -> Result<Bundle, WriteError> {
     sqlx::query(
         "INSERT INTO bundles (bundle_id, partner_id, root, manifest_signature, redaction, collected_at, entries,
              size_bytes, committed_at, artefacts)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (partner_id, root) DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (partner_id, root)
+         DO UPDATE SET manifest_signature = excluded.manifest_signature",
     )
     .bind(bundle.id.to_string())
     .bind(bundle.partner_id.as_str())

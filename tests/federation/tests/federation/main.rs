@@ -4,6 +4,7 @@
 
 mod bundles;
 mod configurations;
+mod desk;
 mod escalation;
 mod gate;
 mod registry;

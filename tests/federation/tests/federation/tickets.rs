@@ -119,6 +119,8 @@ on_both_engines! {
         let found = told.entitlement.unwrap().findings;
         assert_eq!(found[0].reason(), common::Reason::ContactNotNamed);
         assert!(!found[0].message.contains(ADA) && !found[0].remedy.contains("ada"), "nobody is named");
+        let remedy = found[0].remedy.as_str();
+        assert!(remedy.contains("account") && remedy.contains("name"), "the two ways on: {remedy}");
         let [step, _] = samples::records();
         let record = partner::RecordTroubleshootingRequest {
             request_id: fresh(),
@@ -134,8 +136,16 @@ on_both_engines! {
             liaison_email: email.into(),
         };
         assert_eq!(fields(scene.tickets().adopt_ticket(adopt("ada")).await), ["liaison_email"]);
-        let mut customer = TicketServiceClient::new(scene.customer());
-        customer.adopt_ticket(adopt(ADA)).await.unwrap();
+        let mut eve = TicketServiceClient::new(scene.customer());
+        assert_eq!(fields(eve.adopt_ticket(adopt(ADA)).await), ["liaison_email"], "nobody adopts as somebody else");
+        let as_ada = partner::OpenTicketRequest { contact_email: ADA.into(), ..scene.open_request() };
+        assert_eq!(fields(eve.open_ticket(as_ada).await), ["contact_email"]);
+        let own = partner::OpenTicketRequest { contact_email: String::new(), ..scene.open_request() };
+        let own = eve.open_ticket(own).await.unwrap().into_inner().ticket.unwrap();
+        assert_eq!(own.contact_email, "eve@contoso.example", "that of her token");
+        let token = scene.partner_ground.end_user_token("ada", "contoso");
+        let mut ada = TicketServiceClient::new(scene.partner_ground.bearer(scene.partner.address, &token));
+        ada.adopt_ticket(adopt(ADA)).await.unwrap();
         let verified = scene.tickets().verify_entitlement(verify()).await.unwrap().into_inner().ticket.unwrap();
         assert_eq!((verified.state(), verified.liaison_email.as_str()), (partner::TicketState::Verified, ADA));
         let bad = partner::VerifyEntitlementRequest::default();

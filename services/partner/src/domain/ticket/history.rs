@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use vouch_core::id::CaseId;
-use vouch_proof::history::{GENESIS, HistoryEvent};
+use vouch_proof::history::{GENESIS, HistoryEvent, content_hash};
 
 use super::{CaseRecord, Ticket, TicketStep};
 
@@ -31,8 +31,10 @@ pub struct Link {
     pub type_name: String,
     /// The payload, verbatim.
     pub payload: Vec<u8>,
-    /// What keeps it from being guessed.
+    /// What keeps it from being guessed; empty once both are erased.
     pub salt: Vec<u8>,
+    /// The hash of both.
+    pub content_hash: [u8; 32],
     /// The hash before it.
     pub previous_hash: [u8; 32],
     /// Its hash.
@@ -69,11 +71,11 @@ impl Link {
             type_name: &self.type_name,
             actor: &self.actor,
             origin: &self.origin,
-            salt: &self.salt,
-            payload: &self.payload,
+            content_hash: &self.content_hash,
         };
         let follows = self.sequence == head.sequence + 1 && self.previous_hash == head.hash;
-        if follows && event.hash(&head.hash) == self.hash { Fit::Next } else { Fit::Diverged }
+        let is_whole = self.salt.is_empty() || content_hash(&self.salt, &self.payload) == self.content_hash;
+        if follows && is_whole && event.hash(&head.hash) == self.hash { Fit::Next } else { Fit::Diverged }
     }
 
     /// The head with this event as its last.
