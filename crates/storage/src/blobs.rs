@@ -20,6 +20,10 @@ use crate::{Store, StoreError, WriteError, row};
 
 /// The largest part.
 pub const MAX_PART_BYTES: usize = 8 * 1024 * 1024;
+/// How many parts a blob has at most.
+const MAX_PARTS: u64 = 10_000;
+/// How many blobs one query asks for.
+const IN_ONE_QUERY: usize = 100;
 /// The largest blob.
 pub const MAX_BLOB_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 
@@ -61,13 +65,12 @@ impl Blobs {
     /// Which of these blobs an owner does not have whole, in the order asked, each once.
     pub async fn missing(&self, owner: &str, blobs: &[BlobRef]) -> Result<Vec<BlobRef>, Error> {
         let mut snapshot = self.store.snapshot().await?;
-        let (mut missing, mut seen) = (Vec::new(), BTreeSet::new());
-        for blob in blobs {
-            if seen.insert(*blob) && !progress_fetch(&mut snapshot, owner, blob).await?.complete {
-                missing.push(*blob);
-            }
+        let mut there = BTreeSet::new();
+        for some in blobs.chunks(IN_ONE_QUERY) {
+            complete_fetch(&mut snapshot, owner, some, &mut there).await?;
         }
-        Ok(missing)
+        let mut seen = BTreeSet::new();
+        Ok(blobs.iter().filter(|blob| seen.insert(**blob) && !there.contains(*blob)).copied().collect())
     }
 
     /// How much of a blob is there.
@@ -86,6 +89,11 @@ impl Blobs {
         }
         if part.is_empty() || part.len() > MAX_PART_BYTES || end > blob.size_bytes {
             return Err(Error::field("part", "must be 1 byte to 8 MiB, and not reach beyond the blob's size"));
+        }
+        // Each part costs an object, a row and a sync, whatever its size.
+        if end < blob.size_bytes && (part.len() as u64) < blob.size_bytes / MAX_PARTS {
+            let least = blob.size_bytes / MAX_PARTS;
+            return Err(Error::field("part", format!("must be at least {least} bytes in a blob of this size")));
         }
         // Ordering: the object first. A row never names a part that is not there; a part that no row names, because the process
         // ended in between, takes up space and does no other harm.
@@ -230,6 +238,30 @@ impl Blobs {
             })
             .await
     }
+}
+
+/// Adds those of these blobs that an owner has whole.
+async fn complete_fetch(
+    connection: &mut sqlx::AnyConnection,
+    owner: &str,
+    blobs: &[BlobRef],
+    there: &mut BTreeSet<BlobRef>,
+) -> Result<(), StoreError> {
+    let places: Vec<String> = (0..blobs.len()).map(|index| format!("${}", index + 2)).collect();
+    let sql = format!(
+        "SELECT sha256, size_bytes FROM blobs WHERE owner = $1 AND complete = 1 AND sha256 IN ({})",
+        places.join(", ")
+    );
+    // The text is made of placeholders.
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(owner);
+    for blob in blobs {
+        query = query.bind(blob.sha256.as_slice());
+    }
+    for found in query.fetch_all(connection).await? {
+        let sha256 = row::array(&found, "sha256")?;
+        there.insert(BlobRef { sha256, size_bytes: row::number(&found, "size_bytes")? });
+    }
+    Ok(())
 }
 
 async fn progress_fetch(

@@ -209,6 +209,9 @@ on_both_engines! {
         assert_eq!(fields(scene.north().write_blob(empty).await), ["blob"]);
         let too_much = send(&mut scene.north(), blob(b"12"), b"123", 0, 3).await;
         assert_eq!(fields(too_much), ["part"]);
+        let large = content(20_000);
+        let crumbs = send(&mut scene.north(), blob(&large), &large[..2], 0, 1).await;
+        assert_eq!(fields(crumbs), ["part"], "a part costs as much as it is small");
         let commit = pb::CommitBundleRequest { manifest: Some(bad), manifest_signature: String::new() };
         let expected = ["manifest.sha256", "manifest.size_bytes", "manifest_signature"];
         assert_eq!(fields(scene.north().commit_bundle(commit).await), expected);
