@@ -57,6 +57,8 @@ fn outside_content(full_name: &str) -> Result<Vec<u32>, Error> {
 
 #[cfg(test)]
 mod tests {
+    //! Proves V04.
+
     use super::*;
     use crate::pb::license::v1::{CreateTierRequest, GetProductRequest, Tier};
 

@@ -128,6 +128,8 @@ fn with_findings(
 
 #[cfg(test)]
 mod tests {
+    //! Proves V01.
+
     use vouch_core::{CureBy, Findings, Violations};
 
     use super::*;

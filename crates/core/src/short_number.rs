@@ -49,6 +49,8 @@ fn check_digit(number: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    //! Proves W04.
+
     use proptest::prelude::*;
 
     use super::*;

@@ -158,6 +158,8 @@ fn is_plain(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    //! Proves B03.
+
     use proptest::prelude::*;
 
     use super::*;

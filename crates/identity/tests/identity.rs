@@ -1,4 +1,6 @@
 //! Who is believed, and who is let in.
+//!
+//! Proves B05.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -66,6 +66,8 @@ pub fn extend(head: &[u8; 32], added: &[u8; 32]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    //! Proves V08.
+
     use super::*;
 
     fn event<'a>() -> HistoryEvent<'a> {

@@ -1,4 +1,6 @@
 //! What a proof promises, and what does not pass for one.
+//!
+//! Proves B02.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,6 @@
 //! The worked examples of the readings: what the documents' numbers mean.
+//!
+//! Proves H02, H03, M05, M13, Q08, S04, V05.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

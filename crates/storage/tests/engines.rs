@@ -1,4 +1,6 @@
 //! What the store promises, on both engines.
+//!
+//! Proves V04.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -22,18 +22,36 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-#[test]
-fn each_requirement_that_was_begun_is_named_by_a_test() {
+/// The rows that the tests of a file name: their ids stand side by side at the head of a test's name.
+fn rows(text: &str) -> BTreeSet<&str> {
+    let names = text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next());
+    let is_id = |part: &&str| part.len() == 3 && part.bytes().skip(1).all(|b| b.is_ascii_digit());
+    names.flat_map(|name| name.split('_').take_while(is_id)).collect()
+}
+
+fn texts() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut files = Vec::new();
     for folder in ["crates", "services", "tests"] {
         rust_files(&root.join(folder), &mut files);
     }
-    let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
-    // A test may prove several rows: their ids stand side by side at the head of its name.
-    let names = text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next());
-    let is_id = |part: &&str| part.len() == 3 && part.bytes().skip(1).all(|b| b.is_ascii_digit());
-    let named: BTreeSet<&str> = names.flat_map(|name| name.split('_').take_while(is_id)).collect();
+    files.into_iter().map(|file| (file.clone(), std::fs::read_to_string(file).unwrap())).collect()
+}
+
+#[test]
+fn each_requirement_that_was_begun_is_named_by_a_test() {
+    let texts = texts();
+    let named: BTreeSet<&str> = texts.iter().flat_map(|(_, text)| rows(text)).collect();
     let unnamed: Vec<_> = BEGUN.iter().filter(|id| !named.contains(*id)).collect();
     assert!(unnamed.is_empty(), "no test names {unnamed:?}");
+}
+
+#[test]
+fn a_file_whose_tests_prove_a_row_says_so_in_the_rows_own_spelling() {
+    for (file, text) in texts() {
+        let words: BTreeSet<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+        let silent: Vec<_> =
+            rows(&text).into_iter().filter(|row| !words.contains(row.to_uppercase().as_str())).collect();
+        assert!(silent.is_empty(), "{} proves {silent:?} and does not say so", file.display());
+    }
 }

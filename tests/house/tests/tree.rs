@@ -1,4 +1,6 @@
 //! The tree: who depends on whom, how long files are, what is in them.
+//!
+//! Proves B01, B06.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,6 @@
 //! The whole story, as a newcomer runs it.
+//!
+//! Proves B02, B03, B04.
 
 use std::path::Path;
 use std::process::Output;

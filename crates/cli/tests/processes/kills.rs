@@ -3,6 +3,8 @@
 //! Tickets are handed over while one of the three processes is killed at a chosen instant: before the nth chunk of bytes on the
 //! roads between agent, partner, licence service and vendor, counted from the hand-over on. The killed process is started again
 //! on its data.
+//!
+//! Proves V04.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;

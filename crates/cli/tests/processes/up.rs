@@ -1,4 +1,6 @@
 //! The three programs as an operator runs them: started and stopped by `vouch up`.
+//!
+//! Proves B01, B02, B05, V07.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

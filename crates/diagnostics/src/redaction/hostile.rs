@@ -1,4 +1,6 @@
 //! Texts that are made to hurt: values without an end, and runs of beginnings that lead nowhere.
+//!
+//! Proves V07.
 
 use super::ahead::tests::take_examined;
 use super::{Learner, Outcome, Policy, Redactor};

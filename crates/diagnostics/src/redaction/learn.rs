@@ -224,6 +224,8 @@ fn host_of_log(line: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    //! Proves V07.
+
     use super::*;
 
     fn masked(files: &[(&str, &str)], text: &str) -> String {

@@ -171,6 +171,8 @@ fn of_domain(text: &[u8], domain: Option<(usize, usize)>, found: &mut Found) {
 
 #[cfg(test)]
 mod tests {
+    //! Proves V07.
+
     use super::*;
 
     fn found(learned: &[(NameKind, &str)], text: &str) -> Vec<String> {

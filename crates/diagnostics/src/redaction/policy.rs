@@ -197,6 +197,8 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
+    //! Proves V07.
+
     use super::*;
 
     #[test]

@@ -149,6 +149,8 @@ fn class(address: Ipv4Addr) -> Class {
 
 #[cfg(test)]
 mod tests {
+    //! Proves V07.
+
     use std::collections::BTreeSet;
 
     use proptest::prelude::*;

@@ -93,6 +93,8 @@ fn to_masked(counts: BTreeMap<Rule, u64>) -> Masked {
 
 #[cfg(test)]
 mod tests {
+    //! Proves V07.
+
     use std::sync::{LazyLock, Mutex};
 
     use proptest::prelude::*;

@@ -124,6 +124,8 @@ impl<R: Read> Read for Decoded<R> {
 
 #[cfg(test)]
 mod tests {
+    //! Proves V07.
+
     use proptest::prelude::*;
 
     use super::*;

@@ -263,6 +263,8 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    //! Proves V07.
+
     use super::*;
 
     fn in_quotes(text: &str) -> &str {

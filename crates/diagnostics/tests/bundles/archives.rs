@@ -1,4 +1,6 @@
 //! Archives that somebody made already.
+//!
+//! Proves B03.
 
 use std::io::Write as _;
 

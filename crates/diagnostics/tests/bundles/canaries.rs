@@ -1,4 +1,6 @@
 //! Canaries: planted secrets of which none survives, and look-alikes that do.
+//!
+//! Proves V07.
 
 use super::{Limits, seal_archive, tar, texts};
 

@@ -1,4 +1,6 @@
 //! This host, whatever it is: a bare container too.
+//!
+//! Proves B03.
 
 use vouch_diagnostics::collect::{Plan, Profile, learn_host};
 use vouch_diagnostics::redaction::{Learner, Policy};

@@ -1,4 +1,6 @@
 //! Sealed files: what is not whole is not believed.
+//!
+//! Proves B03.
 
 use std::io::{Cursor, Read as _};
 use std::path::PathBuf;

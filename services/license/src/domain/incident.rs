@@ -209,6 +209,8 @@ pub struct LedgerEntry {
 
 #[cfg(test)]
 mod tests {
+    //! Proves H03, H05.
+
     use proptest::prelude::*;
     use vouch_core::World;
 

@@ -1,4 +1,6 @@
 //! The access matrix: every RPC with every kind of caller, each cell called.
+//!
+//! Proves B05.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,4 +1,6 @@
 //! Agreements and the people named in them.
+//!
+//! Proves S01.
 
 use tonic::Code;
 use vouch_contract::pb::license::v1 as pb;

@@ -1,4 +1,6 @@
 //! Products, releases, tiers.
+//!
+//! Proves V04.
 
 use vouch_contract::pb::common::v1 as common;
 use vouch_contract::pb::license::v1 as pb;

@@ -1,4 +1,6 @@
 //! Who supports whom.
+//!
+//! Proves B04, Q01.
 
 use tonic::Code;
 use tonic_types::StatusExt;

@@ -1,4 +1,6 @@
 //! Checks of entitlement.
+//!
+//! Proves B05, Q02, S01, V01.
 
 use tonic::transport::Channel;
 use tonic::{Code, Status};

@@ -1,4 +1,6 @@
 //! Prepaid incidents.
+//!
+//! Proves H05.
 
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::incident_service_client::IncidentServiceClient;

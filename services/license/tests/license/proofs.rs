@@ -1,4 +1,6 @@
 //! Proofs of entitlement, and the holds that they name.
+//!
+//! Proves B02, H03, V01.
 
 use tonic::Code;
 use vouch_contract::pb::common::v1 as common;

@@ -1,4 +1,6 @@
 //! The partner registry, and what follows from it.
+//!
+//! Proves B01, B05.
 
 use prost_types::FieldMask;
 use tonic::Code;

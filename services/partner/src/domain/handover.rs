@@ -89,6 +89,8 @@ pub fn is_final(code: i32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    //! Proves V04.
+
     use proptest::prelude::*;
 
     use super::*;

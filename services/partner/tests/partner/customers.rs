@@ -1,4 +1,6 @@
 //! End-user organisations.
+//!
+//! Proves M01, V04.
 
 use tonic::Code;
 use vouch_contract::pb::common::v1::PageRequest;

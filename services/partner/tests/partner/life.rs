@@ -1,4 +1,6 @@
 //! What the service publishes, and who may call it.
+//!
+//! Proves V07.
 
 use tonic::Code;
 use vouch_contract::pb::partner::v1 as pb;

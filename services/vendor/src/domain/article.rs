@@ -94,6 +94,8 @@ pub fn rank(mut articles: Vec<Article>, words: &[String]) -> Vec<Article> {
 
 #[cfg(test)]
 mod tests {
+    //! Proves Q04.
+
     use vouch_core::World;
 
     use super::*;

@@ -1,4 +1,6 @@
 //! The knowledge base.
+//!
+//! Proves Q04.
 
 use tonic::Status;
 use vouch_contract::pb::common::v1::PageRequest;

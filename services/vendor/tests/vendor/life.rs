@@ -1,4 +1,6 @@
 //! How the service lives, and who may call it.
+//!
+//! Proves B04, V03.
 
 use tonic::Code;
 use vouch_contract::pb::vendor::v1 as pb;

@@ -1,4 +1,6 @@
 //! A partner hands diagnostics over to the vendor.
+//!
+//! Proves B03.
 
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};

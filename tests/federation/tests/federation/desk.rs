@@ -1,4 +1,6 @@
 //! The vendor's own side: what it publishes, what its engineers see, what nobody else does, and what a customer is told.
+//!
+//! Proves B04, V06.
 
 use tonic::Code;
 use vouch_contract::pb::common::v1::PageRequest;

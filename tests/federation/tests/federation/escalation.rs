@@ -1,4 +1,6 @@
 //! The first escalation, end to end, through three services.
+//!
+//! Proves B01, B05, H04, Q07, Q10, V03, W04, W06.
 
 use prost::Message;
 use vouch_contract::pb::license::v1 as license;

@@ -1,4 +1,6 @@
 //! The gate itself, called past the partner service: what it refuses, and what a partner sees of cases.
+//!
+//! Proves B02, B03, Q07, V02, V04, W06.
 
 use tonic::Code;
 use vouch_contract::convert::timestamp;

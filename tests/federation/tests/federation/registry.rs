@@ -1,4 +1,6 @@
 //! The vendor service follows the licence service's registry of partners.
+//!
+//! Proves B01.
 
 use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_contract::pb::vendor::v1::knowledge_service_client::KnowledgeServiceClient;

@@ -1,4 +1,6 @@
 //! Tickets at the front line: who may do what, and what is refused.
+//!
+//! Proves B03, M01, M07, Q03, S01, V06.
 
 use tonic::Code;
 use vouch_contract::pb::common::v1 as common;

@@ -1,4 +1,6 @@
 //! The judgement by table: one fact changed at a time, and what is found.
+//!
+//! Proves H03, H06, Q02, Q14, S01, V01, W21.
 
 use jiff::Timestamp;
 use vouch_core::{Reason, Severity, Weight, World, dates};

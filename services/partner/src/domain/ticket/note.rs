@@ -83,6 +83,8 @@ impl Viewer {
 
 #[cfg(test)]
 mod tests {
+    //! Proves V06.
+
     use super::*;
 
     #[test]

@@ -162,6 +162,8 @@ impl TicketStep {
 
 #[cfg(test)]
 mod tests {
+    //! Proves W06.
+
     use super::*;
 
     #[test]

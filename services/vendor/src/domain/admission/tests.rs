@@ -1,4 +1,6 @@
 //! The gate by examples: one complete escalation, and what each thing that is wrong with it adds.
+//!
+//! Proves B02, B03, M07, Q07, V01, V02.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -156,6 +156,8 @@ impl CaseStep {
 
 #[cfg(test)]
 mod tests {
+    //! Proves Q07.
+
     use proptest::prelude::*;
 
     use super::*;
