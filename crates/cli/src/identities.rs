@@ -9,7 +9,9 @@ use vouch_host::client::{self, ClientIdentity, ClientTls};
 
 use crate::folder::{Folder, ISSUERS, PARTNER};
 use crate::output::Problem;
-use crate::sample::CONTACT;
+
+/// The named contact of the sample end user: the customer of the data folder.
+pub(crate) const CONTACT: &str = "ada@contoso.example";
 
 /// How long a token of the data folder is good for.
 const LIFETIME_SECONDS: i64 = 3600;

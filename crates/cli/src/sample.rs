@@ -9,11 +9,8 @@ use tonic::Code;
 
 use crate::call;
 use crate::folder::{Folder, OTHER_PARTNER, PARTNER};
-use crate::identities::Role;
+use crate::identities::{CONTACT, Role};
 use crate::output::Problem;
-
-/// The named contact of the sample end user.
-pub(crate) const CONTACT: &str = "ada@contoso.example";
 
 /// The sample product.
 pub(crate) const PRODUCT: &str = "atlas-server";

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::folder::Folder;
+use crate::identities::CONTACT;
 use crate::output::{self, Problem};
 use crate::services::Services;
 use crate::{DataFolder, sample};
@@ -58,7 +59,7 @@ fn tell(folder: &Folder, services: &Services, sample: Option<&sample::Sample>, a
     output::line("");
     output::heading("A covered end user is in the sample catalogue");
     output::field("licence key", &sample.license_key);
-    output::field("named contact", sample::CONTACT);
+    output::field("named contact", CONTACT);
     let default = DataFolder { data: "vouch-data".into() }.data;
     let data = &arguments.folder.data;
     let flag = if *data == default { String::new() } else { format!(" --data {}", data.display()) };
@@ -72,8 +73,7 @@ fn tell(folder: &Folder, services: &Services, sample: Option<&sample::Sample>, a
             "Partner: is the end user covered?",
             format!(
                 "{vouch} call{flag} --as partner license.v1.EntitlementService/CheckEntitlement \
-                 '{{\"question\":{{\"license\":{{\"licenseKey\":\"{key}\"}},\"contactEmail\":\"{}\"}}}}'",
-                sample::CONTACT
+                 '{{\"question\":{{\"license\":{{\"licenseKey\":\"{key}\"}},\"contactEmail\":\"{CONTACT}\"}}}}'"
             ),
         ),
         (
@@ -94,7 +94,7 @@ fn tell(folder: &Folder, services: &Services, sample: Option<&sample::Sample>, a
                  {vouch} call{flag} --as anyone license.v1.EntitlementService/GetKeySet > keys.json\n  \
                  {vouch} verify proof.json --keys keys.json",
                 sample::PRODUCT,
-                sample::CONTACT,
+                CONTACT,
                 "A".repeat(43) + "="
             ),
         ),

@@ -10,9 +10,9 @@ use vouch_proof::{EntitlementProof, KeySet};
 use super::stage::Stage;
 use super::story::Escalated;
 use super::upload;
-use crate::identities::Role;
+use crate::identities::{CONTACT, Role};
 use crate::output::Problem;
-use crate::sample::{self, CONTACT, PRODUCT};
+use crate::sample::{self, PRODUCT};
 
 const GATE: &str = "vendor.v1.EscalationService/EscalateCase";
 

@@ -11,9 +11,9 @@ use vouch_proof::{AdmissionReceipt, KeySet};
 
 use super::stage::{Stage, word};
 use super::upload;
-use crate::identities::Role;
+use crate::identities::{CONTACT, Role};
 use crate::output::Problem;
-use crate::sample::{CONTACT, PRODUCT};
+use crate::sample::PRODUCT;
 
 const TICKETS: &str = "partner.v1.TicketService";
 const DESK: &str = "vendor.v1.CaseDeskService";
