@@ -43,6 +43,9 @@ pub(crate) fn run(command: &BundleCommand) -> Result<ExitCode, Problem> {
             let size: u64 = bundle.manifest().blobs().values().sum();
             output::done(&format!("whole: {} blobs with {}", bundle.blobs().count(), HumanBytes(size)));
             output::field("root", &bundle.root().to_string());
+            output::remark(
+                "Whoever made it could say the same root in the file; the vendor's receipt says which root it took.",
+            );
             Ok(ExitCode::SUCCESS)
         }
     }

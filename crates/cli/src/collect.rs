@@ -136,8 +136,13 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
     output::done(&format!("sealed into {}", summary.path.display()));
     summary.tell();
     output::line("");
-    output::remark(&format!("To look inside: vouch bundle show {}", summary.path.display()));
+    output::remark(&format!("To look inside: {} bundle show {}", output::program(), output::path(&summary.path)));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says early that an archive cannot be taken in.
+pub(crate) fn check_archive(archive: &Path) -> Result<(), Problem> {
+    open(archive).map(drop)
 }
 
 /// Collects this host, or takes an archive in, without a word.
@@ -193,6 +198,9 @@ fn collect(
 }
 
 fn open(archive: &Path) -> Result<ArchiveEvidence, Problem> {
+    if !archive.exists() {
+        return Err(Problem::new(format!("there is no file {}", archive.display())).next("Check its name and folder."));
+    }
     ArchiveEvidence::open(archive, Limits::default())
         .map_err(|error| problem(&CollectError::Archive(error)))
         .map_err(|problem| Problem { what: format!("{}: {}", archive.display(), problem.what), ..problem })

@@ -43,6 +43,10 @@ pub(crate) struct DemoArguments {
 
 pub(crate) async fn run(arguments: &DemoArguments) -> Result<ExitCode, Problem> {
     let began = Instant::now();
+    if let Some(archive) = &arguments.bundle {
+        // Said before services are started and anything is written.
+        collect::check_archive(archive)?;
+    }
     std::fs::create_dir_all(&arguments.out)
         .map_err(|error| Problem::new(format!("{} cannot be made: {error}", arguments.out.display())))?;
     let outcome = match &arguments.against {
@@ -51,15 +55,15 @@ pub(crate) async fn run(arguments: &DemoArguments) -> Result<ExitCode, Problem> 
     };
     let steps = outcome?;
     if !arguments.json {
-        let out = arguments.out.display();
         output::line("");
         output::done(&format!("{steps} steps as they should be, in {:.1} s", began.elapsed().as_secs_f64()));
         output::line("");
         output::heading("To check without a network");
-        let vouch = std::env::args().next().unwrap_or_else(|| "vouch".into());
-        output::line(&format!("  {vouch} verify {out}/receipt.jws"));
-        output::line(&format!("  {vouch} verify {out}/proof.jws"));
-        output::line(&format!("  {vouch} bundle show {out}/diagnostics.vouch"));
+        let vouch = output::program();
+        let file = |name: &str| output::path(&arguments.out.join(name));
+        output::line(&format!("  {vouch} verify {}", file("receipt.jws")));
+        output::line(&format!("  {vouch} verify {}", file("proof.jws")));
+        output::line(&format!("  {vouch} bundle show {}", file("diagnostics.vouch")));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -96,16 +100,24 @@ async fn tell(arguments: &DemoArguments, folder: Folder) -> Result<usize, Proble
 }
 
 async fn collect_into(stage: &mut Stage, sealed: &Path, archive: Option<&Path>) -> Result<(), Problem> {
-    // A bundle of an earlier demo makes room: collecting writes nothing over.
-    let _ = std::fs::remove_file(sealed);
-    let (path, from) = (sealed.to_owned(), archive.map(Path::to_owned));
-    let sent = archive.map_or("collect linux-host".to_owned(), |archive| format!("take in {}", archive.display()));
+    // Collecting writes nothing over. A bundle of an earlier demo makes room only for one that is whole.
+    let fresh = sealed.with_extension("vouch.new");
+    let _ = std::fs::remove_file(&fresh);
+    let (path, from) = (fresh.clone(), archive.map(Path::to_owned));
+    let name = archive.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let sent = name.map_or("collect linux-host".to_owned(), |name| format!("take in {name}"));
     let began = Instant::now();
     let collected = tokio::task::spawn_blocking(move || collect::collect_to(&path, from.as_deref())).await;
     let summary = collected.map_err(|error| Problem::new(format!("collecting ended: {error}")))??;
+    std::fs::rename(&fresh, sealed)
+        .map_err(|error| Problem::new(format!("{} cannot be written: {error}", sealed.display())))?;
     let masked: u64 = summary.masked.values().sum();
-    let came_back =
-        format!("{} entries, {}, {masked} values masked, sealed", summary.entries, HumanBytes(summary.size_bytes));
+    let left_out = match summary.failed.values().map(Vec::len).sum::<usize>() {
+        0 => String::new(),
+        count => format!(", {count} left out"),
+    };
+    let size = HumanBytes(summary.size_bytes);
+    let came_back = format!("{} entries{left_out}, {size}, {masked} values masked, sealed", summary.entries);
     stage.tell("end user", &sent, &came_back, began.elapsed());
     Ok(())
 }

@@ -72,6 +72,20 @@ struct ServeArguments {
     /// Stop when standard input ends: with the process that holds it.
     #[arg(long)]
     leash: bool,
+    /// Check the configuration and print what comes of it, without secrets; serve nothing.
+    #[arg(long, conflicts_with = "leash")]
+    check: bool,
+}
+
+impl ServeArguments {
+    async fn run<S: vouch_host::Service>(&self) -> ExitCode {
+        let config = self.config.as_deref();
+        if self.check {
+            vouch_host::check::<S>(config).await
+        } else {
+            vouch_host::run_with::<S>(config, self.leash).await
+        }
+    }
 }
 
 /// Where `vouch up` keeps its data.
@@ -93,13 +107,13 @@ async fn main() -> ExitCode {
         Command::Collect(arguments) => collect::run(&arguments),
         Command::Bundle(command) => bundle::run(&command),
         Command::Serve(Serve::License(serve)) => {
-            return vouch_host::run_with::<vouch_license::License>(serve.config.as_deref(), serve.leash).await;
+            return serve.run::<vouch_license::License>().await;
         }
         Command::Serve(Serve::Vendor(serve)) => {
-            return vouch_host::run_with::<vouch_vendor::Vendor>(serve.config.as_deref(), serve.leash).await;
+            return serve.run::<vouch_vendor::Vendor>().await;
         }
         Command::Serve(Serve::Partner(serve)) => {
-            return vouch_host::run_with::<vouch_partner::Partner>(serve.config.as_deref(), serve.leash).await;
+            return serve.run::<vouch_partner::Partner>().await;
         }
     };
     match outcome {

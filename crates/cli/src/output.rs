@@ -43,6 +43,22 @@ pub(crate) fn problem(problem: &Problem) {
     }
 }
 
+/// This program as it was started, so that a command that is printed can be pasted.
+pub(crate) fn program() -> String {
+    pasteable(std::env::args().next().unwrap_or_else(|| "vouch".into()))
+}
+
+/// A path as a shell takes it.
+pub(crate) fn path(path: &std::path::Path) -> String {
+    pasteable(path.display().to_string())
+}
+
+/// A word as a shell takes it: in quotes where it needs them.
+fn pasteable(word: String) -> String {
+    let plain = |character: char| character.is_alphanumeric() || "/._-+=:,@~".contains(character);
+    if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
 /// A heading.
 pub(crate) fn heading(text: &str) {
     println!("{STRONG}{text}{STRONG:#}");
@@ -72,4 +88,17 @@ pub(crate) fn line(text: &str) {
 /// A remark on standard error: not part of the answer.
 pub(crate) fn remark(text: &str) {
     eprintln!("{QUIET}{text}{QUIET:#}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_printed_can_be_pasted() {
+        assert_eq!(pasteable("/home/a/vouch-data".into()), "/home/a/vouch-data");
+        assert_eq!(pasteable("my data".into()), "'my data'");
+        assert_eq!(pasteable("it's".into()), r"'it'\''s'");
+        assert_eq!(pasteable(String::new()), "''");
+    }
 }

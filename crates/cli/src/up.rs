@@ -62,13 +62,15 @@ fn tell(folder: &Folder, services: &Services, sample: Option<&sample::Sample>, a
     output::field("named contact", CONTACT);
     let default = DataFolder { data: "vouch-data".into() }.data;
     let data = &arguments.folder.data;
-    let flag = if *data == default { String::new() } else { format!(" --data {}", data.display()) };
+    let flag = if *data == default { String::new() } else { format!(" --data {}", output::path(data)) };
     let key = &sample.license_key;
-    // As it was started, so that what is printed can be pasted.
-    let vouch = std::env::args().next().unwrap_or_else(|| "vouch".into());
+    let vouch = output::program();
+    let file = |name: &str| output::path(&data.join(name));
+    let (proof, keys) = (file("proof.json"), file("keys.json"));
     output::line("");
     output::heading("To try, in another terminal");
     let try_it = [
+        ("All of them: the whole story, on these services", format!("{vouch} demo --against {}", output::path(data))),
         (
             "Partner: is the end user covered?",
             format!(
@@ -90,9 +92,9 @@ fn tell(folder: &Folder, services: &Services, sample: Option<&sample::Sample>, a
                  '{{\"question\":{{\"license\":{{\"licenseKey\":\"{key}\"}},\"productId\":\"{}\",\"version\":\"7.2.1\",\
                  \"severity\":\"SEVERITY_TWO\",\"channel\":\"CHANNEL_PORTAL\",\"contactEmail\":\"{}\"}},\
                  \"escalationId\":\"esc_01jz0000000000000000000000\",\"bundleRoot\":\"{}\",\"audience\":\"vendor.vouch\"}}' \
-                 > proof.json\n  \
-                 {vouch} call{flag} --as anyone license.v1.EntitlementService/GetKeySet > keys.json\n  \
-                 {vouch} verify proof.json --keys keys.json",
+                 > {proof}\n  \
+                 {vouch} call{flag} --as anyone license.v1.EntitlementService/GetKeySet > {keys}\n  \
+                 {vouch} verify {proof} --keys {keys}",
                 sample::PRODUCT,
                 CONTACT,
                 "A".repeat(43) + "="
@@ -122,7 +124,6 @@ fn tell(folder: &Folder, services: &Services, sample: Option<&sample::Sample>, a
             "Administrator: the licences",
             format!("{vouch} call{flag} --as administrator license.v1.LicenseService/ListLicenses"),
         ),
-        ("All of them: the whole story, on these services", format!("{vouch} demo --against {}", data.display())),
     ];
     for (what, command) in try_it {
         output::line(&format!("  # {what}"));

@@ -67,6 +67,11 @@ pub async fn run_with<S: Service>(config: Option<&Path>, leash: bool) -> ExitCod
     start::<S>(config, false, leash).await
 }
 
+/// Checks a service's configuration, and prints what comes of it, inside another program's command line.
+pub async fn check<S: Service>(config: Option<&Path>) -> ExitCode {
+    start::<S>(config, true, false).await
+}
+
 /// What it prints on standard output is for whoever started it: one line with the addresses.
 async fn start<S: Service>(config: Option<&Path>, show_only: bool, leash: bool) -> ExitCode {
     let mut loaded = config::load(config, std::env::vars());

@@ -98,8 +98,10 @@ async fn apply_one(
     }
     history::event_insert(tx, &link.vendor_id, &event).await?;
     let Some(mut ticket) = ticket else {
-        // Opened past this service, or before a back-up was restored here: its history is kept.
-        if let CaseChange::Accepted(_) = change {
+        // Opened past this service, or before a back-up was restored here: its history is kept. For drills that is usual.
+        if let CaseChange::Accepted(_) = change
+            && !is_drill(&event)
+        {
             tracing::warn!(case.id = %event.case_id, "a case was opened for which there is no ticket here");
         }
         return Ok(());
@@ -141,6 +143,11 @@ async fn ticket_of(
         return tickets::ticket_lock_by_escalation(tx, dialect, &link.partner_id, escalation_id).await;
     }
     tickets::ticket_lock_by_case(tx, dialect, &link.partner_id, event.case_id).await
+}
+
+fn is_drill(accepted: &Event) -> bool {
+    let accepted = pb::CaseAccepted::decode(accepted.payload.as_slice()).unwrap_or_default();
+    accepted.case.is_some_and(|case| case.test_case)
 }
 
 fn read_event(event: &pb::CaseEvent) -> Result<Event, Error> {

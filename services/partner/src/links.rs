@@ -16,7 +16,7 @@ use vouch_contract::pb::vendor::v1::escalation_service_client::EscalationService
 use vouch_contract::pb::vendor::v1::knowledge_service_client::KnowledgeServiceClient;
 use vouch_core::code::{PartnerId, ProductId, VendorId};
 use vouch_core::id::LicenseId;
-use vouch_core::{Error, Violations};
+use vouch_core::{Error, Kind, Reason, Violations};
 use vouch_host::client::{self, ClientFiles, ClientTls};
 use vouch_storage::blobs::MAX_PART_BYTES;
 
@@ -158,7 +158,11 @@ pub async fn within<T>(answer: impl Future<Output = Result<tonic::Response<T>, S
 /// What a caller of this service is told of a vendor's answer.
 pub fn as_error(status: &Status) -> Error {
     match status.code() {
-        Code::NotFound => Error::not_found("at the vendor", status.message()),
+        Code::NotFound => Error::Refused {
+            kind: Kind::NotFound,
+            reason: Reason::NotFound,
+            message: format!("the vendor says: {}", status.message()),
+        },
         Code::InvalidArgument => {
             let mut violations = Violations::new();
             for (field, description) in vouch_contract::status::violations_of(status) {

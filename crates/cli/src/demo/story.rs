@@ -134,7 +134,7 @@ async fn attach(stage: &mut Stage, ticket_id: &Value, sealed: &Path) -> Result<S
     let began = Instant::now();
     let committed = upload::upload(&stage.folder, ticket_id.as_str().unwrap_or_default(), sealed).await?;
     let size = HumanBytes(u64::try_from(committed.size_bytes).unwrap_or(0));
-    let told = format!("{} entries, {size}, verified and signed", committed.entries);
+    let told = format!("{} entries with those left out, {size}, verified and signed", committed.entries);
     stage.tell("agent", "CommitBundle", &told, began.elapsed());
     Ok(committed.bundle_id)
 }
@@ -151,17 +151,16 @@ async fn verify_receipt(stage: &mut Stage, receipt: &Value) -> Result<(), Proble
     let keys = json!({ "keys": keys }).to_string();
     stage.write("keys.json", &keys)?;
     let receipt = receipt.as_str().unwrap_or_default();
-    let path = stage.write("receipt.jws", &format!("{receipt}\n"))?;
+    stage.write("receipt.jws", &format!("{receipt}\n"))?;
     let began = Instant::now();
     let claims = KeySet::from_jwks(&keys)
         .map_err(Problem::new)
         .and_then(|keys| AdmissionReceipt::verify(receipt, &keys).map_err(|error| Problem::new(error.to_string())))?;
     let promised = claims.promised.first().map_or("nothing".to_owned(), |promised| {
         let due = jiff::Timestamp::from_second(promised.due).unwrap_or_default();
-        format!("{} by {due}", promised.target)
+        format!("{} by {due:.0}", promised.target)
     });
-    let sent = format!("verify {}", path.display());
-    stage.tell("anyone", &sent, &format!("genuine; promised: {promised}"), began.elapsed());
+    stage.tell("anyone", "verify receipt.jws", &format!("genuine; promised: {promised}"), began.elapsed());
     Ok(())
 }
 

@@ -1,8 +1,12 @@
 //! A sealed bundle: one file, `*.vouch`, with the manifest and every blob that it names.
 //!
-//! It is a plain tar: `manifest.json`, then `blobs/<sha256>.gz` by digest, each once and compressed by itself. So any blob can
-//! be read without those before it, which is what an upload that resumes needs, and `tar` and `gunzip` are enough to look
-//! inside. [`seal`](crate::seal) writes one, [`SealedBundle`] opens it and believes nothing that it did not verify.
+//! It is a plain tar: `manifest.json`, then `blobs/<sha256>.gz` by digest, each once and compressed by itself, then `root`: the
+//! manifest's digest in hexadecimal, so that damage to the manifest shows too. So any blob can be read without those before it,
+//! which is what an upload that resumes needs, and `tar` and `gunzip` are enough to look inside. [`seal`](crate::seal) writes
+//! one, [`SealedBundle`] opens it and believes nothing that it did not verify.
+//!
+//! Against somebody who writes a manifest *and* a root of their own no file can speak for itself: that is what the partner's
+//! signature at the commit, and the root in the vendor's receipt, are for.
 
 mod open;
 mod write;
@@ -17,6 +21,8 @@ use crate::{Digest, ManifestError};
 
 /// The manifest's name within the file.
 const MANIFEST: &str = "manifest.json";
+/// The name of the manifest's digest within the file: its last entry.
+const ROOT: &str = "root";
 
 /// A blob's name within the file.
 fn blob_name(digest: Digest) -> String {
@@ -35,6 +41,9 @@ pub enum SealedError {
     /// It is no sealed bundle, or it ends too early.
     #[error("the file is no sealed bundle, or is cut off or damaged")]
     Malformed,
+    /// The manifest is not the one that was sealed.
+    #[error("the manifest is not the one that was sealed: its digest is {0}, which the file's root does not say")]
+    Root(Digest),
     /// Its manifest is not taken.
     #[error(transparent)]
     Manifest(#[from] ManifestError),

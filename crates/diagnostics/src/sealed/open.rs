@@ -10,11 +10,13 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{Context, SHA256};
 use flate2::bufread::GzDecoder;
 
-use super::{MANIFEST, SealedError, blob_name};
+use super::{MANIFEST, ROOT, SealedError, blob_name};
 use crate::{Digest, Manifest};
 
 /// A larger manifest is not read; the manifest has the same limit for itself.
 const MAX_MANIFEST: u64 = 32 * 1024 * 1024;
+/// A SHA-256 in hexadecimal.
+const MAX_ROOT: u64 = 64;
 /// What tar ends with: two empty blocks.
 const TRAILER: u64 = 1024;
 /// The size of a block of tar.
@@ -59,14 +61,25 @@ impl SealedBundle {
         let (manifest, root) = Manifest::read(&manifest_bytes)?;
         let mut places = BTreeMap::new();
         let mut wanted = manifest.blobs().into_iter();
+        let mut sealed_root = None;
         for entry in entries {
             let mut entry = entry.map_err(|_| SealedError::Malformed)?;
             let (offset, packed) = (entry.raw_file_position(), entry.size());
             let found = String::from_utf8_lossy(&name(&entry)).into_owned();
-            let Some((digest, size)) = wanted.next() else { return Err(SealedError::Extra(found)) };
+            let Some((digest, size)) = wanted.next() else {
+                // The root comes last, and once.
+                if found != ROOT || sealed_root.is_some() || packed > MAX_ROOT {
+                    return Err(SealedError::Extra(found));
+                }
+                let mut text = String::new();
+                entry.read_to_string(&mut text).map_err(|_| SealedError::Malformed)?;
+                sealed_root = Some(text);
+                end = (offset + packed).next_multiple_of(BLOCK);
+                continue;
+            };
             if found != blob_name(digest) || !entry.header().entry_type().is_file() {
-                // Blobs are in order: one further on means that this one is not there.
-                let later = wanted.any(|(digest, _)| found == blob_name(digest));
+                // Blobs are in order, and before the root: one further on means that this one is not there.
+                let later = found == ROOT || wanted.any(|(digest, _)| found == blob_name(digest));
                 return Err(if later { SealedError::Missing(digest) } else { SealedError::Extra(found) });
             }
             verify(&mut entry, digest, size)?;
@@ -78,6 +91,11 @@ impl SealedBundle {
         }
         if length != end + TRAILER {
             return Err(SealedError::Malformed);
+        }
+        match sealed_root {
+            Some(text) if text == root.to_string() => {}
+            Some(_) => return Err(SealedError::Root(root)),
+            None => return Err(SealedError::Malformed),
         }
         Ok(Self { file, manifest, manifest_bytes, root, places })
     }

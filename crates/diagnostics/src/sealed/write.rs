@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 
-use super::{MANIFEST, SealedBundle, SealedError, blob_name};
+use super::{MANIFEST, ROOT, SealedBundle, SealedError, blob_name};
 use crate::{Digest, Entry, Manifest, Masked, Redaction};
 
 /// Logs compress well at every level; this one keeps up with redaction.
@@ -113,7 +113,7 @@ impl Sealer {
             redaction,
             entries: std::mem::take(&mut self.entries),
         };
-        let (bytes, _) = manifest.write()?;
+        let (bytes, root) = manifest.write()?;
         let target = tempfile::NamedTempFile::new_in(&self.folder)?;
         let mut archive = tar::Builder::new(BufWriter::new(target.as_file()));
         append(&mut archive, MANIFEST, bytes.len() as u64, &mut bytes.as_slice())?;
@@ -121,6 +121,8 @@ impl Sealer {
             self.spool.seek(SeekFrom::Start(*offset))?;
             append(&mut archive, &blob_name(*digest), *packed, &mut BufReader::new(&self.spool).take(*packed))?;
         }
+        let root = root.to_string();
+        append(&mut archive, ROOT, root.len() as u64, &mut root.as_bytes())?;
         archive.into_inner()?.flush()?;
         target.as_file().sync_all()?;
         target.persist_noclobber(&self.output).map_err(|refused| match refused.error.kind() {

@@ -53,16 +53,25 @@ fn b03_a_sealed_file_holds_its_manifest_and_each_blob_once() {
 
 #[test]
 fn b03_a_sealed_file_that_was_changed_is_refused() {
+    for at in [1, 2] {
+        assert!(matches!(
+            rebuilt(|entries| {
+                entries.remove(at);
+            })
+            .unwrap_err(),
+            SealedError::Missing(_)
+        ));
+    }
     assert!(matches!(
         rebuilt(|entries| {
             entries.pop();
         })
         .unwrap_err(),
-        SealedError::Missing(_)
+        SealedError::Malformed
     ));
     assert!(matches!(
         rebuilt(|entries| {
-            entries.remove(1);
+            entries.truncate(2);
         })
         .unwrap_err(),
         SealedError::Missing(_)
@@ -90,6 +99,22 @@ fn b03_a_sealed_file_that_was_changed_is_refused() {
         SealedError::Malformed
     ));
     assert!(matches!(rebuilt(|entries| entries[0].1[0] = b'x').unwrap_err(), SealedError::Manifest(_)));
+}
+
+#[test]
+fn b03_a_manifest_that_reads_well_but_is_not_the_sealed_one_is_refused() {
+    let changed = rebuilt(|entries| {
+        let manifest = String::from_utf8(entries[0].1.clone()).unwrap();
+        assert!(manifest.contains("a.txt"));
+        entries[0].1 = manifest.replace("a.txt", "0.txt").into_bytes();
+    });
+    assert!(matches!(changed.unwrap_err(), SealedError::Root(_)));
+    for root in ["", "x", &"0".repeat(64)] {
+        let changed = rebuilt(|entries| entries.last_mut().unwrap().1 = root.into());
+        assert!(matches!(changed.unwrap_err(), SealedError::Root(_)), "{root}");
+    }
+    let twice = rebuilt(|entries| entries.push(entries.last().unwrap().clone()));
+    assert!(matches!(twice.unwrap_err(), SealedError::Extra(name) if name == "root"));
 }
 
 #[test]
