@@ -195,3 +195,15 @@ pub fn findings(status: &Status) -> Vec<Finding> {
     }
     fields.into_iter().map(|(field, description)| one(field, description)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_vendor_does_not_find_is_told_in_its_own_words() {
+        let error = as_error(&Status::not_found("product x was not found"));
+        assert_eq!(error.reason(), Reason::NotFound);
+        assert_eq!(error.to_string(), "the vendor says: product x was not found");
+    }
+}

@@ -82,3 +82,15 @@ fn b03_an_archive_that_lacks_what_the_vendor_requires_ends_the_demo_with_the_rea
     assert!(!output.status.success());
     assert!(told.contains("ARTEFACT_MISSING") || told.contains("no entries") || told.contains("empty"), "{told}");
 }
+
+#[test]
+fn a_demo_whose_archive_is_not_there_says_so_and_leaves_what_an_earlier_one_wrote() {
+    let out = tempfile::tempdir().unwrap();
+    let sealed = out.path().join("diagnostics.vouch");
+    std::fs::write(&sealed, "of an earlier demo").unwrap();
+    let output = vouch().args(["demo", "--bundle", "not-there.tar", "--out"]).arg(out.path()).output().unwrap();
+    assert!(!output.status.success());
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("there is no file not-there.tar"), "{told}");
+    assert_eq!(std::fs::read_to_string(&sealed).unwrap(), "of an earlier demo");
+}

@@ -132,6 +132,20 @@ fn a_configuration_with_problems_is_told_whole_and_nothing_starts() {
 }
 
 #[test]
+fn a_configuration_can_be_checked_without_serving() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    Up::start(&data).stop();
+    for service in ["license", "vendor", "partner"] {
+        let config = data.join(service).join("config.toml");
+        let output = vouch().args(["serve", service, "--check", "--config"]).arg(config).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(told.contains("[listen]") && !told.contains("listening"), "{told}");
+    }
+}
+
+#[test]
 fn services_end_with_the_process_that_started_them_however_it_ends() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

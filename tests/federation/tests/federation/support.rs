@@ -1,7 +1,6 @@
 //! A vendor's two services for a test: the licence service, and the vendor service that follows its registry.
 
 use tonic::transport::Channel;
-use vouch_contract::pb::license::v1 as license;
 use vouch_contract::pb::license::v1::partner_registry_service_client::PartnerRegistryServiceClient;
 use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_contract::pb::vendor::v1::knowledge_service_client::KnowledgeServiceClient;
@@ -50,21 +49,7 @@ impl VendorSide {
     pub(crate) async fn register(&self, id: &str, authority: &Authority, manifest_jwks: &str) {
         let token = self.license_ground.staff_token("ada", &["partner-manager"]);
         let channel = self.license_ground.bearer(self.license.address, &token);
-        let partner = license::Partner {
-            partner_id: id.into(),
-            name: id.into(),
-            programme: license::PartnerProgramme::SolutionProvider.into(),
-            spiffe_ids: vec![format!("spiffe://{id}.example/partner/{id}")],
-            trust_bundle_pem: authority.certificate_pem().into(),
-            manifest_jwks: manifest_jwks.into(),
-            support_contact: Some(license::SupportContact {
-                name: "Desk".into(),
-                email: format!("help@{id}.example"),
-                ..Default::default()
-            }),
-            ..Default::default()
-        };
-        let request = license::RegisterPartnerRequest { request_id: fresh(), partner: Some(partner) };
+        let request = crate::samples::registration(id, authority, manifest_jwks);
         PartnerRegistryServiceClient::new(channel).register_partner(request).await.unwrap();
         // Let in as soon as the vendor has read the registry: asked until then, for at most as long as a test may take.
         let let_in = tokio::time::timeout(std::time::Duration::from_secs(20), async {
