@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
+use vouch_host::StopSignals;
 
 use crate::folder::Folder;
 use crate::identities::CONTACT;
@@ -32,15 +33,25 @@ pub(crate) struct UpArguments {
 
 pub(crate) async fn run(arguments: &UpArguments) -> Result<ExitCode, Problem> {
     let folder = Folder::prepare(&arguments.folder.data)?;
-    let services = Services::start(&folder, arguments.port, arguments.store.as_deref(), "warn").await?;
-    let sample = if arguments.bare { None } else { Some(sample::enter(&folder).await?) };
+    let mut signals =
+        StopSignals::listen().map_err(|error| Problem::new(format!("signals cannot be listened for: {error}")))?;
+    let start = async {
+        let services = Services::start(&folder, arguments.port, arguments.store.as_deref(), "warn").await?;
+        let sample = if arguments.bare { None } else { Some(sample::enter(&folder).await?) };
+        Ok::<_, Problem>((services, sample))
+    };
+    let (services, sample) = tokio::select! {
+        started = start => started?,
+        // What was started so far ends with this process.
+        () = signals.received() => return Ok(ExitCode::SUCCESS),
+    };
     if arguments.json {
         let license_key = sample.as_ref().map(|sample| sample.license_key.clone());
         output::line(&json!({ "addresses": services.addresses(), "license_key": license_key }).to_string());
     } else {
         tell(&folder, &services, sample.as_ref(), arguments);
     }
-    wait(services).await
+    wait(services, &mut signals).await
 }
 
 fn tell(folder: &Folder, services: &Services, sample: Option<&sample::Sample>, arguments: &UpArguments) {
@@ -133,13 +144,10 @@ fn tell(folder: &Folder, services: &Services, sample: Option<&sample::Sample>, a
     output::remark("Ctrl-C stops everything; the data stay.");
 }
 
-/// Waits for Ctrl-C, or for a service to end by itself; then stops all of them.
-async fn wait(mut services: Services) -> Result<ExitCode, Problem> {
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .map_err(|error| Problem::new(format!("signals cannot be listened for: {error}")))?;
+/// Waits until this program is told to stop, or for a service to end by itself; then stops all of them.
+async fn wait(mut services: Services, signals: &mut StopSignals) -> Result<ExitCode, Problem> {
     let ended = tokio::select! {
-        _ = tokio::signal::ctrl_c() => None,
-        _ = terminated.recv() => None,
+        () = signals.received() => None,
         name = services.ended() => Some(name),
     };
     services.stop().await;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{self, HostConfig, Loaded};
 use crate::{Listeners, ServeError, telemetry};
@@ -100,11 +101,13 @@ async fn start<S: Service>(config: Option<&Path>, show_only: bool, leash: bool) 
 }
 
 async fn serve<S: Service>(host: HostConfig, own: S::Config, leash: bool) -> Result<(), ServeError> {
+    let mut signals =
+        StopSignals::listen().map_err(|error| ServeError::Setup(format!("signals cannot be listened for: {error}")))?;
     let listeners = Listeners::bind(&host).await?;
     println!("{} listening rpc={} ops={}", S::NAME, listeners.rpc_address(), listeners.ops_address());
     let shutdown = async move {
         tokio::select! {
-            () = told_to_stop() => {}
+            () = signals.received() => {}
             () = input_ended(), if leash => {}
         }
     };
@@ -122,19 +125,26 @@ async fn input_ended() {
     let _ = input.await;
 }
 
-/// Resolves on SIGTERM or Ctrl-C.
-async fn told_to_stop() {
-    let interrupted = tokio::signal::ctrl_c();
-    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(mut terminated) => {
-            tokio::select! {
-                _ = interrupted => {}
-                _ = terminated.recv() => {}
-            }
-        }
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM cannot be listened for");
-            let _ = interrupted.await;
+/// SIGTERM and Ctrl-C, listened for from its making on.
+///
+/// Make it before anybody is told where the program listens: who knows that may stop it, and before a program listens for a
+/// signal the signal kills it.
+pub struct StopSignals {
+    interrupted: Signal,
+    terminated: Signal,
+}
+
+impl StopSignals {
+    /// Starts to listen for them; they no longer end the process by themselves.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupted: signal(SignalKind::interrupt())?, terminated: signal(SignalKind::terminate())? })
+    }
+
+    /// Resolves when one of them has come.
+    pub async fn received(&mut self) {
+        tokio::select! {
+            _ = self.interrupted.recv() => {}
+            _ = self.terminated.recv() => {}
         }
     }
 }

@@ -26,7 +26,7 @@ pub mod testing;
 mod trust;
 pub mod uploads;
 
-pub use command::{Service, check, run, run_with};
+pub use command::{Service, StopSignals, check, run, run_with};
 pub use connections::{ClientCertificates, Connection, Connections, ServerTls};
 pub use edge::{Edge, EdgeLayer};
 pub use jobs::Jobs;

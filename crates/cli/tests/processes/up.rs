@@ -158,6 +158,16 @@ fn services_end_with_the_process_that_started_them_however_it_ends() {
 }
 
 #[test]
+fn who_knows_where_a_program_listens_can_stop_it_cleanly_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    // Each start tells its addresses and is stopped in the same instant.
+    for _ in 0..5 {
+        Up::start(&data).stop();
+    }
+}
+
+#[test]
 fn a_second_start_on_the_same_folder_says_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
