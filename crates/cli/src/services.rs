@@ -12,6 +12,9 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use crate::folder::{Folder, ISSUERS, PARTNER, SERVICES};
 use crate::output::Problem;
 
+/// Where letters to end users lie, in place of a mail server.
+pub(crate) const MAIL: &str = "license/mail";
+
 /// How long a service may take to be ready.
 const READY: Duration = Duration::from_secs(30);
 
@@ -124,7 +127,10 @@ fn configuration(
     let license = address("license").unwrap_or_default();
     let authorities = path("authority/vendor.pem");
     match service {
-        "license" => text.push_str("\n[[workloads]]\nid = \"spiffe://vendor.example/vendor/vendor\"\n"),
+        "license" => {
+            text.push_str("\n[[workloads]]\nid = \"spiffe://vendor.example/vendor/vendor\"\n");
+            let _ = write!(text, "\n[mail]\nfrom = \"Acme <support@acme.example>\"\nfolder = {}\n", path(MAIL));
+        }
         "vendor" => {
             let _ = write!(text, "\n[license]\naddress = \"{license}\"\nauthorities = {authorities}\n");
             let _ = write!(text, "\n[blobs]\nfolder = {}\n", path("vendor/blobs"));

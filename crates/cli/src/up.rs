@@ -9,7 +9,7 @@ use vouch_host::StopSignals;
 use crate::folder::Folder;
 use crate::identities::CONTACT;
 use crate::output::{self, Problem};
-use crate::services::Services;
+use crate::services::{MAIL, Services};
 use crate::{DataFolder, sample};
 
 #[derive(Args)]
@@ -66,6 +66,7 @@ fn tell(folder: &Folder, services: &Services, sample: Option<&sample::Sample>, a
     }
     output::field("data", &folder.path("").display().to_string());
     output::field("authority", &folder.path("authority/vendor.pem").display().to_string());
+    output::field("letters", &format!("{}   in place of a mail server", folder.path(MAIL).display()));
     let Some(sample) = sample else { return };
     output::line("");
     output::heading("A covered end user is in the sample catalogue");

@@ -37,6 +37,8 @@ registry! {
     AgreementId, AgreementTag, "agr";
     /// A person named in an agreement: the opaque name of that person everywhere else.
     ContactId, ContactTag, "con";
+    /// A letter that tells an end user its support contact, in the licence service.
+    NoticeId, NoticeTag, "ntc";
     /// Incidents set aside for an escalation.
     HoldId, HoldTag, "hold";
     /// A line of the incident ledger.

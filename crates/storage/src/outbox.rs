@@ -43,7 +43,7 @@ pub struct Waiting {
     pub parked: u32,
 }
 
-/// Adds an entry behind those of its lane.
+/// Adds an entry behind those of its lane, to be sent from `due` on.
 ///
 /// Invariant: the caller holds the lock of the row that stands for the lane, so that no two entries take one place.
 pub async fn enqueue(
@@ -52,17 +52,17 @@ pub async fn enqueue(
     lane: &str,
     kind: &str,
     payload: &[u8],
-    now: Timestamp,
+    due: Timestamp,
 ) -> Result<(), WriteError> {
     sqlx::query(
-        "INSERT INTO outbox (entry_id, lane, position, kind, payload, attempts, due_at, parked, created_at)
-         VALUES ($1, $2, (SELECT COALESCE(MAX(position), 0) + 1 FROM outbox WHERE lane = $2), $3, $4, 0, $5, 0, $5)",
+        "INSERT INTO outbox (entry_id, lane, position, kind, payload, attempts, due_at, parked)
+         VALUES ($1, $2, (SELECT COALESCE(MAX(position), 0) + 1 FROM outbox WHERE lane = $2), $3, $4, 0, $5, 0)",
     )
     .bind(id.to_string())
     .bind(lane)
     .bind(kind)
     .bind(payload)
-    .bind(now.as_microsecond())
+    .bind(due.as_microsecond())
     .execute(connection)
     .await?;
     Ok(())

@@ -14,6 +14,8 @@ pub mod commands;
 mod config;
 pub mod domain;
 mod grpc;
+mod mail;
+mod notices;
 pub mod registry;
 pub mod store;
 
@@ -26,6 +28,7 @@ use vouch_host::config::{HostConfig, Loaded};
 use vouch_host::{Listeners, Rpc, ServeError, Server, Service};
 
 pub use config::LicenseConfig;
+pub use mail::MailConfig;
 pub use store::MIGRATIONS;
 
 /// The service's name in errors.
@@ -35,6 +38,8 @@ pub const DOMAIN: &str = "license.vouch";
 const LOOK_FOR_CHANGES: Duration = Duration::from_millis(500);
 /// How often holds that nobody settled are looked for.
 const LET_LAPSE: Duration = Duration::from_mins(10);
+/// How often letters that are due are looked for.
+const SEND_LETTERS: Duration = Duration::from_millis(500);
 
 /// Serves until `shutdown` resolves.
 pub async fn serve(
@@ -60,6 +65,17 @@ pub async fn serve(
         let (store, world) = (lapsing.clone(), of_world.clone());
         async move { commands::incidents::lapse(&store, &world).await.map(|_| ()) }
     });
+    if let Some(mail) = &config.mail {
+        vouch_storage::outbox::recover(&store).await?;
+        let mailer = mail::Mailer::new(mail).map_err(ServeError::Setup)?;
+        let notices = Arc::new(notices::Notices { store: store.clone(), world: world.clone(), mailer });
+        server.jobs.at_once_and_every("send support contacts", SEND_LETTERS, move || {
+            let notices = notices.clone();
+            async move { notices.send_due().await }
+        });
+    } else {
+        tracing::warn!("no [mail] is configured: support contacts are not sent to end users, and wait");
+    }
     let handlers = grpc::Handlers {
         rpc: Rpc { domain: DOMAIN, store, secrets, world },
         keys,
@@ -87,7 +103,9 @@ impl Service for License {
     }
 
     fn show(config: &LicenseConfig) -> String {
-        toml::to_string(config).map(|own| format!("\n[license]\n{own}")).unwrap_or_default()
+        let own = toml::to_string(config).map(|own| format!("\n[license]\n{own}")).unwrap_or_default();
+        let mail = config.mail.as_ref().and_then(|mail| toml::to_string(mail).ok());
+        own + &mail.map(|mail| format!("\n[mail]\n{mail}")).unwrap_or_default()
     }
 
     async fn serve(

@@ -6,8 +6,9 @@ use vouch_core::{Error, Kind, Reason, Violations};
 use vouch_host::Call;
 use vouch_storage::{Dialect, WriteError};
 
-use super::{all_known, check_etag};
+use super::{all_known, check_etag, notices};
 use crate::domain::agreement::{Agreement, AgreementState, AgreementTerms, Liaison, Person};
+use crate::domain::notice::Notice;
 use crate::store::{agreements, catalog, incidents};
 
 /// A person to be named.
@@ -89,6 +90,9 @@ pub async fn name_liaison(
     agreement.liaisons.push(liaison.clone());
     agreement.revision += 1;
     agreements::agreement_update(tx, &agreement).await?;
+    if let Some(notice) = Notice::owed(call.world.id(), &agreement, &liaison) {
+        notices::owe(tx, call, &notice).await?;
+    }
     Ok((agreement, liaison))
 }
 

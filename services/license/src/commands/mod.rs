@@ -4,6 +4,7 @@ pub mod agreements;
 pub mod catalog;
 pub mod incidents;
 pub mod licenses;
+pub mod notices;
 pub mod partners;
 pub mod proofs;
 

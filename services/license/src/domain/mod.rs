@@ -6,6 +6,7 @@ pub mod guesses;
 pub mod incident;
 pub mod license;
 pub mod license_key;
+pub mod notice;
 pub mod partner;
 pub mod product;
 pub mod tier;

@@ -12,7 +12,7 @@ use super::Handlers;
 use super::read::{self, ListOf, One};
 use crate::commands::agreements::{self as commands, EndLiaison, NameLiaison, SetAgreementState};
 use crate::domain::agreement::{AgreementState, AgreementTerms, Person};
-use crate::store::agreements;
+use crate::store::{agreements, notices};
 
 #[tonic::async_trait]
 impl AgreementService for Handlers {
@@ -75,6 +75,25 @@ impl AgreementService for Handlers {
             .await
     }
 
+    async fn list_support_contact_notices(
+        &self,
+        request: Request<pb::ListSupportContactNoticesRequest>,
+    ) -> Result<Response<pb::ListSupportContactNoticesResponse>, Status> {
+        self.rpc
+            .query(request, |call: Call<NoticesOf>| async move {
+                let NoticesOf(ListOf { page, filter: id }) = call.command;
+                let mut snapshot = self.store().snapshot().await?;
+                if agreements::agreement_fetch(&mut snapshot, id).await?.is_none() {
+                    return Err(Error::not_found("agreement", id));
+                }
+                let mut notices = notices::notice_list(&mut snapshot, id, &page).await?;
+                let info = page.cut(&mut notices, NOTICES, |notice| notice.id.to_string());
+                let notices = notices.into_iter().map(Into::into).collect();
+                Ok(pb::ListSupportContactNoticesResponse { notices, page: Some(info) })
+            })
+            .await
+    }
+
     async fn end_liaison(
         &self,
         request: Request<pb::EndLiaisonRequest>,
@@ -103,9 +122,24 @@ impl AgreementService for Handlers {
 }
 
 const AGREEMENTS: &str = "agreements";
+const NOTICES: &str = "support-contact-notices";
 
 /// Agreements, perhaps of one end user.
 struct Agreements(ListOf<Option<EndUserId>>);
+
+/// The notices of one agreement.
+struct NoticesOf(ListOf<AgreementId>);
+
+impl TryFrom<pb::ListSupportContactNoticesRequest> for NoticesOf {
+    type Error = Violations;
+
+    fn try_from(request: pb::ListSupportContactNoticesRequest) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let agreement_id = violations.take("agreement_id", id::parse(&request.agreement_id));
+        let page = violations.absorb(vouch_host::Page::read(request.page, NOTICES));
+        violations.finish(page.zip(agreement_id).map(|(page, filter)| Self(ListOf { page, filter })))
+    }
+}
 
 impl TryFrom<pb::CreateAgreementRequest> for AgreementTerms {
     type Error = Violations;

@@ -8,6 +8,7 @@ use crate::domain::agreement::{Agreement, AgreementState, Liaison};
 use crate::domain::entitlement::{Answer, Cover};
 use crate::domain::incident::{Account, Hold, HoldState, LedgerEntry, Movement};
 use crate::domain::license::{License, LicenseState};
+use crate::domain::notice::{Notice, NoticeState};
 use crate::domain::partner::{Partner, Programme, Standing, SupportContact};
 use crate::domain::product::{Basis, Product, Release};
 use crate::domain::tier::{Charging, Tier};
@@ -56,6 +57,27 @@ impl From<Tier> for pb::Tier {
                 Charging::Prepaid => pb::Charging::Prepaid,
             }
             .into(),
+        }
+    }
+}
+
+impl From<Notice> for pb::SupportContactNotice {
+    fn from(notice: Notice) -> Self {
+        Self {
+            notice_id: notice.id.to_string(),
+            contact_id: notice.contact_id.to_string(),
+            email: notice.email,
+            state: match notice.state {
+                NoticeState::Pending => pb::SupportContactNoticeState::Pending,
+                NoticeState::Sent => pb::SupportContactNoticeState::Sent,
+                NoticeState::Refused => pb::SupportContactNoticeState::Refused,
+                NoticeState::Dropped => pb::SupportContactNoticeState::Dropped,
+            }
+            .into(),
+            due_time: Some(timestamp(notice.due_at)),
+            partner_id: notice.partner_id.map(|id| id.to_string()).unwrap_or_default(),
+            problem: notice.problem,
+            end_time: notice.ended_at.map(timestamp),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod facts;
 pub mod incidents;
 pub mod licenses;
+pub mod notices;
 pub mod partners;
 pub mod proofs;
 mod translate;

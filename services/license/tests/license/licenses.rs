@@ -42,33 +42,11 @@ on_both_engines! {
 
     async fn a_key_is_not_told_again_after_a_day(database: Database) {
         let clock = ManualClock::at("2026-06-08T10:00:00Z");
-        let service = Service::start_with(&database, clock.world(), |_| {}).await;
-        // Tokens are judged by the service's clock, so this one is issued at its time.
-        let token = |clock: &std::sync::Arc<ManualClock>| {
-            let ground = &service.ground;
-            let roles = crate::support::ALL_ROLES;
-            ground.staff.token(&clock.world(), vouch_license::DOMAIN, "ada", None, roles, 300).unwrap()
-        };
-        let channel = |token: &str| service.ground.bearer(service.running.address, token);
-        let staff = channel(&token(&clock));
-        let mut catalog = pb::catalog_service_client::CatalogServiceClient::new(staff.clone());
-        catalog.create_tier(crate::support::tier_request("standard", pb::Charging::Included)).await.unwrap();
-        let product = pb::Product {
-            product_id: "atlas".into(),
-            name: "Atlas".into(),
-            default_tier_id: "standard".into(),
-            ..pb::Product::default()
-        };
-        let product = pb::CreateProductRequest { request_id: fresh(), product: Some(product) };
-        catalog.create_product(product).await.unwrap();
-        let mut registry =
-            pb::partner_registry_service_client::PartnerRegistryServiceClient::new(staff.clone());
-        registry.register_partner(Service::partner_request("north", &service.north)).await.unwrap();
-
+        let service = Service::start_with(&database, clock.world(), |_| {}).await.with_catalogue().await;
         let request = create(license("contoso"));
-        LicenseServiceClient::new(staff).create_license(request.clone()).await.unwrap();
+        service.licenses().create_license(request.clone()).await.unwrap();
         clock.set("2026-06-09T10:00:00Z");
-        let later = LicenseServiceClient::new(channel(&token(&clock))).create_license(request).await;
+        let later = service.licenses().create_license(request).await;
         assert_eq!(refused(later), (Code::AlreadyExists, "ALREADY_EXISTS".into()));
     }
 

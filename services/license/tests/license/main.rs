@@ -11,6 +11,8 @@ mod hostile;
 mod incidents;
 mod licenses;
 mod life;
+mod mail_server;
+mod notices;
 mod proofs;
 mod registry;
 mod schema;

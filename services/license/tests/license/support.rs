@@ -16,7 +16,7 @@ use vouch_core::World;
 use vouch_host::config::HostConfig;
 use vouch_host::testing::{BearerChannel, Ground, Running, fresh};
 use vouch_identity::development::Authority;
-use vouch_license::LicenseConfig;
+use vouch_license::{LicenseConfig, MailConfig};
 use vouch_storage::Engine;
 use vouch_storage::testing::Database;
 
@@ -33,6 +33,7 @@ pub(crate) struct Service {
     pub(crate) north: Authority,
     pub(crate) south: Authority,
     pub(crate) running: Running,
+    world: World,
     _database: Option<Database>,
 }
 
@@ -55,15 +56,32 @@ impl Service {
         let authority = |name| Authority::new(name).unwrap();
         let mut config = ground.config(database.config.clone());
         change(&mut config);
-        let running = run(config, world).await;
-        Self { ground, north: authority("north"), south: authority("south"), running, _database: None }
+        let running = run(config, LicenseConfig::default(), world.clone()).await;
+        Self { ground, north: authority("north"), south: authority("south"), running, world, _database: None }
+    }
+
+    /// Starts a service that sends letters through a mail server.
+    pub(crate) async fn start_with_mail(database: &Database, world: World, smtp: &str) -> Self {
+        let ground = Ground::new(vouch_license::DOMAIN, "license");
+        let authority = |name| Authority::new(name).unwrap();
+        let running = run(ground.config(database.config.clone()), mailing(smtp), world.clone()).await;
+        Self { ground, north: authority("north"), south: authority("south"), running, world, _database: None }
     }
 
     /// Stops the service and starts it again on the same ground and data.
-    pub(crate) async fn restart(mut self, database: &Database) -> Self {
+    pub(crate) async fn restart(self, database: &Database) -> Self {
+        self.restart_as(database, LicenseConfig::default()).await
+    }
+
+    /// The same, with a mail server from then on.
+    pub(crate) async fn restart_with_mail(self, database: &Database, smtp: &str) -> Self {
+        self.restart_as(database, mailing(smtp)).await
+    }
+
+    async fn restart_as(mut self, database: &Database, own: LicenseConfig) -> Self {
         self.running.tell_to_stop();
         self.running.stopped().await.unwrap();
-        let running = run(self.ground.config(database.config.clone()), World::system()).await;
+        let running = run(self.ground.config(database.config.clone()), own, World::system()).await;
         Self { running, ..self }
     }
 
@@ -72,7 +90,9 @@ impl Service {
     }
 
     pub(crate) fn staff(&self) -> BearerChannel {
-        self.ground.bearer(self.address(), &self.ground.staff_token("ada", ALL_ROLES))
+        // Tokens are judged by the service's clock, so this one is issued at its time.
+        let token = self.ground.staff.token(&self.world, vouch_license::DOMAIN, "ada", None, ALL_ROLES, 300).unwrap();
+        self.ground.bearer(self.address(), &token)
     }
 
     pub(crate) fn anonymous(&self) -> Channel {
@@ -178,11 +198,14 @@ impl Service {
     }
 }
 
-async fn run(config: HostConfig, world: World) -> Running {
-    Running::start(config, |config, listeners, shutdown| {
-        vouch_license::serve(config, LicenseConfig::default(), world, listeners, shutdown)
-    })
-    .await
+async fn run(config: HostConfig, own: LicenseConfig, world: World) -> Running {
+    Running::start(config, |config, listeners, shutdown| vouch_license::serve(config, own, world, listeners, shutdown))
+        .await
+}
+
+fn mailing(smtp: &str) -> LicenseConfig {
+    let mail = MailConfig { from: "Acme <support@acme.example>".into(), smtp: Some(smtp.into()), ..Default::default() };
+    LicenseConfig { mail: Some(mail), ..LicenseConfig::default() }
 }
 
 /// A covered end user.
