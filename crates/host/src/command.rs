@@ -3,9 +3,12 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::config::{self, HostConfig, Loaded};
 use crate::{Listeners, ServeError, telemetry};
@@ -105,13 +108,32 @@ async fn serve<S: Service>(host: HostConfig, own: S::Config, leash: bool) -> Res
         StopSignals::listen().map_err(|error| ServeError::Setup(format!("signals cannot be listened for: {error}")))?;
     let listeners = Listeners::bind(&host).await?;
     println!("{} listening rpc={} ops={}", S::NAME, listeners.rpc_address(), listeners.ops_address());
-    let shutdown = async move {
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
         tokio::select! {
             () = signals.received() => {}
             () = input_ended(), if leash => {}
         }
+        stop.send_replace(true);
+    });
+    let is_serving = Arc::new(AtomicBool::new(false));
+    let (mut told, begun) = (stopped.clone(), is_serving.clone());
+    let shutdown = async move {
+        begun.store(true, Ordering::Release);
+        let _ = told.wait_for(|stop| *stop).await;
     };
-    S::serve(host, own, listeners, shutdown).await
+    // While it still prepares (another replica migrates, a key set is fetched) there is nothing to drain, and it ends at once.
+    let mut told = stopped;
+    let stopped_before = async move {
+        let _ = told.wait_for(|stop| *stop).await;
+        if is_serving.load(Ordering::Acquire) {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        served = S::serve(host, own, listeners, shutdown) => served,
+        () = stopped_before => Ok(()),
+    }
 }
 
 /// Resolves when standard input ends.

@@ -1,4 +1,4 @@
-//! What is to be sent to other services: durable, in order within a lane, tried again with growing pauses, parked at last.
+//! What is to be sent to others, services or people: durable, in order within a lane, tried again with growing pauses, parked at last.
 //!
 //! An entry is written in the transaction that decided to send it, and goes in the transaction that takes the answer in. In
 //! between it is leased to whoever sends it; when that one dies, the lease ends and another one sends it again, under the same
@@ -52,16 +52,18 @@ pub async fn enqueue(
     lane: &str,
     kind: &str,
     payload: &[u8],
+    now: Timestamp,
     due: Timestamp,
 ) -> Result<(), WriteError> {
     sqlx::query(
-        "INSERT INTO outbox (entry_id, lane, position, kind, payload, attempts, due_at, parked)
-         VALUES ($1, $2, (SELECT COALESCE(MAX(position), 0) + 1 FROM outbox WHERE lane = $2), $3, $4, 0, $5, 0)",
+        "INSERT INTO outbox (entry_id, lane, position, kind, payload, attempts, due_at, parked, created_at)
+         VALUES ($1, $2, (SELECT COALESCE(MAX(position), 0) + 1 FROM outbox WHERE lane = $2), $3, $4, 0, $6, 0, $5)",
     )
     .bind(id.to_string())
     .bind(lane)
     .bind(kind)
     .bind(payload)
+    .bind(now.as_microsecond())
     .bind(due.as_microsecond())
     .execute(connection)
     .await?;
@@ -97,6 +99,16 @@ pub async fn claim(store: &Store, now: Timestamp) -> Result<Option<Entry>, Error
                 .await?;
             let entry = found.as_ref().map(read_entry).transpose()?;
             Ok((tx, entry))
+        })
+        .await
+}
+
+/// Tries what was parked once more: for entries that should leave one day whatever happens.
+pub async fn unpark(store: &Store) -> Result<(), Error> {
+    store
+        .write(|mut tx| async move {
+            sqlx::query("UPDATE outbox SET parked = 0 WHERE parked = 1").execute(&mut *tx).await?;
+            Ok((tx, ()))
         })
         .await
 }

@@ -237,7 +237,7 @@ on_both_engines! {
         let add = async |lane: &'static str, kind: &'static str| {
             let (id, now) = (world.id(), world.now());
             let added = store.write(|mut tx| async move {
-                outbox::enqueue(&mut tx, id, lane, kind, b"payload", now).await?;
+                outbox::enqueue(&mut tx, id, lane, kind, b"payload", now, now).await?;
                 Ok((tx, ()))
             });
             added.await.unwrap();
@@ -297,7 +297,7 @@ on_both_engines! {
             let (id, now, lane) = (world.id(), world.now(), format!("lane-{n}"));
             let lane = lane.as_str();
             let added = store.write(|mut tx| async move {
-                outbox::enqueue(&mut tx, id, lane, "x", b"", now).await?;
+                outbox::enqueue(&mut tx, id, lane, "x", b"", now, now).await?;
                 Ok((tx, ()))
             });
             added.await.unwrap();

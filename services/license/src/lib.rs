@@ -5,7 +5,7 @@
 //! partners.
 //!
 //! Read in this order: `domain` (the rules), `commands` (what is locked, asked and written), `store` (the only SQL), `grpc`
-//! (one file for each RPC service), [`Registry`](registry::Registry) (who is registered, in memory), [`License`] (the
+//! (one file for each RPC service), `mail` and `notices` (letters to end users), [`Registry`](registry::Registry) (who is registered, in memory), [`License`] (the
 //! service as a program).
 //!
 //! It deliberately does not know tickets, cases or diagnostics: of a bundle it sees a digest, of an escalation an id.
@@ -40,6 +40,8 @@ const LOOK_FOR_CHANGES: Duration = Duration::from_millis(500);
 const LET_LAPSE: Duration = Duration::from_mins(10);
 /// How often letters that are due are looked for.
 const SEND_LETTERS: Duration = Duration::from_millis(500);
+/// How often letters that could not be sent for a day are tried once more.
+const TRY_PARKED: Duration = Duration::from_hours(1);
 
 /// Serves until `shutdown` resolves.
 pub async fn serve(
@@ -68,10 +70,19 @@ pub async fn serve(
     if let Some(mail) = &config.mail {
         vouch_storage::outbox::recover(&store).await?;
         let mailer = mail::Mailer::new(mail).map_err(ServeError::Setup)?;
+        if let Some(folder) = &mail.folder {
+            let cannot = |error| ServeError::Setup(format!("{} cannot be made: {error}", folder.display()));
+            std::fs::create_dir_all(folder).map_err(cannot)?;
+        }
         let notices = Arc::new(notices::Notices { store: store.clone(), world: world.clone(), mailer });
         server.jobs.at_once_and_every("send support contacts", SEND_LETTERS, move || {
             let notices = notices.clone();
             async move { notices.send_due().await }
+        });
+        let parked = store.clone();
+        server.jobs.every("try parked letters once more", TRY_PARKED, move || {
+            let store = parked.clone();
+            async move { vouch_storage::outbox::unpark(&store).await }
         });
     } else {
         tracing::warn!("no [mail] is configured: support contacts are not sent to end users, and wait");

@@ -9,12 +9,13 @@ use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{Address, AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use serde::{Deserialize, Serialize};
+use url::Url;
 use vouch_host::config::Loaded;
 
 use crate::domain::notice::{Letter, Notice};
 
-/// How long a mail server may take for each of its answers.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a mail server may take for a letter: less than the lease of its entry, so that nobody else sends it meanwhile.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// `[mail]`: how letters leave. Without it they wait.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,11 +80,7 @@ impl Mailer {
         let from = config.from.parse().map_err(|_| "from must be an address such as Acme <support@acme.example>")?;
         let way = match (&config.smtp, &config.folder) {
             (Some(url), None) => Way::Server(server(url, config)?),
-            (None, Some(folder)) => {
-                std::fs::create_dir_all(folder)
-                    .map_err(|error| format!("folder {} cannot be made: {error}", folder.display()))?;
-                Way::Folder(AsyncFileTransport::new(folder))
-            }
+            (None, Some(folder)) => Way::Folder(AsyncFileTransport::new(folder)),
             (None, None) | (Some(_), Some(_)) => return Err("say either smtp or folder".into()),
         };
         Ok(Self { from, way })
@@ -107,7 +104,11 @@ impl Mailer {
                 folder.send(message).await.map_err(|error| Refusal::ForNow(error.to_string()))?;
             }
             Way::Server(server) => {
-                server.send(message).await.map_err(|error| refusal(&error))?;
+                // lettre's own limit is for connecting only.
+                match tokio::time::timeout(PATIENCE, server.send(message)).await {
+                    Ok(sent) => sent.map_err(|error| refusal(&error))?,
+                    Err(_elapsed) => return Err(Refusal::ForNow("the mail server did not answer in time".into())),
+                };
             }
         }
         Ok(())
@@ -115,20 +116,20 @@ impl Mailer {
 }
 
 fn server(url: &str, config: &MailConfig) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
-    let is_plain = !url.starts_with("smtps://") && !url.contains("tls=required");
-    let on_loopback = ["smtp://127.0.0.1", "smtp://localhost", "smtp://[::1]"]
-        .iter()
-        .filter_map(|start| url.strip_prefix(start))
-        .any(|rest| rest.is_empty() || rest.starts_with([':', '/']));
-    if is_plain && !on_loopback {
+    let parsed: Url = url.parse().map_err(|_| "smtp is not an address of a mail server".to_owned())?;
+    let demands: Vec<_> = parsed.query_pairs().filter(|(name, _)| name == "tls").map(|(_, value)| value).collect();
+    let is_safe = match parsed.scheme() {
+        "smtps" => demands.is_empty(),
+        _ => demands == ["required"] || (demands.is_empty() && parsed.host_str() == Some("127.0.0.1")),
+    };
+    if !is_safe {
         return Err("smtp must be smtps://… or smtp://…?tls=required: letters leave this machine".into());
     }
-    if url.contains('@') {
+    if !parsed.username().is_empty() || parsed.password().is_some() {
         return Err("smtp must hold no credentials: say user and password_file".into());
     }
     let mut builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
-        .map_err(|error| format!("smtp is not an address of a mail server: {error}"))?
-        .timeout(Some(PATIENCE));
+        .map_err(|error| format!("smtp is not an address of a mail server: {error}"))?;
     match (&config.user, &config.password_file) {
         (Some(user), Some(file)) => {
             let password = std::fs::read_to_string(file)
@@ -141,12 +142,14 @@ fn server(url: &str, config: &MailConfig) -> Result<AsyncSmtpTransport<Tokio1Exe
     Ok(builder.build())
 }
 
-/// What an error of a mail server means for the letter: only a refusal of the mailbox or of the message itself (RFC 5321,
-/// 4.2.3: 550 to 554) is for good. A refused sign-in, 535, is the operator's to mend.
+/// What an error of a mail server means for the letter. Only what the server says of the address itself is for good, by the
+/// enhanced codes of RFC 3463 (X.1.1, X.1.2, X.1.3, X.1.6, X.1.10, X.2.1). A relay that is denied, a sender that is not allowed or a
+/// sign-in that fails have permanent codes, too, and are the operator's to mend.
 fn refusal(error: &lettre::transport::smtp::Error) -> Refusal {
-    let code = error.status().map_or(0, u16::from);
+    let of_the_address = ["5.1.1 ", "5.1.2 ", "5.1.3 ", "5.1.6 ", "5.1.10 ", "5.2.1 "];
     let text = error.to_string();
-    if (550..=554).contains(&code) { Refusal::ForGood(text) } else { Refusal::ForNow(text) }
+    let is_final = error.is_permanent() && of_the_address.iter().any(|code| text.contains(code));
+    if is_final { Refusal::ForGood(text) } else { Refusal::ForNow(text) }
 }
 
 #[cfg(test)]
@@ -163,7 +166,14 @@ mod tests {
         for good in ["smtps://mail.acme.example", "smtp://mail.acme.example?tls=required", "smtp://127.0.0.1:2525"] {
             assert!(Mailer::new(&smtp(good)).is_ok(), "{good}");
         }
-        for bad in ["smtp://mail.acme.example", "smtp://127.0.0.1.evil.example", "smtps://u:p@mail.acme.example", "x"] {
+        for bad in [
+            "smtp://mail.acme.example",
+            "smtp://127.0.0.1.evil.example",
+            "smtps://u:p@mail.acme.example",
+            "x",
+            "smtp://mail.acme.example#tls=required",
+            "smtp://mail.acme.example?tls=opportunistic&tls=required",
+        ] {
             assert!(Mailer::new(&smtp(bad)).is_err(), "{bad}");
         }
         let good = smtp("smtps://mail.acme.example");

@@ -26,21 +26,21 @@ impl Notices {
     }
 
     async fn send(&self, entry: &Entry) -> Result<(), Error> {
-        let (notice, letter, partner) = match notices::next(&self.store, &self.world, entry).await? {
-            Next::Send(notice, letter, partner) => (notice, letter, partner),
+        let (notice, letter, partners) = match notices::next(&self.store, &self.world, entry).await? {
+            Next::Send(notice, letter, partners) => (notice, letter, partners),
             Next::Wait(id, why) => return notices::delay(&self.store, &self.world, entry, id, why).await,
-            Next::Drop(id, why) => return self.end(entry, Some((id, NoticeState::Dropped, None, why))).await,
+            Next::Drop(id, why) => return self.end(entry, Some((id, NoticeState::Dropped, &[], why))).await,
             Next::Done => return self.end(entry, None).await,
         };
         // Whoever dies between the mail server's answer and the next line sends the letter again, under the same message id.
         match self.mailer.send(&notice, letter, self.world.now()).await {
             Ok(()) => {
                 tracing::info!(notice.id = %notice.id, agreement.id = %notice.agreement_id, "a support contact was sent");
-                self.end(entry, Some((notice.id, NoticeState::Sent, Some(&partner), ""))).await
+                self.end(entry, Some((notice.id, NoticeState::Sent, &partners, ""))).await
             }
             Err(Refusal::ForGood(why)) => {
-                tracing::warn!(notice.id = %notice.id, problem = why, "a mail server refused an address for good");
-                self.end(entry, Some((notice.id, NoticeState::Refused, None, &why))).await
+                tracing::warn!(notice.id = %notice.id, "a mail server refused an address for good");
+                self.end(entry, Some((notice.id, NoticeState::Refused, &[], &why))).await
             }
             Err(Refusal::ForNow(why)) => notices::delay(&self.store, &self.world, entry, notice.id, &why).await,
         }

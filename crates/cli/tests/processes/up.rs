@@ -182,6 +182,12 @@ fn who_knows_where_a_program_listens_can_stop_it_cleanly_at_once() {
     for _ in 0..5 {
         Up::start(&data).stop();
     }
+    // A service tells where it listens before it has prepared itself.
+    let config = data.join("license/config.toml");
+    let mut child = vouch().args(["serve", "license", "--config"]).arg(config).stdout(Stdio::piped()).spawn().unwrap();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    assert!(child.wait().unwrap().success(), "it stops cleanly");
 }
 
 #[test]

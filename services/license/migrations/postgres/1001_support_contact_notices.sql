@@ -5,7 +5,7 @@ CREATE TABLE support_contact_notices (
     contact_id   TEXT   NOT NULL REFERENCES liaisons (contact_id),
     due_at       BIGINT NOT NULL,
     state        TEXT   NOT NULL,
-    partner_id   TEXT,
+    partner_ids  TEXT   NOT NULL,
     problem      TEXT   NOT NULL,
     ended_at     BIGINT
 );

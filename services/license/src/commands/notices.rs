@@ -8,17 +8,21 @@ use vouch_host::Call;
 use vouch_storage::outbox::{self, Entry};
 use vouch_storage::{Store, WriteError};
 
-use crate::domain::notice::{Letter, Notice, NoticeState, addressee, letter};
+use crate::domain::agreement::AgreementState;
+use crate::domain::notice::{Desk, Letter, Notice, NoticeState, addressee, letter};
 use crate::store::{agreements, licenses, notices, partners};
 
 /// What an outbox entry of this kind holds: the notice's id.
 const KIND: &str = "support-contact";
 
+/// At which attempt a letter that does not leave is told to the operator.
+const TELL_AT: u32 = 3;
+
 /// What is to be done about a notice now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
-    /// A letter is to be sent, which names this partner.
-    Send(Box<Notice>, Letter, PartnerId),
+    /// A letter is to be sent, which names these partners.
+    Send(Box<Notice>, Letter, Vec<PartnerId>),
     /// It cannot be sent yet, and why.
     Wait(NoticeId, &'static str),
     /// Nobody is left to tell, and why.
@@ -27,14 +31,14 @@ pub enum Next {
     Done,
 }
 
-/// What became of a notice: its state, the partner that the letter named, and why nothing was sent, where nothing was.
-pub type Outcome<'a> = Option<(NoticeId, NoticeState, Option<&'a PartnerId>, &'a str)>;
+/// What became of a notice: its state, the partners that the letter named, and why nothing was sent, where nothing was.
+pub type Outcome<'a> = Option<(NoticeId, NoticeState, &'a [PartnerId], &'a str)>;
 
 /// Owes a person a notice.
 pub async fn owe<C>(tx: &mut AnyConnection, call: &Call<C>, notice: &Notice) -> Result<(), WriteError> {
     notices::notice_insert(tx, notice).await?;
     let lane = notice.id.to_string();
-    outbox::enqueue(tx, call.world.id(), &lane, KIND, lane.as_bytes(), notice.due_at).await
+    outbox::enqueue(tx, call.world.id(), &lane, KIND, lane.as_bytes(), call.now, notice.due_at).await
 }
 
 /// Reads what is to be done about an entry's notice.
@@ -53,16 +57,23 @@ pub async fn next(store: &Store, world: &World, entry: &Entry) -> Result<Next, E
         Ok(liaison) => liaison,
         Err(why) => return Ok(Next::Drop(id, why)),
     };
-    let responsible = licenses::responsible_partner_fetch(&mut snapshot, &agreement.terms.end_user_id).await?;
-    let partner = match &responsible {
-        Some(id) => partners::partner_fetch(&mut snapshot, id).await?,
-        None => None,
-    };
-    let Some(partner) = partner else {
-        return Ok(Next::Wait(id, "the end user has no licence that is in force, and so no responsible partner"));
-    };
-    let letter = letter(&agreement, liaison, &partner);
-    Ok(Next::Send(Box::new(notice), letter, partner.id))
+    if agreement.state == AgreementState::Suspended {
+        return Ok(Next::Wait(id, "the agreement is suspended"));
+    }
+    let today = world.now().to_zoned(agreement.terms.zone.clone()).date();
+    let responsible = licenses::responsible_partners_fetch(&mut snapshot, &agreement.terms.end_user_id, today).await?;
+    let mut desks = Vec::new();
+    for (id, products) in responsible {
+        let partner = partners::partner_fetch(&mut snapshot, &id)
+            .await?
+            .ok_or_else(|| Error::internal("a licence names a partner that is not there"))?;
+        desks.push(Desk { partner, products });
+    }
+    if desks.is_empty() {
+        return Ok(Next::Wait(id, "the end user has no licence in force, and so no responsible partner"));
+    }
+    let letter = letter(&agreement, liaison, &desks);
+    Ok(Next::Send(Box::new(notice), letter, desks.into_iter().map(|desk| desk.partner.id).collect()))
 }
 
 /// Writes what became of a notice, and takes its entry out, as one.
@@ -71,25 +82,26 @@ pub async fn end(store: &Store, world: &World, entry: OutboxId, outcome: Outcome
     store
         .write(|mut tx| async move {
             if outbox::finish(&mut tx, entry).await?
-                && let Some((id, state, partner_id, problem)) = outcome
+                && let Some((id, state, partners, problem)) = outcome
             {
-                notices::notice_end(&mut tx, id, state, partner_id, problem, now).await?;
+                notices::notice_end(&mut tx, id, state, partners, problem, now).await?;
             }
             Ok::<_, WriteError>((tx, ()))
         })
         .await
 }
 
-/// Writes why a notice is not sent yet; its entry comes again after a pause.
+/// Gives a notice's entry back, to come again after a pause, and writes why it is not sent yet.
 pub async fn delay(store: &Store, world: &World, entry: &Entry, id: NoticeId, problem: &str) -> Result<(), Error> {
+    let parked = outbox::give_back(store, entry, problem, world).await?;
+    // Told when it begins to look serious, and when it rests: not at each of the attempts between.
+    if parked || entry.attempts == TELL_AT {
+        tracing::warn!(notice.id = %id, attempts = entry.attempts, parked, "a support contact could not be sent yet");
+    }
     store
         .write(|mut tx| async move {
             notices::notice_delay(&mut tx, id, problem).await?;
             Ok::<_, WriteError>((tx, ()))
         })
-        .await?;
-    if outbox::give_back(store, entry, problem, world).await? {
-        tracing::error!(notice.id = %id, problem, "a notice of a support contact was parked until the next start");
-    }
-    Ok(())
+        .await
 }

@@ -1,5 +1,7 @@
 //! Issuing proofs: the check, the hold and the record in one transaction; the signature after it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use vouch_core::code::PartnerId;
 use vouch_core::{CureBy, Error, Finding, Findings, Reason, Severity, World};
@@ -8,7 +10,7 @@ use vouch_proof::{Act, Agreement, Bundle, EntitlementProof, Incident, License};
 use vouch_storage::{Dialect, Secrets, Tx, WriteError};
 
 use super::incidents::{Reservation, reserve};
-use crate::domain::entitlement::{Answer, Cover, ProofRequest, Viewer, judge};
+use crate::domain::entitlement::{Answer, Cover, Known, ProofRequest, Viewer, judge};
 use crate::domain::incident::Hold;
 use crate::domain::tier::Tier;
 use crate::store::facts::facts_lock;
@@ -60,7 +62,8 @@ pub async fn issue(
 ) -> Result<(Tx, Issued), WriteError> {
     let Surroundings { dialect, secrets, world, now, .. } = around;
     let viewer = Viewer::Partner(holder.partner_id.clone());
-    let facts = facts_lock(&mut tx, dialect, secrets, &request.question.license, now).await?;
+    let known = facts_lock(&mut tx, dialect, secrets, &request.question.license, now).await?;
+    let facts = known.as_ref().map(Known::facts);
     let mut answer = judge(facts.as_ref(), &request.question, &viewer, now);
 
     // A renewal finds its units set aside already: that none is left beside them must not refuse it. Whether one is left is
@@ -150,7 +153,7 @@ fn claims(around: Surroundings<'_>, holder: &Holder, request: &ProofRequest, pro
     }
 }
 
-fn tier_of(answer: &Answer) -> Option<Tier> {
+fn tier_of(answer: &Answer) -> Option<Arc<Tier>> {
     answer.cover.as_ref().and_then(|cover| cover.tier.clone())
 }
 

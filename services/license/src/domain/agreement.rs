@@ -7,6 +7,8 @@ use vouch_core::code::{EndUserId, TierId};
 use vouch_core::dates;
 use vouch_core::id::{AgreementId, ContactId};
 
+use super::entitlement::facts::{Term, precedence};
+
 /// What an agreement grants by the vendor's will.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgreementState {
@@ -72,6 +74,15 @@ impl AgreementTerms {
         }
     }
 
+    /// Its days as instants.
+    pub fn term(&self) -> Term {
+        Term {
+            begins: dates::start_of_day(self.from, &self.zone),
+            ends: Some(dates::end_of_day(self.until, &self.zone)),
+            grace_days: 0,
+        }
+    }
+
     /// Whether two agreements share a day.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.from <= other.until && other.from <= self.until
@@ -101,15 +112,9 @@ impl Agreement {
         self.liaisons.len() < usize::from(self.terms.liaison_seats)
     }
 
-    /// The one that decides at an instant: the running one, else the one that ended last, else the one that begins next.
+    /// The one that decides at an instant.
     pub fn deciding(agreements: Vec<Self>, now: Timestamp) -> Option<Self> {
-        agreements.into_iter().min_by_key(|agreement| match agreement.terms.phase(now) {
-            AgreementPhase::Running(_) => (0, 0),
-            AgreementPhase::Over => {
-                (1, dates::end_of_day(agreement.terms.until, &agreement.terms.zone).as_second().saturating_neg())
-            }
-            AgreementPhase::NotYet(begins) => (2, begins.as_second()),
-        })
+        agreements.into_iter().min_by_key(|agreement| precedence(&agreement.terms.term(), now))
     }
 }
 

@@ -1,24 +1,23 @@
 //! Whether an end user is entitled: facts and a question in, an answer with every finding out.
 
 mod cover;
+pub mod facts;
 mod judge;
 
 #[cfg(test)]
 mod tests;
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use vouch_core::code::{EndUserId, PartnerId, ProductId, TierId};
 use vouch_core::id::{AgreementId, ContactId, EscalationId, LicenseId};
 use vouch_core::{Channel, Findings, Severity};
 
-use super::agreement::Agreement;
-use super::incident::Account;
-use super::license::License;
 use super::license_key::LicenseKey;
-use super::partner::Standing;
-use super::product::Product;
 use super::tier::Tier;
 
+pub use facts::{Facts, Known};
 pub use judge::judge;
 
 /// How a caller names a licence.
@@ -58,25 +57,6 @@ pub enum Viewer {
     Partner(PartnerId),
 }
 
-/// What is known when the question is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
-    /// The licence.
-    pub license: License,
-    /// The licence's product.
-    pub product: Product,
-    /// The agreement that decides, of those of the end user.
-    pub agreement: Option<Agreement>,
-    /// The agreement's tier.
-    pub agreement_tier: Option<Tier>,
-    /// The tier that the licence alone gives.
-    pub default_tier: Option<Tier>,
-    /// The responsible partner's standing.
-    pub partner_standing: Standing,
-    /// The end user's account of incidents.
-    pub account: Account,
-}
-
 /// The cover that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cover {
@@ -89,7 +69,7 @@ pub struct Cover {
     /// The agreement; `None` where the licence alone covers.
     pub agreement_id: Option<AgreementId>,
     /// The tier; `None` where nothing covers.
-    pub tier: Option<Tier>,
+    pub tier: Option<Arc<Tier>>,
     /// Until when it lasts, as far as is known.
     pub until: Option<Timestamp>,
     /// The named contact, where the person is one.

@@ -1,13 +1,14 @@
 //! Licences.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 use vouch_core::code::{EndUserId, PartnerId, ProductId};
 use vouch_core::dates;
 use vouch_core::id::LicenseId;
 
 use super::agreement::Liaison;
+use super::entitlement::facts::Term;
 
 /// What a licence allows by the vendor's will.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,28 +131,12 @@ pub enum Phase {
 }
 
 impl Validity {
-    /// Where an instant falls.
-    pub fn phase(&self, now: Timestamp) -> Phase {
-        let begins = dates::start_of_day(self.from, &self.zone);
-        if now < begins {
-            return Phase::NotYet(begins);
-        }
-        let Some(until) = self.until else { return Phase::Valid };
-        if now < dates::end_of_day(until, &self.zone) {
-            return Phase::Valid;
-        }
-        let grace = until.checked_add(i64::from(self.grace_days).days()).unwrap_or(Date::MAX);
-        let grace_ends = dates::end_of_day(grace, &self.zone);
-        if now < grace_ends { Phase::InGrace(grace_ends) } else { Phase::Over }
-    }
-
-    /// The instant until which it entitles, as seen from another one: grace counts once it runs.
-    pub fn entitles_until(&self, now: Timestamp) -> Option<Timestamp> {
-        match self.phase(now) {
-            Phase::InGrace(ends) => Some(ends),
-            Phase::NotYet(_) | Phase::Valid | Phase::Over => {
-                self.until.map(|until| dates::end_of_day(until, &self.zone))
-            }
+    /// Its days as instants.
+    pub fn term(&self) -> Term {
+        Term {
+            begins: dates::start_of_day(self.from, &self.zone),
+            ends: self.until.map(|until| dates::end_of_day(until, &self.zone)),
+            grace_days: self.grace_days,
         }
     }
 }
@@ -214,7 +199,7 @@ mod tests {
             grace_days: 14,
             zone: dates::zone("America/Denver").unwrap(),
         };
-        let at = |text: &str| validity.phase(text.parse().unwrap());
+        let at = |text: &str| validity.term().phase(&validity.zone, text.parse().unwrap());
         let begins = "2026-01-01T07:00:00Z".parse().unwrap();
         let grace_ends = "2026-07-15T06:00:00Z".parse().unwrap();
         assert_eq!(at("2026-01-01T06:59:59Z"), Phase::NotYet(begins));

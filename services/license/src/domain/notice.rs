@@ -63,8 +63,8 @@ pub struct Notice {
     pub due_at: Timestamp,
     /// What became of it.
     pub state: NoticeState,
-    /// The partner that it named, once it was sent.
-    pub partner_id: Option<PartnerId>,
+    /// The partners that it named, once it was sent.
+    pub partner_ids: Vec<PartnerId>,
     /// Why it is not sent yet, or never will be; empty where there is nothing to say.
     pub problem: String,
     /// When it was sent, refused or dropped.
@@ -87,7 +87,7 @@ impl Notice {
             email: liaison.person.email.clone(),
             due_at,
             state: NoticeState::Pending,
-            partner_id: None,
+            partner_ids: Vec::new(),
             problem: String::new(),
             ended_at: None,
         })
@@ -111,32 +111,47 @@ pub struct Letter {
     pub text: String,
 }
 
-/// The letter that tells a named person where to turn.
-pub fn letter(agreement: &Agreement, liaison: &Liaison, partner: &Partner) -> Letter {
-    let (profile, AgreementTerms { from, until, zone, .. }) = (&partner.profile, &agreement.terms);
-    let contact = &profile.support_contact;
+/// A partner's desk, and what it is responsible for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Desk {
+    /// The partner.
+    pub partner: Partner,
+    /// The names of the products whose licences it supports.
+    pub products: Vec<String>,
+}
+
+/// The letter that tells a named person where to turn: lines short enough to be read as they travel.
+pub fn letter(agreement: &Agreement, liaison: &Liaison, desks: &[Desk]) -> Letter {
+    let AgreementTerms { from, until, zone, .. } = &agreement.terms;
     let days = |date: jiff::civil::Date| date.strftime("%-d %B %Y").to_string();
     let mut text = format!(
         "Dear {},\n\nyour support agreement {}\nruns from {} to {}, both days included ({}).\n\
          You are named in it as a support liaison: you may have issues escalated.\n\n\
-         For support, turn to your partner:\n\n  {}\n",
+         For support, turn to your partner:\n",
         liaison.person.name,
         agreement.id,
         days(*from),
         days(*until),
         zone.iana_name().unwrap_or("UTC"),
-        profile.name,
     );
-    for line in [&contact.name, &contact.email, &contact.phone, &contact.portal_url] {
-        if !line.is_empty() {
-            let _ = writeln!(text, "  {line}");
+    for Desk { partner, products } in desks {
+        let contact = &partner.profile.support_contact;
+        text.push('\n');
+        if desks.len() > 1 {
+            let _ = writeln!(text, "For {}:", products.join(", "));
+        }
+        for line in [&partner.profile.name, &contact.name, &contact.email, &contact.phone, &contact.portal_url] {
+            if !line.is_empty() {
+                let _ = writeln!(text, "  {line}");
+            }
         }
     }
     text.push_str(
         "\nWhat your partner cannot solve, it hands over to us; it stays your contact.\n\
          Anybody who has one of your licence keys can look this contact up.\n",
     );
-    Letter { subject: format!("Your support contact: {}", profile.name), text }
+    let names: Vec<_> = desks.iter().map(|desk| desk.partner.profile.name.as_str()).collect();
+    Letter { subject: format!("Your support contact: {}", names.join(", ")), text }
 }
 
 #[cfg(test)]
@@ -214,11 +229,14 @@ mod tests {
         let id = PartnerId::parse("north").unwrap();
         let created_at = "2026-05-01T10:00:00Z".parse().unwrap();
         let partner = Partner { id, profile, standing: Standing::Good, revision: 1, created_at };
-        let Letter { subject, text } = letter(&agreement(vec![ada.clone()]), &ada, &partner);
+        let desk = Desk { partner, products: vec!["Atlas".into(), "Boreas".into()] };
+        let Letter { subject, text } = letter(&agreement(vec![ada.clone()]), &ada, std::slice::from_ref(&desk));
         assert_eq!(subject, "Your support contact: North Systems");
         for part in ["Dear Ada,", "8 June 2026 to 7 June 2027", "(America/Denver)", "help@north.example", "https://"] {
             assert!(text.contains(part), "{part} is missing in:\n{text}");
         }
-        assert!(!text.contains("  \n"), "an empty line stands for nothing:\n{text}");
+        assert!(!text.contains("  \n") && !text.contains("Boreas"), "no more than is needed:\n{text}");
+        let both = letter(&agreement(vec![ada.clone()]), &ada, &[desk.clone(), desk]).text;
+        assert!(both.contains("For Atlas, Boreas:\n  North Systems\n"), "who supports what:\n{both}");
     }
 }

@@ -12,7 +12,7 @@ use vouch_identity::{Caller, CallerKind};
 use super::Handlers;
 use super::read;
 use crate::commands::proofs::{self, Holder, Surroundings};
-use crate::domain::entitlement::{LicenseRef, ProofRequest, Question, Viewer, judge};
+use crate::domain::entitlement::{Known, LicenseRef, ProofRequest, Question, Viewer, judge};
 use crate::domain::guesses::Guess;
 use crate::domain::license_key::LicenseKey;
 use crate::store::facts::facts_fetch;
@@ -28,7 +28,8 @@ impl EntitlementService for Handlers {
                 let question = ask_as(&call.caller, call.command.clone())?;
                 let guess = self.may_guess(&call)?;
                 let mut snapshot = self.store().snapshot().await?;
-                let facts = facts_fetch(&mut snapshot, self.secrets(), &question.license, call.now).await?;
+                let known = facts_fetch(&mut snapshot, self.secrets(), &question.license, call.now).await?;
+                let facts = known.as_ref().map(Known::facts);
                 let answer = judge(facts.as_ref(), &question, &viewer(&call.caller)?, call.now);
                 if answer.findings.has(Reason::LicenseNotFound) {
                     guess.miss();

@@ -75,7 +75,7 @@ impl From<Notice> for pb::SupportContactNotice {
             }
             .into(),
             due_time: Some(timestamp(notice.due_at)),
-            partner_id: notice.partner_id.map(|id| id.to_string()).unwrap_or_default(),
+            partner_ids: notice.partner_ids.iter().map(ToString::to_string).collect(),
             problem: notice.problem,
             end_time: notice.ended_at.map(timestamp),
         }

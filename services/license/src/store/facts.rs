@@ -1,12 +1,14 @@
 //! Everything that a check has to know, read as one state.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 use vouch_storage::{Dialect, Engine, Secrets, StoreError};
 
 use super::{agreements, catalog, incidents, licenses, partners};
 use crate::domain::agreement::Agreement;
-use crate::domain::entitlement::{Facts, LicenseRef};
+use crate::domain::entitlement::{Known, LicenseRef};
 use crate::domain::license_key::LicenseKey;
 use crate::domain::partner::Standing;
 use crate::domain::product::Basis;
@@ -22,7 +24,7 @@ pub async fn facts_fetch(
     secrets: &Secrets,
     license: &LicenseRef,
     now: Timestamp,
-) -> Result<Option<Facts>, StoreError> {
+) -> Result<Option<Known>, StoreError> {
     let license = match license {
         LicenseRef::Id(id) => licenses::license_fetch(connection, *id).await?,
         LicenseRef::Key(key) => licenses::license_fetch_by_key(connection, &key_digest(secrets, key)).await?,
@@ -36,15 +38,15 @@ pub async fn facts_fetch(
     let agreements = agreements::agreement_list_of(connection, &terms.end_user_id).await?;
     let agreement = Agreement::deciding(agreements, now);
     let agreement_tier = match &agreement {
-        Some(agreement) => catalog::tier_fetch(connection, &agreement.terms.tier_id).await?,
+        Some(agreement) => catalog::tier_fetch(connection, &agreement.terms.tier_id).await?.map(Arc::new),
         None => None,
     };
     let default_tier = match &product.basis {
-        Basis::Either(tier) => catalog::tier_fetch(connection, tier).await?,
+        Basis::Either(tier) => catalog::tier_fetch(connection, tier).await?.map(Arc::new),
         Basis::Agreement => None,
     };
     let account = incidents::account_fetch(connection, &terms.end_user_id).await?.unwrap_or_default();
-    Ok(Some(Facts {
+    Ok(Some(Known {
         product,
         agreement,
         agreement_tier,
@@ -63,7 +65,7 @@ pub async fn facts_lock(
     secrets: &Secrets,
     license: &LicenseRef,
     now: Timestamp,
-) -> Result<Option<Facts>, StoreError> {
+) -> Result<Option<Known>, StoreError> {
     let found = facts_fetch(connection, secrets, license, now).await?;
     // On SQLite the transaction is the only one that writes.
     let (Some(facts), Engine::Postgres) = (&found, dialect.0) else { return Ok(found) };

@@ -1,5 +1,6 @@
 //! Licences.
 
+use jiff::civil::Date;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 use vouch_core::code::{EndUserId, PartnerId, ProductId};
@@ -131,6 +132,35 @@ pub async fn responsible_partner_fetch(
     .fetch_optional(connection)
     .await?;
     found.map(|found| row::parsed(&found, "responsible_partner_id", PartnerId::parse)).transpose()
+}
+
+/// The partners responsible for an end user's licences that are in force on a day, each with the names of their products.
+pub async fn responsible_partners_fetch(
+    connection: &mut AnyConnection,
+    end_user_id: &EndUserId,
+    day: Date,
+) -> Result<Vec<(PartnerId, Vec<String>)>, StoreError> {
+    // Days are kept as ISO 8601 writes them, so that their texts are in their order.
+    let rows = sqlx::query(
+        "SELECT DISTINCT l.responsible_partner_id, p.name FROM licenses l JOIN products p ON p.product_id = l.product_id
+         WHERE l.end_user_id = $1 AND l.state <> $2 AND (l.valid_until IS NULL OR l.valid_until >= $3)
+         ORDER BY l.responsible_partner_id, p.name",
+    )
+    .bind(end_user_id.as_str())
+    .bind(LicenseState::Revoked.as_str())
+    .bind(day.to_string())
+    .fetch_all(connection)
+    .await?;
+    let mut partners: Vec<(PartnerId, Vec<String>)> = Vec::new();
+    for found in &rows {
+        let id = row::parsed(found, "responsible_partner_id", PartnerId::parse)?;
+        let product = row::text(found, "name")?;
+        match partners.last_mut().filter(|(last, _)| *last == id) {
+            Some((_, products)) => products.push(product),
+            None => partners.push((id, vec![product])),
+        }
+    }
+    Ok(partners)
 }
 
 /// Whose licences a list is about.

@@ -8,13 +8,14 @@ use vouch_core::id::{AgreementId, NoticeId};
 use vouch_host::Page;
 use vouch_storage::{StoreError, WriteError, row};
 
+use super::{join, split};
 use crate::domain::notice::{Notice, NoticeState};
 
 /// Adds a notice.
 pub async fn notice_insert(connection: &mut AnyConnection, notice: &Notice) -> Result<(), WriteError> {
     sqlx::query(
-        "INSERT INTO support_contact_notices (notice_id, agreement_id, contact_id, due_at, state, problem)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO support_contact_notices (notice_id, agreement_id, contact_id, due_at, state, partner_ids, problem)
+         VALUES ($1, $2, $3, $4, $5, '', $6)",
     )
     .bind(notice.id.to_string())
     .bind(notice.agreement_id.to_string())
@@ -62,17 +63,18 @@ pub async fn notice_end(
     connection: &mut AnyConnection,
     id: NoticeId,
     state: NoticeState,
-    partner_id: Option<&PartnerId>,
+    partners: &[PartnerId],
     problem: &str,
     at: Timestamp,
 ) -> Result<(), WriteError> {
     sqlx::query(
-        "UPDATE support_contact_notices SET state = $2, partner_id = $3, problem = $4, ended_at = $5 WHERE notice_id = $1",
+        "UPDATE support_contact_notices SET state = $2, partner_ids = $3, problem = $4, ended_at = $5
+         WHERE notice_id = $1 AND state = 'pending'",
     )
     .bind(id.to_string())
     .bind(state.as_str())
-    .bind(partner_id.map(PartnerId::as_str))
-    .bind(problem)
+    .bind(join(partners.iter().map(PartnerId::as_str)))
+    .bind(kept(problem))
     .bind(at.as_microsecond())
     .execute(connection)
     .await?;
@@ -81,12 +83,17 @@ pub async fn notice_end(
 
 /// Writes why a notice could not be sent yet.
 pub async fn notice_delay(connection: &mut AnyConnection, id: NoticeId, problem: &str) -> Result<(), WriteError> {
-    sqlx::query("UPDATE support_contact_notices SET problem = $2 WHERE notice_id = $1")
+    sqlx::query("UPDATE support_contact_notices SET problem = $2 WHERE notice_id = $1 AND state = 'pending'")
         .bind(id.to_string())
-        .bind(problem)
+        .bind(kept(problem))
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// As much of a mail server's words as is kept: without control characters, one of which PostgreSQL does not take.
+fn kept(problem: &str) -> String {
+    problem.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
 }
 
 fn read_notice(found: &AnyRow) -> Result<Notice, StoreError> {
@@ -97,7 +104,7 @@ fn read_notice(found: &AnyRow) -> Result<Notice, StoreError> {
         email: row::text(found, "email")?,
         due_at: row::instant(found, "due_at")?,
         state: row::word(found, "state", NoticeState::parse)?,
-        partner_id: row::optional_parsed(found, "partner_id", PartnerId::parse)?,
+        partner_ids: row::parsed(found, "partner_ids", |text| split(text, |word| PartnerId::parse(word).ok()))?,
         problem: row::text(found, "problem")?,
         ended_at: row::optional_instant(found, "ended_at")?,
     })

@@ -36,7 +36,8 @@ impl MailServer {
     /// Waits until it took so many letters; all that it has then.
     pub(crate) async fn letters(&self, number: usize) -> Vec<String> {
         let mut letters = self.letters.clone();
-        letters.wait_for(|letters| letters.len() >= number).await.unwrap().clone()
+        let enough = letters.wait_for(|letters| letters.len() >= number);
+        tokio::time::timeout(std::time::Duration::from_secs(30), enough).await.unwrap().unwrap().clone()
     }
 
     /// What it has now.
@@ -63,7 +64,7 @@ async fn converse(mut stream: TcpStream, keep: &watch::Sender<Vec<String>>, was_
                 letter.push('\n');
                 continue;
             }
-            "RCPT" if line.contains(&format!("<{NOBODY}")) => "550 nobody of that name",
+            "RCPT" if line.contains(&format!("<{NOBODY}")) => "550 5.1.1 nobody of that name",
             "RCPT" if line.contains(&format!("<{BUSY}")) && !std::mem::replace(was_busy, true) => "451 come again",
             "DATA" => {
                 in_data = true;

@@ -2,6 +2,8 @@
 //!
 //! Proves Q01.
 
+use std::time::Duration;
+
 use vouch_contract::pb::license::v1 as pb;
 use vouch_core::testing::ManualClock;
 use vouch_host::testing::{fields, fresh, refused};
@@ -36,15 +38,27 @@ impl Service {
         notices
     }
 
+    /// Asks for the notices until they are as wanted.
+    async fn notices_when(
+        &self,
+        agreement_id: &str,
+        wanted: impl Fn(&[pb::SupportContactNotice]) -> bool,
+    ) -> Vec<pb::SupportContactNotice> {
+        let asking = async {
+            loop {
+                let notices = self.notices(agreement_id).await;
+                if wanted(&notices) {
+                    return notices;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), asking).await.unwrap()
+    }
+
     /// Waits until no notice is pending.
     async fn settled(&self, agreement_id: &str) -> Vec<pb::SupportContactNotice> {
-        loop {
-            let notices = self.notices(agreement_id).await;
-            if notices.iter().all(|notice| notice.state() != pb::SupportContactNoticeState::Pending) {
-                return notices;
-            }
-            tokio::task::yield_now().await;
-        }
+        let is_settled = |notice: &pb::SupportContactNotice| notice.state() != pb::SupportContactNoticeState::Pending;
+        self.notices_when(agreement_id, |notices| notices.iter().all(is_settled)).await
     }
 }
 
@@ -76,7 +90,7 @@ on_both_engines! {
             assert!(letter.contains(part), "{part} is missing in:\n{letter}");
         }
         let told = service.settled(&id).await;
-        assert_eq!((told[0].state(), told[0].partner_id.as_str()), (pb::SupportContactNoticeState::Sent, "north"));
+        assert_eq!((told[0].state(), &told[0].partner_ids[..]), (pb::SupportContactNoticeState::Sent, &["north".to_owned()][..]));
         assert_eq!(told[0].end_time.unwrap().seconds, 1_780_898_400);
         assert_eq!(told[1].state(), pb::SupportContactNoticeState::Dropped, "who is not named any more is not told");
         assert_eq!((told[1].problem.as_str(), mail.taken()), ("the person's role ended before", 1));
@@ -89,13 +103,7 @@ on_both_engines! {
         let id = service.agreed("2026-06-08").await;
         service.named(&id, &format!("{BUSY}@contoso.example")).await;
         service.named(&id, &format!("{NOBODY}@contoso.example")).await;
-        let delayed = loop {
-            let notices = service.notices(&id).await;
-            if !notices[0].problem.is_empty() {
-                break notices[0].clone();
-            }
-            tokio::task::yield_now().await;
-        };
+        let delayed = service.notices_when(&id, |notices| !notices[0].problem.is_empty()).await.remove(0);
         assert!(delayed.problem.contains("come again"), "{}", delayed.problem);
         clock.advance_seconds(1);
         let told = service.settled(&id).await;
@@ -104,6 +112,30 @@ on_both_engines! {
         assert!(refusal.1.contains("nobody of that name"), "{}", refusal.1);
         assert_eq!((told[0].state(), told[0].problem.as_str()), (pb::SupportContactNoticeState::Sent, ""));
         assert_eq!(mail.letters(1).await.len(), 1);
+    }
+
+    async fn q01_while_an_agreement_is_suspended_its_letters_wait(database: Database) {
+        let (clock, mail) = (ManualClock::at("2026-06-01T10:00:00Z"), MailServer::start().await);
+        let service = Service::start_with_mail(&database, clock.world(), &mail.url).await.with_catalogue().await;
+        service.licensed().await;
+        let id = service.agreed("2026-06-08").await;
+        service.named(&id, ADA).await;
+        let get = pb::GetAgreementRequest { agreement_id: id.clone() };
+        let etag = service.agreements().get_agreement(get).await.unwrap().into_inner().agreement.unwrap().etag;
+        let suspend = |etag: String, state: pb::AgreementState| pb::SetAgreementStateRequest {
+            request_id: fresh(),
+            agreement_id: id.clone(),
+            etag,
+            state: state.into(),
+        };
+        let suspended = service.agreements().set_agreement_state(suspend(etag, pb::AgreementState::Suspended)).await;
+        let etag = suspended.unwrap().into_inner().agreement.unwrap().etag;
+        clock.set("2026-06-08T06:00:00Z");
+        let waiting = service.notices_when(&id, |notices| !notices[0].problem.is_empty()).await;
+        assert_eq!((waiting[0].problem.as_str(), mail.taken()), ("the agreement is suspended", 0));
+        service.agreements().set_agreement_state(suspend(etag, pb::AgreementState::Active)).await.unwrap();
+        clock.advance_seconds(60);
+        assert_eq!(service.settled(&id).await[0].state(), pb::SupportContactNoticeState::Sent);
     }
 
     async fn q01_without_mail_letters_wait_and_are_sent_once_there_is_some(database: Database) {

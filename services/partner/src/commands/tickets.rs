@@ -325,5 +325,5 @@ async fn send(
     kind: &'static str,
     request: &impl Message,
 ) -> Result<(), WriteError> {
-    outbox::enqueue(tx, id, &ticket.id.to_string(), kind, &request.encode_to_vec(), doing.now).await
+    outbox::enqueue(tx, id, &ticket.id.to_string(), kind, &request.encode_to_vec(), doing.now, doing.now).await
 }

@@ -116,7 +116,7 @@ pub(super) async fn settle(
         Settlement::Release => license::Settlement::Release,
     };
     let request = license::SettleHoldRequest { hold_id: hold_id.to_string(), settlement: settlement.into() };
-    outbox::enqueue(tx, doing.world.id(), lane, SETTLE_HOLD, &request.encode_to_vec(), doing.now).await
+    outbox::enqueue(tx, doing.world.id(), lane, SETTLE_HOLD, &request.encode_to_vec(), doing.now, doing.now).await
 }
 
 /// Refuses a bundle that the partner did not commit, and one that was not redacted under a policy that the vendor accepts.

@@ -1,21 +1,25 @@
 //! The judgement itself. Every rule runs; none hides another.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
+use jiff::civil::Date;
+use vouch_core::id::ContactId;
 use vouch_core::{CureBy, Finding, Findings, Reason, Severity};
 
 use super::cover::{self, Covering};
-use super::{Answer, Cover, Facts, Question, Viewer};
-use crate::domain::agreement::Liaison;
+use super::facts::{self, Facts};
+use super::{Answer, Cover, Question, Viewer};
 use crate::domain::license::{LicenseState, Phase};
 use crate::domain::partner::Standing;
 use crate::domain::tier::{Charging, Tier};
 
 /// Judges a question on the facts. `facts` is `None` when there is no such licence, and to a viewer outside the licence's
 /// chain the answer is the same, to the letter.
-pub fn judge(facts: Option<&Facts>, question: &Question, viewer: &Viewer, now: Timestamp) -> Answer {
+pub fn judge(facts: Option<&Facts<'_>>, question: &Question, viewer: &Viewer, now: Timestamp) -> Answer {
     let seen = facts.filter(|facts| match viewer {
         Viewer::Vendor => true,
-        Viewer::Partner(partner) => facts.license.is_seen_by(partner),
+        Viewer::Partner(partner) => facts.license.responsible == partner || facts.license.reseller == Some(partner),
     });
     let mut findings = Findings::new();
     let Some(facts) = seen else {
@@ -38,23 +42,27 @@ pub fn judge(facts: Option<&Facts>, question: &Question, viewer: &Viewer, now: T
     }
     let contact = judge_contact(facts, covering.as_ref(), question, &mut findings);
 
-    let license_until = facts.license.terms.validity.entitles_until(now);
+    let license = &facts.license;
+    let license_until = match license.term.phase(license.zone, now) {
+        Phase::InGrace(ends) => Some(ends),
+        Phase::NotYet(_) | Phase::Valid | Phase::Over => license.term.ends,
+    };
     let agreement_until = covering.as_ref().and_then(|covering| covering.agreement_until);
     let by_agreement = covering.as_ref().is_some_and(|covering| covering.by_agreement);
     let cover = Cover {
         license_id: facts.license.id,
         license_revision: facts.license.revision,
-        end_user_id: facts.license.terms.end_user_id.clone(),
+        end_user_id: facts.license.end_user_id.clone(),
         agreement_id: facts.agreement.as_ref().filter(|_| by_agreement).map(|agreement| agreement.id),
-        tier: covering.map(|covering| covering.tier.clone()),
+        tier: covering.map(|covering| Arc::clone(covering.tier)),
         until: [license_until, agreement_until].into_iter().flatten().min(),
-        contact_id: contact.map(|liaison| liaison.id),
+        contact_id: contact,
     };
     Answer { findings, cover: Some(cover), checked_at: now }
 }
 
-fn judge_partner(facts: &Facts, question: &Question, findings: &mut Findings) {
-    let responsible = &facts.license.terms.responsible_partner_id;
+fn judge_partner(facts: &Facts<'_>, question: &Question, findings: &mut Findings) {
+    let responsible = facts.license.responsible;
     if question.partner_id.as_ref().is_some_and(|asking| asking != responsible) {
         findings.add(Finding::blocking(
             Reason::PartnerNotResponsible,
@@ -74,7 +82,7 @@ fn judge_partner(facts: &Facts, question: &Question, findings: &mut Findings) {
     }
 }
 
-fn judge_license(facts: &Facts, findings: &mut Findings, now: Timestamp) {
+fn judge_license(facts: &Facts<'_>, findings: &mut Findings, now: Timestamp) {
     let blocking =
         |reason, message: String, cure_by, remedy: &str| Finding::blocking(reason, "license", message, cure_by, remedy);
     match facts.license.state {
@@ -92,14 +100,14 @@ fn judge_license(facts: &Facts, findings: &mut Findings, now: Timestamp) {
             "Buy a new licence.",
         )),
     }
-    let validity = &facts.license.terms.validity;
-    let last_day = validity.until.map(|until| until.to_string()).unwrap_or_default();
-    match validity.phase(now) {
+    let (term, zone) = (&facts.license.term, facts.license.zone);
+    let last_day = || term.ends.map(|ends| facts::last_day(ends, zone).to_string()).unwrap_or_default();
+    match term.phase(zone, now) {
         Phase::Valid => {}
         Phase::NotYet(begins) => findings.add(
             blocking(
                 Reason::NotYetValid,
-                format!("The licence begins on {}.", validity.from),
+                format!("The licence begins on {}.", begins.to_zoned(zone.clone()).date()),
                 CureBy::EndUser,
                 "Wait for its first day, or have the vendor move it.",
             )
@@ -108,7 +116,7 @@ fn judge_license(facts: &Facts, findings: &mut Findings, now: Timestamp) {
         Phase::InGrace(_) => findings.add(
             blocking(
                 Reason::InGrace,
-                format!("The licence ended on {last_day}; its grace period runs."),
+                format!("The licence ended on {}; its grace period runs.", last_day()),
                 CureBy::EndUser,
                 "Renew the licence before the grace period ends.",
             )
@@ -116,15 +124,15 @@ fn judge_license(facts: &Facts, findings: &mut Findings, now: Timestamp) {
         ),
         Phase::Over => findings.add(blocking(
             Reason::Expired,
-            format!("The licence ended on {last_day}."),
+            format!("The licence ended on {}.", last_day()),
             CureBy::EndUser,
             "Renew the licence.",
         )),
     }
 }
 
-fn judge_release(facts: &Facts, question: &Question, findings: &mut Findings, now: Timestamp) {
-    if question.product_id.as_ref().is_some_and(|asked| *asked != facts.license.terms.product_id) {
+fn judge_release(facts: &Facts<'_>, question: &Question, findings: &mut Findings, now: Timestamp) {
+    if question.product_id.as_ref().is_some_and(|asked| *asked != facts.product.id) {
         findings.add(Finding::blocking(
             Reason::ProductNotCovered,
             "product_id",
@@ -146,7 +154,7 @@ fn judge_release(facts: &Facts, question: &Question, findings: &mut Findings, no
         return;
     };
     // A release of the last day of maintenance may be used, one of the day after may not (H06).
-    if facts.license.terms.maintenance_until.is_some_and(|until| release.released_on > until) {
+    if facts.license.maintenance_until.is_some_and(|until| release.released_on > until) {
         findings.add(Finding::blocking(
             Reason::VersionOutOfMaintenance,
             "version",
@@ -155,8 +163,8 @@ fn judge_release(facts: &Facts, question: &Question, findings: &mut Findings, no
             "Renew maintenance, or use a release from before its end.",
         ));
     }
-    let today = now.to_zoned(facts.license.terms.validity.zone.clone()).date();
-    if let Some(last) = release.end_of_support_on.filter(|last| today > *last) {
+    let has_ended = |last: &Date| now.to_zoned(facts.license.zone.clone()).date() > *last;
+    if let Some(last) = release.end_of_support_on.filter(has_ended) {
         findings.add(Finding::blocking(
             Reason::ReleaseEndOfLife,
             "version",
@@ -199,8 +207,8 @@ fn judge_tier(tier: &Tier, question: &Question, findings: &mut Findings) {
     }
 }
 
-fn judge_incidents(tier: &Tier, facts: &Facts, question: &Question, findings: &mut Findings) {
-    if tier.charging == Charging::Prepaid && facts.account.available < i64::from(tier.charging.units()) {
+fn judge_incidents(tier: &Tier, facts: &Facts<'_>, question: &Question, findings: &mut Findings) {
+    if tier.charging == Charging::Prepaid && facts.incidents < i64::from(tier.charging.units()) {
         let finding = Finding::blocking(
             Reason::IncidentsExhausted,
             "incidents",
@@ -215,19 +223,16 @@ fn judge_incidents(tier: &Tier, facts: &Facts, question: &Question, findings: &m
 }
 
 /// Finds the named contact. The finding names nobody, and gives both ways on (S01).
-fn judge_contact<'f>(
-    facts: &'f Facts,
+fn judge_contact(
+    facts: &Facts<'_>,
     covering: Option<&Covering<'_>>,
     question: &Question,
     findings: &mut Findings,
-) -> Option<&'f Liaison> {
+) -> Option<ContactId> {
     let email = question.contact_email.as_ref()?;
-    let of_agreement = facts
-        .agreement
-        .iter()
-        .filter(|_| covering.is_some_and(|covering| covering.by_agreement))
-        .flat_map(|agreement| &agreement.liaisons);
-    let contact = of_agreement.chain(&facts.license.liaisons).find(|liaison| liaison.person.email == *email);
+    let by_agreement = covering.is_some_and(|covering| covering.by_agreement);
+    let of_agreement = facts.agreement.filter(|_| by_agreement).and_then(|agreement| agreement.named.find(email));
+    let contact = of_agreement.or_else(|| facts.license.named.find(email));
     if contact.is_none() {
         findings.add(Finding::blocking(
             Reason::ContactNotNamed,

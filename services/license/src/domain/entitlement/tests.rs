@@ -6,8 +6,13 @@ use jiff::Timestamp;
 use vouch_core::{Reason, Severity, Weight, World, dates};
 
 use super::*;
+use crate::domain::agreement::Agreement;
 use crate::domain::agreement::{AgreementState, AgreementTerms, Liaison, Person};
+use crate::domain::incident::Account;
+use crate::domain::license::License;
 use crate::domain::license::{LicenseState, LicenseTerms, Validity};
+use crate::domain::partner::Standing;
+use crate::domain::product::Product;
 use crate::domain::product::{Basis, Release};
 use crate::domain::tier::Charging;
 
@@ -48,12 +53,12 @@ fn release(version: &str, released_on: &str, end_of_support_on: Option<&str>) ->
     }
 }
 
-fn facts() -> Facts {
+fn facts() -> Known {
     let world = World::system();
     let denver = dates::zone("America/Denver").unwrap();
     let product_id = ProductId::parse("atlas").unwrap();
     let end_user_id = EndUserId::parse("contoso").unwrap();
-    Facts {
+    Known {
         license: License {
             id: world.id(),
             key_hint: "ABCDE".into(),
@@ -106,14 +111,14 @@ fn facts() -> Facts {
             revision: 1,
             created_at: noon(),
         }),
-        agreement_tier: Some(tier("standard")),
-        default_tier: Some(tier("free")),
+        agreement_tier: Some(Arc::new(tier("standard"))),
+        default_tier: Some(Arc::new(tier("free"))),
         partner_standing: Standing::Good,
         account: Account::default(),
     }
 }
 
-fn question(facts: &Facts) -> Question {
+fn question(facts: &Known) -> Question {
     Question {
         license: LicenseRef::Id(facts.license.id),
         partner_id: Some(partner("north")),
@@ -130,11 +135,11 @@ fn north() -> Viewer {
 }
 
 /// What is found after one change of the facts and the question.
-fn found(change: impl FnOnce(&mut Facts, &mut Question)) -> Vec<(Reason, Weight)> {
+fn found(change: impl FnOnce(&mut Known, &mut Question)) -> Vec<(Reason, Weight)> {
     let mut facts = facts();
     let mut question = question(&facts);
     change(&mut facts, &mut question);
-    let answer = judge(Some(&facts), &question, &north(), noon());
+    let answer = judge(Some(&facts.facts()), &question, &north(), noon());
     answer.findings.into_sorted().into_iter().map(|finding| (finding.reason, finding.weight)).collect()
 }
 
@@ -145,7 +150,7 @@ fn blocking(reason: Reason) -> Vec<(Reason, Weight)> {
 #[test]
 fn q02_an_end_user_with_agreement_and_licence_is_entitled() {
     let facts = facts();
-    let answer = judge(Some(&facts), &question(&facts), &north(), noon());
+    let answer = judge(Some(&facts.facts()), &question(&facts), &north(), noon());
     assert!(answer.is_entitled(), "{:?}", answer.findings);
     let cover = answer.cover.unwrap();
     assert_eq!(cover.tier_id().unwrap().as_str(), "standard");
@@ -169,9 +174,9 @@ fn q02_each_fact_that_stands_against_it_is_found() {
     assert_eq!(found(|_, q| q.version = Some("9.9".into())), blocking(Reason::VersionUnknown));
     assert_eq!(found(|_, q| q.channel = Some(Channel::Phone)), blocking(Reason::ChannelNotCovered));
     assert_eq!(found(|f, _| f.partner_standing = Standing::Suspended), blocking(Reason::PartnerSuspended));
-    let one = |f: &mut Facts| f.agreement_tier.as_mut().unwrap().severities = vec![Severity::One];
+    let one = |f: &mut Known| Arc::make_mut(f.agreement_tier.as_mut().unwrap()).severities = vec![Severity::One];
     assert_eq!(found(|f, _| one(f)), blocking(Reason::SeverityNotCovered));
-    let unassisted = |f: &mut Facts| f.agreement_tier.as_mut().unwrap().assisted = false;
+    let unassisted = |f: &mut Known| Arc::make_mut(f.agreement_tier.as_mut().unwrap()).assisted = false;
     assert_eq!(found(|f, _| unassisted(f)), blocking(Reason::TierExcludesAssistedSupport));
 }
 
@@ -179,15 +184,15 @@ fn q02_each_fact_that_stands_against_it_is_found() {
 fn in_grace_the_cover_lasts_until_the_grace_ends() {
     let mut facts = facts();
     facts.license.terms.validity.until = dates::date("2026-06-07").ok();
-    let answer = judge(Some(&facts), &question(&facts), &north(), noon());
+    let answer = judge(Some(&facts.facts()), &question(&facts), &north(), noon());
     assert_eq!(answer.cover.unwrap().until.unwrap().to_string(), "2026-06-22T06:00:00Z");
 }
 
 #[test]
 fn q02_where_the_vendor_demands_an_agreement_a_licence_alone_is_not_enough() {
-    let demand = |f: &mut Facts| f.product.basis = Basis::Agreement;
+    let demand = |f: &mut Known| f.product.basis = Basis::Agreement;
     assert_eq!(found(|f, _| demand(f)), vec![]);
-    let without = |f: &mut Facts| (f.agreement, f.agreement_tier) = (None, None);
+    let without = |f: &mut Known| (f.agreement, f.agreement_tier) = (None, None);
     assert_eq!(
         found(|f, q| {
             demand(f);
@@ -221,7 +226,7 @@ fn q02_a_licence_alone_gives_the_products_default_tier() {
     facts.license.liaisons = vec![liaison("grace@contoso.example")];
     let mut question = question(&facts);
     question.contact_email = Some("grace@contoso.example".into());
-    let answer = judge(Some(&facts), &question, &north(), noon());
+    let answer = judge(Some(&facts.facts()), &question, &north(), noon());
     assert!(answer.is_entitled(), "{:?}", answer.findings);
     let cover = answer.cover.unwrap();
     assert_eq!((cover.tier_id().unwrap().as_str(), cover.agreement_id), ("free", None));
@@ -233,10 +238,10 @@ fn s01_only_a_named_contact_is_entitled_and_the_refusal_names_nobody() {
     facts.license.liaisons = vec![liaison("grace@contoso.example")];
     for named in ["ada@contoso.example", "grace@contoso.example"] {
         let question = Question { contact_email: Some(named.into()), ..question(&facts) };
-        assert!(judge(Some(&facts), &question, &north(), noon()).is_entitled(), "{named}");
+        assert!(judge(Some(&facts.facts()), &question, &north(), noon()).is_entitled(), "{named}");
     }
     let question = Question { contact_email: Some("eve@contoso.example".into()), ..question(&facts) };
-    let answer = judge(Some(&facts), &question, &north(), noon());
+    let answer = judge(Some(&facts.facts()), &question, &north(), noon());
     assert_eq!(answer.findings.reasons(), [Reason::ContactNotNamed]);
     let told = format!("{:?}", answer.findings);
     assert!(!told.contains("ada@") && !told.contains("grace@") && !told.contains("Ada"), "{told}");
@@ -267,7 +272,7 @@ fn v01_every_failing_reason_is_told_at_once_with_who_can_cure_it() {
         contact_email: Some("eve@contoso.example".into()),
         ..question(&facts)
     };
-    let answer = judge(Some(&facts), &question, &north(), noon());
+    let answer = judge(Some(&facts.facts()), &question, &north(), noon());
     assert_eq!(
         answer.findings.reasons(),
         [
@@ -289,7 +294,7 @@ fn whoever_is_not_in_the_chain_learns_only_that_the_licence_is_not_found() {
     let facts = facts();
     let question = question(&facts);
     let stranger = Viewer::Partner(partner("stranger"));
-    let foreign = judge(Some(&facts), &question, &stranger, noon());
+    let foreign = judge(Some(&facts.facts()), &question, &stranger, noon());
     assert_eq!(foreign, judge(None, &question, &stranger, noon()), "foreign and unknown are the same to the letter");
     assert_eq!(foreign.findings.reasons(), [Reason::LicenseNotFound]);
 }
@@ -298,14 +303,14 @@ fn whoever_is_not_in_the_chain_learns_only_that_the_licence_is_not_found() {
 fn q14_the_partner_that_sold_it_sees_the_licence_and_may_not_escalate() {
     let facts = facts();
     let question = Question { partner_id: Some(partner("shop")), ..question(&facts) };
-    let answer = judge(Some(&facts), &question, &Viewer::Partner(partner("shop")), noon());
+    let answer = judge(Some(&facts.facts()), &question, &Viewer::Partner(partner("shop")), noon());
     assert_eq!(answer.findings.reasons(), [Reason::PartnerNotResponsible]);
 }
 
 #[test]
 fn h03_a_site_that_is_down_is_helped_at_any_balance() {
-    let prepaid = |f: &mut Facts| {
-        let tier = f.agreement_tier.as_mut().unwrap();
+    let prepaid = |f: &mut Known| {
+        let tier = Arc::make_mut(f.agreement_tier.as_mut().unwrap());
         (tier.charging, tier.severities) = (Charging::Prepaid, vec![Severity::Two]);
     };
     assert_eq!(found(|f, _| prepaid(f)), blocking(Reason::IncidentsExhausted));
@@ -337,5 +342,5 @@ fn what_is_left_out_of_a_question_is_not_judged() {
         channel: None,
         contact_email: None,
     };
-    assert!(judge(Some(&facts), &bare, &north(), noon()).is_entitled());
+    assert!(judge(Some(&facts.facts()), &bare, &north(), noon()).is_entitled());
 }

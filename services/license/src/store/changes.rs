@@ -1,0 +1,100 @@
+//! The revision of all facts, and what changed since one.
+//!
+//! Whoever changes what a check rests on takes the next revision last in its transaction, and stamps its row with it. The row
+//! of the revision is locked until the commit, so that revisions are committed in their order: who has seen one has seen all
+//! before it.
+
+use futures_util::TryStreamExt;
+use sqlx::AnyConnection;
+use vouch_core::code::EndUserId;
+use vouch_storage::{StoreError, WriteError, row};
+
+/// The revision of all facts, and that of the catalogue and the partners among them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Revision {
+    /// Of everything.
+    pub all: i64,
+    /// Of products, tiers and partners.
+    pub catalogue: i64,
+}
+
+/// Takes the next revision. Invariant: the last lock that a transaction takes.
+pub async fn revision_next(connection: &mut AnyConnection) -> Result<i64, WriteError> {
+    let sql = "UPDATE facts_revision SET revision = revision + 1 WHERE only_row = 1 RETURNING revision";
+    Ok(row::integer(&sqlx::query(sql).fetch_one(connection).await?, "revision")?)
+}
+
+/// Takes the next revision for a change of the catalogue or of a partner's standing.
+pub async fn revision_next_of_catalogue(connection: &mut AnyConnection) -> Result<i64, WriteError> {
+    let sql = "UPDATE facts_revision SET revision = revision + 1, catalogue = revision + 1 WHERE only_row = 1
+               RETURNING revision";
+    Ok(row::integer(&sqlx::query(sql).fetch_one(connection).await?, "revision")?)
+}
+
+/// The revision now.
+pub async fn revision_fetch(connection: &mut AnyConnection) -> Result<Revision, StoreError> {
+    let found = sqlx::query("SELECT revision, catalogue FROM facts_revision").fetch_one(connection).await?;
+    Ok(Revision { all: row::integer(&found, "revision")?, catalogue: row::integer(&found, "catalogue")? })
+}
+
+/// Stamps an end user whose agreements, or whose last incident, changed.
+pub async fn end_user_stamp(connection: &mut AnyConnection, id: &EndUserId, revision: i64) -> Result<(), WriteError> {
+    sqlx::query("UPDATE end_users SET facts_revision = $2 WHERE end_user_id = $1")
+        .bind(id.as_str())
+        .bind(revision)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// How many licences there are, more or less: room is made for so many.
+pub async fn license_count(connection: &mut AnyConnection) -> Result<usize, StoreError> {
+    let found = sqlx::query("SELECT COUNT(*) AS licenses FROM licenses").fetch_one(connection).await?;
+    row::number(&found, "licenses")
+}
+
+/// Gives each licence that changed since a revision to `take`: the digest of its key, and its facts. From 0 on, all of them.
+pub async fn license_changes(
+    connection: &mut AnyConnection,
+    since: i64,
+    mut take: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    // A start reads the table as it lies; a change is looked for by the index.
+    let sql = match since {
+        0 => "SELECT key_digest, facts FROM licenses WHERE $1 = 0",
+        _ => "SELECT key_digest, facts FROM licenses WHERE facts_revision > $1",
+    };
+    let mut rows = sqlx::query(sql).bind(since).fetch(connection);
+    while let Some(found) = rows.try_next().await? {
+        take(&row::bytes(&found, "key_digest")?, &row::bytes(&found, "facts")?)?;
+    }
+    Ok(())
+}
+
+/// The end users that changed since a revision, each with the incidents that it has left.
+pub async fn end_user_changes(connection: &mut AnyConnection, since: i64) -> Result<Vec<(String, i64)>, StoreError> {
+    let sql = match since {
+        0 => "SELECT end_user_id, available FROM end_users WHERE available > $1",
+        _ => "SELECT end_user_id, available FROM end_users WHERE facts_revision > $1",
+    };
+    let rows = sqlx::query(sql).bind(since).fetch_all(connection).await?;
+    rows.iter().map(|found| Ok((row::text(found, "end_user_id")?, row::integer(found, "available")?))).collect()
+}
+
+/// Gives the facts of each agreement of the end users that changed since a revision to `take`. From 0 on, of all of them.
+pub async fn agreement_changes(
+    connection: &mut AnyConnection,
+    since: i64,
+    mut take: impl FnMut(&[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let sql = match since {
+        0 => "SELECT facts FROM agreements WHERE $1 = 0",
+        _ => "SELECT a.facts FROM end_users e JOIN agreements a ON a.end_user_id = e.end_user_id
+              WHERE e.facts_revision > $1",
+    };
+    let mut rows = sqlx::query(sql).bind(since).fetch(connection);
+    while let Some(found) = rows.try_next().await? {
+        take(&row::bytes(&found, "facts")?)?;
+    }
+    Ok(())
+}
