@@ -95,28 +95,29 @@ impl Edge {
         if response.headers().contains_key("grpc-status-details-bin") {
             return response;
         }
-        let status = match code {
-            Code::OutOfRange => {
-                self.status(Code::ResourceExhausted, Reason::MessageTooLarge, "the message is larger than the limit")
-            }
+        match code {
             // Handlers' own internal errors carry details; this one is the codec's.
-            Code::Internal => self.status(
-                Code::InvalidArgument,
-                Reason::InvalidField,
-                "the message cannot be decoded as the contract has it",
-            ),
+            Code::OutOfRange | Code::Internal => unreadable(code, self.domain).into_http(),
             // With this header it is a compression that is not served, and the message says so.
             Code::Unimplemented if !response.headers().contains_key("grpc-accept-encoding") => {
-                self.status(code, Reason::NotServed, "this RPC is not served here")
+                self.status(code, Reason::NotServed, "this RPC is not served here").into_http()
             }
-            _ => return response,
-        };
-        status.into_http()
+            _ => response,
+        }
     }
 
     fn status(self, code: Code, reason: Reason, message: &str) -> Status {
         vouch_contract::status::early(code, reason, message, self.domain)
     }
+}
+
+/// What a caller is told of a message that the codec refused with a code of its own.
+pub(crate) fn unreadable(code: Code, domain: &str) -> Status {
+    let (code, reason, message) = match code {
+        Code::OutOfRange => (Code::ResourceExhausted, Reason::MessageTooLarge, "the message is larger than the limit"),
+        _ => (Code::InvalidArgument, Reason::InvalidField, "the message cannot be decoded as the contract has it"),
+    };
+    vouch_contract::status::early(code, reason, message, domain)
 }
 
 /// The caller's deadline (the gRPC over HTTP/2 protocol, `grpc-timeout`): a number of at most eight digits and a unit.

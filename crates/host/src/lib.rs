@@ -34,5 +34,5 @@ pub use page::Page;
 pub use rpc::{Call, Rpc, caller};
 pub use server::{Listeners, ServeError, Server};
 pub use signing_keys::SigningKeys;
-pub use streams::{Bell, Streamed, streamed};
+pub use streams::{Bell, Streamed, next_message, streamed};
 pub use trust::Trust;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Response, Status};
+use tonic::{Code, Response, Status, Streaming};
 
 /// The messages of a server stream.
 pub type Streamed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -36,6 +36,14 @@ where
         }
     });
     Response::new(Box::pin(ReceiverStream::new(receiver)))
+}
+
+/// The next message of a caller's stream; what the codec refuses is the caller's fault, and told as such.
+pub async fn next_message<T>(messages: &mut Streaming<T>, domain: &str) -> Result<Option<T>, Status> {
+    messages.message().await.map_err(|status| match status.code() {
+        code @ (Code::Internal | Code::OutOfRange) => crate::edge::unreadable(code, domain),
+        _ => status,
+    })
 }
 
 /// Rung after a commit; whoever watches looks again.

@@ -5,11 +5,13 @@
 //! partners.
 //!
 //! Read in this order: `domain` (the rules), `commands` (what is locked, asked and written), `store` (the only SQL), `grpc`
-//! (one file for each RPC service), `mail` and `notices` (letters to end users), [`Registry`](registry::Registry) (who is registered, in memory), [`License`] (the
+//! (one file for each RPC service), `mail` and `notices` (letters to end users), [`Book`](book::Book) (what checks
+//! know, in memory), [`Registry`](registry::Registry) (who is registered, in memory), [`License`] (the
 //! service as a program).
 //!
 //! It deliberately does not know tickets, cases or diagnostics: of a bundle it sees a digest, of an escalation an id.
 
+pub mod book;
 pub mod commands;
 mod config;
 pub mod domain;
@@ -36,6 +38,8 @@ pub const DOMAIN: &str = "license.vouch";
 
 /// How often the registry is looked at for changes by other replicas: well under the second in which they must be seen.
 const LOOK_FOR_CHANGES: Duration = Duration::from_millis(500);
+/// How often facts that another replica changed are looked for: well under the second in which a revocation must be seen.
+const FOLLOW_FACTS: Duration = Duration::from_millis(250);
 /// How often holds that nobody settled are looked for.
 const LET_LAPSE: Duration = Duration::from_mins(10);
 /// How often letters that are due are looked for.
@@ -61,6 +65,13 @@ pub async fn serve(
     server.jobs.every("look for changes of the registry", LOOK_FOR_CHANGES, move || {
         let registry = watched.clone();
         async move { registry.refresh().await }
+    });
+    commands::facts::pack_all(&store).await?;
+    let book = Arc::new(book::Book::open(store.clone(), world.clone()).await?);
+    let followed = book.clone();
+    server.jobs.every("follow the facts", FOLLOW_FACTS, move || {
+        let book = followed.clone();
+        async move { book.refresh().await }
     });
     let (lapsing, of_world) = (store.clone(), world.clone());
     server.jobs.every("let holds lapse", LET_LAPSE, move || {
@@ -91,6 +102,7 @@ pub async fn serve(
         rpc: Rpc { domain: DOMAIN, store, secrets, world },
         keys,
         registry: registry.clone(),
+        book,
         issuer: config.issuer.into(),
         callers: Arc::default(),
         addresses: Arc::default(),

@@ -113,7 +113,8 @@ impl Link {
         ticket: &Ticket,
         license_id: Option<LicenseId>,
     ) -> Result<license::EntitlementAnswer, Status> {
-        let request = license::CheckEntitlementRequest { question: Some(question(ticket, license_id)) };
+        let request =
+            license::CheckEntitlementRequest { question: Some(question(ticket, license_id)), ..Default::default() };
         let answer = within(self.entitlement().check_entitlement(request)).await?;
         Ok(answer.answer.unwrap_or_default())
     }

@@ -6,10 +6,10 @@ use vouch_core::{Error, Kind, Reason, Violations};
 use vouch_host::Call;
 use vouch_storage::{Dialect, WriteError};
 
-use super::{all_known, check_etag, notices};
+use super::{Changed, all_known, check_etag, notices};
 use crate::domain::agreement::{Agreement, AgreementState, AgreementTerms, Liaison, Person};
 use crate::domain::notice::Notice;
-use crate::store::{agreements, catalog, incidents};
+use crate::store::{agreements, catalog, changes, incidents};
 
 /// A person to be named.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ pub async fn create(
     tx: &mut AnyConnection,
     dialect: Dialect,
     call: &Call<AgreementTerms>,
-) -> Result<Agreement, WriteError> {
+) -> Result<Changed<Agreement>, WriteError> {
     let terms = call.command.clone();
     let mut violations = Violations::new();
     // Ordering: the end user's row is locked before its agreements are read, so that two that overlap cannot both be
@@ -70,7 +70,7 @@ pub async fn create(
         created_at: call.now,
     };
     agreements::agreement_insert(tx, &agreement).await?;
-    Ok(agreement)
+    changed(tx, agreement).await
 }
 
 /// Names a liaison.
@@ -78,7 +78,7 @@ pub async fn name_liaison(
     tx: &mut AnyConnection,
     dialect: Dialect,
     call: &Call<NameLiaison>,
-) -> Result<(Agreement, Liaison), WriteError> {
+) -> Result<(Changed<Agreement>, Liaison), WriteError> {
     let NameLiaison { agreement_id, person } = &call.command;
     let mut agreement = lock(tx, dialect, *agreement_id).await?;
     if !agreement.has_free_seat() {
@@ -93,7 +93,7 @@ pub async fn name_liaison(
     if let Some(notice) = Notice::owed(call.world.id(), &agreement, &liaison) {
         notices::owe(tx, call, &notice).await?;
     }
-    Ok((agreement, liaison))
+    Ok((changed(tx, agreement).await?, liaison))
 }
 
 /// Ends a liaison's role at once.
@@ -101,7 +101,7 @@ pub async fn end_liaison(
     tx: &mut AnyConnection,
     dialect: Dialect,
     call: &Call<EndLiaison>,
-) -> Result<Agreement, WriteError> {
+) -> Result<Changed<Agreement>, WriteError> {
     let EndLiaison { agreement_id, contact_id } = &call.command;
     let mut agreement = lock(tx, dialect, *agreement_id).await?;
     if !agreements::liaison_end(tx, &agreement_id.to_string(), *contact_id, call.now).await? {
@@ -110,7 +110,7 @@ pub async fn end_liaison(
     agreement.liaisons.retain(|liaison| liaison.id != *contact_id);
     agreement.revision += 1;
     agreements::agreement_update(tx, &agreement).await?;
-    Ok(agreement)
+    changed(tx, agreement).await
 }
 
 /// Suspends or resumes an agreement.
@@ -118,7 +118,7 @@ pub async fn set_state(
     tx: &mut AnyConnection,
     dialect: Dialect,
     call: &Call<SetAgreementState>,
-) -> Result<Agreement, WriteError> {
+) -> Result<Changed<Agreement>, WriteError> {
     let SetAgreementState { agreement_id, etag, state } = &call.command;
     let mut agreement = lock(tx, dialect, *agreement_id).await?;
     check_etag("agreement", agreement_id, etag, agreement.revision)?;
@@ -133,7 +133,14 @@ pub async fn set_state(
     agreement.state = *state;
     agreement.revision += 1;
     agreements::agreement_update(tx, &agreement).await?;
-    Ok(agreement)
+    changed(tx, agreement).await
+}
+
+/// Stamps what checks know of the end user.
+async fn changed(tx: &mut AnyConnection, agreement: Agreement) -> Result<Changed<Agreement>, WriteError> {
+    let facts_revision = changes::revision_next(tx).await?;
+    changes::end_user_stamp(tx, &agreement.terms.end_user_id, facts_revision).await?;
+    Ok(Changed { value: agreement, facts_revision })
 }
 
 async fn lock(tx: &mut AnyConnection, dialect: Dialect, id: AgreementId) -> Result<Agreement, WriteError> {

@@ -6,10 +6,10 @@ use vouch_core::{Error, Violations};
 use vouch_host::Call;
 use vouch_storage::WriteError;
 
-use super::all_known;
+use super::{Changed, all_known};
 use crate::domain::product::{Basis, Product, Release};
 use crate::domain::tier::Tier;
-use crate::store::catalog;
+use crate::store::{catalog, changes};
 
 /// A product to be entered.
 #[derive(Debug, Clone)]
@@ -32,7 +32,10 @@ pub struct PublishRelease {
 }
 
 /// Enters a product.
-pub async fn create_product(tx: &mut AnyConnection, call: &Call<CreateProduct>) -> Result<Product, WriteError> {
+pub async fn create_product(
+    tx: &mut AnyConnection,
+    call: &Call<CreateProduct>,
+) -> Result<Changed<Product>, WriteError> {
     let CreateProduct { id, name, basis } = call.command.clone();
     let mut violations = Violations::new();
     if let Basis::Either(tier) = &basis
@@ -43,22 +46,30 @@ pub async fn create_product(tx: &mut AnyConnection, call: &Call<CreateProduct>) 
     all_known(violations)?;
     let product = Product { id, name, basis, releases: Vec::new(), revision: 1, created_at: call.now };
     catalog::product_insert(tx, &product).await?;
-    Ok(product)
+    changed(tx, product).await
 }
 
 /// Adds a release to a product.
-pub async fn publish_release(tx: &mut AnyConnection, call: &Call<PublishRelease>) -> Result<Product, WriteError> {
+pub async fn publish_release(
+    tx: &mut AnyConnection,
+    call: &Call<PublishRelease>,
+) -> Result<Changed<Product>, WriteError> {
     let PublishRelease { product_id, release } = &call.command;
     let not_found = || Error::not_found("product", product_id);
     if !catalog::product_touch(tx, product_id).await? {
         return Err(not_found().into());
     }
     catalog::release_insert(tx, product_id, release).await?;
-    Ok(catalog::product_fetch(tx, product_id).await?.ok_or_else(not_found)?)
+    let product = catalog::product_fetch(tx, product_id).await?.ok_or_else(not_found)?;
+    changed(tx, product).await
 }
 
 /// Enters a tier.
-pub async fn create_tier(tx: &mut AnyConnection, call: &Call<Tier>) -> Result<Tier, WriteError> {
+pub async fn create_tier(tx: &mut AnyConnection, call: &Call<Tier>) -> Result<Changed<Tier>, WriteError> {
     catalog::tier_insert(tx, &call.command).await?;
-    Ok(call.command.clone())
+    changed(tx, call.command.clone()).await
+}
+
+async fn changed<T>(tx: &mut AnyConnection, value: T) -> Result<Changed<T>, WriteError> {
+    Ok(Changed { value, facts_revision: changes::revision_next_of_catalogue(tx).await? })
 }

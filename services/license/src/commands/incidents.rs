@@ -8,8 +8,9 @@ use vouch_core::{Error, World};
 use vouch_host::Call;
 use vouch_storage::{Dialect, Store, StoreError, WriteError};
 
+use super::Changed;
 use crate::domain::incident::{Account, Hold, HoldState, LedgerEntry, Movement, Settlement, to_reserve};
-use crate::store::incidents;
+use crate::store::{changes, incidents};
 
 /// A pack of incidents to be added.
 #[derive(Debug, Clone)]
@@ -36,7 +37,7 @@ pub async fn grant(
     tx: &mut AnyConnection,
     dialect: Dialect,
     call: &Call<GrantIncidents>,
-) -> Result<Account, WriteError> {
+) -> Result<Changed<Account>, WriteError> {
     let GrantIncidents { end_user_id, units, order_reference } = &call.command;
     let unknown = || Error::field("end_user_id", format!("no licence is known of an end user {end_user_id}"));
     let account = incidents::account_lock(tx, dialect, end_user_id).await?.ok_or_else(unknown)?;
@@ -178,15 +179,21 @@ fn entry(world: &World, movement: Movement, units: i64, reference: String, now: 
     LedgerEntry { id: world.id(), movement, units, reference, booked_at: now }
 }
 
+/// Writes a movement. Checks know whether an incident is left: only the first and the last one are news to them.
 async fn book(
     tx: &mut AnyConnection,
     end_user_id: &EndUserId,
-    account: Account,
+    before: Account,
     entry: &LedgerEntry,
-) -> Result<Account, WriteError> {
-    let account = account
+) -> Result<Changed<Account>, WriteError> {
+    let account = before
         .after(entry.movement, entry.units)
         .ok_or_else(|| Error::internal("a movement would take an account below zero"))?;
     incidents::movement_book(tx, end_user_id, account, entry).await?;
-    Ok(account)
+    let is_news = (before.available > 0) != (account.available > 0);
+    let facts_revision = if is_news { changes::revision_next(tx).await? } else { 0 };
+    if is_news {
+        changes::end_user_stamp(tx, end_user_id, facts_revision).await?;
+    }
+    Ok(Changed { value: account, facts_revision })
 }

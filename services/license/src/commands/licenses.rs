@@ -6,12 +6,12 @@ use vouch_core::{Error, Violations};
 use vouch_host::Call;
 use vouch_storage::{Dialect, Secrets, WriteError};
 
-use super::{all_known, check_etag};
+use super::{Changed, all_known, check_etag};
 use crate::domain::agreement::{Liaison, Person};
 use crate::domain::license::{License, LicenseState, LicenseStep, LicenseTerms};
 use crate::domain::license_key::LicenseKey;
 use crate::store::facts::key_digest;
-use crate::store::{catalog, licenses, partners};
+use crate::store::{catalog, changes, licenses, partners};
 
 /// A licence to be granted.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ pub async fn create(
     tx: &mut AnyConnection,
     secrets: &Secrets,
     call: &Call<CreateLicense>,
-) -> Result<(License, LicenseKey), WriteError> {
+) -> Result<(Changed<License>, LicenseKey), WriteError> {
     let CreateLicense { terms, liaisons } = call.command.clone();
     let mut violations = Violations::new();
     if catalog::product_fetch(tx, &terms.product_id).await?.is_none() {
@@ -73,8 +73,11 @@ pub async fn create(
         revision: 1,
         created_at: call.now,
     };
-    licenses::license_insert(tx, &license, &key_digest(secrets, &key)).await?;
-    Ok((license, key))
+    let digest = key_digest(secrets, &key);
+    // Ordering: the revision is the last lock, and the licence is new: nobody else waits for its row.
+    let facts_revision = changes::revision_next(tx).await?;
+    licenses::license_insert(tx, &license, &digest, facts_revision).await?;
+    Ok((Changed { value: license, facts_revision }, key))
 }
 
 /// Moves a licence to another state.
@@ -82,7 +85,7 @@ pub async fn set_state(
     tx: &mut AnyConnection,
     dialect: Dialect,
     call: &Call<SetLicenseState>,
-) -> Result<License, WriteError> {
+) -> Result<Changed<License>, WriteError> {
     let SetLicenseState { license_id, etag, state, note } = &call.command;
     let mut license = licenses::license_lock(tx, dialect, *license_id)
         .await?
@@ -97,6 +100,7 @@ pub async fn set_state(
     })?;
     license.state_note.clone_from(note);
     license.revision += 1;
-    licenses::license_update_state(tx, &license).await?;
-    Ok(license)
+    let facts_revision = changes::revision_next(tx).await?;
+    licenses::license_update_state(tx, &license, facts_revision).await?;
+    Ok(Changed { value: license, facts_revision })
 }

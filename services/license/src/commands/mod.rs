@@ -2,6 +2,7 @@
 
 pub mod agreements;
 pub mod catalog;
+pub mod facts;
 pub mod incidents;
 pub mod licenses;
 pub mod notices;
@@ -9,6 +10,15 @@ pub mod partners;
 pub mod proofs;
 
 use vouch_core::{Error, Violations};
+
+/// What a command changed, and the revision of the facts with which checks know of it.
+#[derive(Debug, Clone)]
+pub struct Changed<T> {
+    /// What it changed, as it is now.
+    pub value: T,
+    /// The revision.
+    pub facts_revision: i64,
+}
 
 /// Refuses when something is wrong with what a command refers to.
 fn all_known(violations: Violations) -> Result<(), Error> {

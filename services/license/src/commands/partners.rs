@@ -7,9 +7,9 @@ use vouch_host::Call;
 use vouch_identity::SpiffeId;
 use vouch_storage::{Dialect, WriteError};
 
-use super::check_etag;
+use super::{Changed, check_etag};
 use crate::domain::partner::{Partner, PartnerProfile, Standing, SupportContact};
-use crate::store::partners;
+use crate::store::{changes, partners};
 
 /// A partner to be registered.
 #[derive(Debug, Clone)]
@@ -51,11 +51,11 @@ pub struct SetPartnerStanding {
 }
 
 /// Registers a partner in good standing.
-pub async fn register(tx: &mut AnyConnection, call: &Call<RegisterPartner>) -> Result<Partner, WriteError> {
+pub async fn register(tx: &mut AnyConnection, call: &Call<RegisterPartner>) -> Result<Changed<Partner>, WriteError> {
     let RegisterPartner { id, profile } = call.command.clone();
     let partner = Partner { id, profile, standing: Standing::Good, revision: 1, created_at: call.now };
     partners::partner_insert(tx, &partner).await?;
-    Ok(partner)
+    changed(tx, partner).await
 }
 
 /// Changes what the caller named.
@@ -83,7 +83,7 @@ pub async fn set_standing(
     tx: &mut AnyConnection,
     dialect: Dialect,
     call: &Call<SetPartnerStanding>,
-) -> Result<Partner, WriteError> {
+) -> Result<Changed<Partner>, WriteError> {
     let SetPartnerStanding { id, etag, standing } = &call.command;
     let mut partner = lock(tx, dialect, id).await?;
     check_etag("partner", id, etag, partner.revision)?;
@@ -97,7 +97,11 @@ pub async fn set_standing(
     partner.standing = *standing;
     partner.revision += 1;
     partners::partner_update(tx, &partner).await?;
-    Ok(partner)
+    changed(tx, partner).await
+}
+
+async fn changed(tx: &mut AnyConnection, value: Partner) -> Result<Changed<Partner>, WriteError> {
+    Ok(Changed { value, facts_revision: changes::revision_next_of_catalogue(tx).await? })
 }
 
 async fn lock(tx: &mut AnyConnection, dialect: Dialect, id: &PartnerId) -> Result<Partner, WriteError> {

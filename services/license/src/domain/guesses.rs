@@ -78,6 +78,18 @@ impl<K: Hash + Eq> Guesses<K> {
 }
 
 impl<K: Hash + Eq> Guess<'_, K> {
+    /// One of several keys was unknown. Once the limit is reached, tells how long the guesser has to wait.
+    pub fn note_miss(&self, now: Timestamp) -> Result<(), Duration> {
+        let mut windows = self.guesses.windows();
+        let Some(window) = windows.get_mut(&self.guesser) else { return Ok(()) };
+        if window.misses >= MISSES {
+            let wait = (window.began + WINDOW).duration_since(now);
+            return Err(Duration::try_from(wait).unwrap_or(Duration::from_secs(1)));
+        }
+        window.misses += 1;
+        Ok(())
+    }
+
     /// The key was unknown.
     pub fn miss(self) {
         if let Some(window) = self.guesses.windows().get_mut(&self.guesser) {
@@ -120,6 +132,15 @@ mod tests {
         assert_eq!(guesses.guess("a", noon).unwrap_err(), Duration::from_mins(1));
         assert!(guesses.guess("b", noon).is_ok());
         assert!(guesses.guess("a", noon + WINDOW).is_ok());
+    }
+
+    #[test]
+    fn many_misses_of_one_guess_reach_the_limit_too() {
+        let guesses = Guesses::default();
+        let noon: Timestamp = "2026-06-08T12:00:00Z".parse().unwrap();
+        let guess = guesses.guess("a", noon).unwrap();
+        assert!((0..MISSES).all(|_| guess.note_miss(noon).is_ok()));
+        assert_eq!(guess.note_miss(noon), Err(Duration::from_mins(1)));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use vouch_host::Call;
 
 use super::Handlers;
 use super::read::{self, ListOf, One};
+use crate::commands::Changed;
 use crate::commands::agreements::{self as commands, EndLiaison, NameLiaison, SetAgreementState};
 use crate::domain::agreement::{AgreementState, AgreementTerms, Person};
 use crate::store::{agreements, notices};
@@ -21,12 +22,14 @@ impl AgreementService for Handlers {
         request: Request<pb::CreateAgreementRequest>,
     ) -> Result<Response<pb::CreateAgreementResponse>, Status> {
         let dialect = self.store().dialect();
-        self.rpc
+        let answer = self
+            .rpc
             .mutate("AgreementService/CreateAgreement", request, |mut tx, call| async move {
-                let agreement = commands::create(&mut tx, dialect, &call).await?;
-                Ok((tx, pb::CreateAgreementResponse { agreement: Some(agreement.into()) }))
+                let Changed { value: agreement, facts_revision } = commands::create(&mut tx, dialect, &call).await?;
+                Ok((tx, pb::CreateAgreementResponse { agreement: Some(agreement.into()), facts_revision }))
             })
-            .await
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
     }
 
     async fn get_agreement(
@@ -66,13 +69,16 @@ impl AgreementService for Handlers {
         request: Request<pb::NameLiaisonRequest>,
     ) -> Result<Response<pb::NameLiaisonResponse>, Status> {
         let dialect = self.store().dialect();
-        self.rpc
+        let answer = self
+            .rpc
             .mutate("AgreementService/NameLiaison", request, |mut tx, call| async move {
-                let (agreement, liaison) = commands::name_liaison(&mut tx, dialect, &call).await?;
+                let (changed, liaison) = commands::name_liaison(&mut tx, dialect, &call).await?;
+                let Changed { value: agreement, facts_revision } = changed;
                 let (agreement, liaison) = (Some(agreement.into()), Some(liaison.into()));
-                Ok((tx, pb::NameLiaisonResponse { agreement, liaison }))
+                Ok((tx, pb::NameLiaisonResponse { agreement, liaison, facts_revision }))
             })
-            .await
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
     }
 
     async fn list_support_contact_notices(
@@ -99,12 +105,15 @@ impl AgreementService for Handlers {
         request: Request<pb::EndLiaisonRequest>,
     ) -> Result<Response<pb::EndLiaisonResponse>, Status> {
         let dialect = self.store().dialect();
-        self.rpc
+        let answer = self
+            .rpc
             .mutate("AgreementService/EndLiaison", request, |mut tx, call| async move {
-                let agreement = commands::end_liaison(&mut tx, dialect, &call).await?;
-                Ok((tx, pb::EndLiaisonResponse { agreement: Some(agreement.into()) }))
+                let Changed { value: agreement, facts_revision } =
+                    commands::end_liaison(&mut tx, dialect, &call).await?;
+                Ok((tx, pb::EndLiaisonResponse { agreement: Some(agreement.into()), facts_revision }))
             })
-            .await
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
     }
 
     async fn set_agreement_state(
@@ -112,12 +121,14 @@ impl AgreementService for Handlers {
         request: Request<pb::SetAgreementStateRequest>,
     ) -> Result<Response<pb::SetAgreementStateResponse>, Status> {
         let dialect = self.store().dialect();
-        self.rpc
+        let answer = self
+            .rpc
             .mutate("AgreementService/SetAgreementState", request, |mut tx, call| async move {
-                let agreement = commands::set_state(&mut tx, dialect, &call).await?;
-                Ok((tx, pb::SetAgreementStateResponse { agreement: Some(agreement.into()) }))
+                let Changed { value: agreement, facts_revision } = commands::set_state(&mut tx, dialect, &call).await?;
+                Ok((tx, pb::SetAgreementStateResponse { agreement: Some(agreement.into()), facts_revision }))
             })
-            .await
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
     }
 }
 

@@ -10,6 +10,7 @@ use vouch_host::{Call, Page};
 
 use super::Handlers;
 use super::read::{self, ListOf, One};
+use crate::commands::Changed;
 use crate::commands::catalog::{self as commands, CreateProduct, PublishRelease};
 use crate::domain::product::{Basis, Release};
 use crate::domain::tier::{Charging, Tier};
@@ -21,12 +22,14 @@ impl CatalogService for Handlers {
         &self,
         request: Request<pb::CreateProductRequest>,
     ) -> Result<Response<pb::CreateProductResponse>, Status> {
-        self.rpc
+        let answer = self
+            .rpc
             .mutate("CatalogService/CreateProduct", request, |mut tx, call| async move {
-                let product = commands::create_product(&mut tx, &call).await?;
-                Ok((tx, pb::CreateProductResponse { product: Some(product.into()) }))
+                let Changed { value: product, facts_revision } = commands::create_product(&mut tx, &call).await?;
+                Ok((tx, pb::CreateProductResponse { product: Some(product.into()), facts_revision }))
             })
-            .await
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
     }
 
     async fn get_product(
@@ -64,24 +67,28 @@ impl CatalogService for Handlers {
         &self,
         request: Request<pb::PublishReleaseRequest>,
     ) -> Result<Response<pb::PublishReleaseResponse>, Status> {
-        self.rpc
+        let answer = self
+            .rpc
             .mutate("CatalogService/PublishRelease", request, |mut tx, call| async move {
-                let product = commands::publish_release(&mut tx, &call).await?;
-                Ok((tx, pb::PublishReleaseResponse { product: Some(product.into()) }))
+                let Changed { value: product, facts_revision } = commands::publish_release(&mut tx, &call).await?;
+                Ok((tx, pb::PublishReleaseResponse { product: Some(product.into()), facts_revision }))
             })
-            .await
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
     }
 
     async fn create_tier(
         &self,
         request: Request<pb::CreateTierRequest>,
     ) -> Result<Response<pb::CreateTierResponse>, Status> {
-        self.rpc
+        let answer = self
+            .rpc
             .mutate("CatalogService/CreateTier", request, |mut tx, call| async move {
-                let tier = commands::create_tier(&mut tx, &call).await?;
-                Ok((tx, pb::CreateTierResponse { tier: Some(tier.into()) }))
+                let Changed { value: tier, facts_revision } = commands::create_tier(&mut tx, &call).await?;
+                Ok((tx, pb::CreateTierResponse { tier: Some(tier.into()), facts_revision }))
             })
-            .await
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
     }
 
     async fn list_tiers(

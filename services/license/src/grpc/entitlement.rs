@@ -1,21 +1,17 @@
 //! `EntitlementService`.
 
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 use vouch_contract::convert;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::entitlement_service_server::EntitlementService;
-use vouch_core::code::{PartnerId, ProductId};
 use vouch_core::{Error, Reason, Violations, id, text};
-use vouch_host::Call;
-use vouch_identity::{Caller, CallerKind};
+use vouch_host::{Call, Streamed};
+use vouch_identity::Caller;
 
 use super::Handlers;
-use super::read;
+use super::checks::{Batch, Check, Checked, ask_as, read_question};
 use crate::commands::proofs::{self, Holder, Surroundings};
-use crate::domain::entitlement::{Known, LicenseRef, ProofRequest, Question, Viewer, judge};
-use crate::domain::guesses::Guess;
-use crate::domain::license_key::LicenseKey;
-use crate::store::facts::facts_fetch;
+use crate::domain::entitlement::ProofRequest;
 
 #[tonic::async_trait]
 impl EntitlementService for Handlers {
@@ -23,20 +19,56 @@ impl EntitlementService for Handlers {
         &self,
         request: Request<pb::CheckEntitlementRequest>,
     ) -> Result<Response<pb::CheckEntitlementResponse>, Status> {
-        self.rpc
-            .query(request, |call: Call<Question>| async move {
-                let question = ask_as(&call.caller, call.command.clone())?;
-                let guess = self.may_guess(&call)?;
-                let mut snapshot = self.store().snapshot().await?;
-                let known = facts_fetch(&mut snapshot, self.secrets(), &question.license, call.now).await?;
-                let facts = known.as_ref().map(Known::facts);
-                let answer = judge(facts.as_ref(), &question, &viewer(&call.caller)?, call.now);
-                if answer.findings.has(Reason::LicenseNotFound) {
-                    guess.miss();
+        self.rpc.query(request, |call: Call<Check>| async move { self.check(&call).await }).await
+    }
+
+    async fn batch_check_entitlements(
+        &self,
+        request: Request<pb::BatchCheckEntitlementsRequest>,
+    ) -> Result<Response<pb::BatchCheckEntitlementsResponse>, Status> {
+        let checked = async {
+            let caller = vouch_host::caller(&request)?;
+            let pb::BatchCheckEntitlementsRequest { questions, at_least_revision, omit_cover } = request.into_inner();
+            let batch = Batch { questions, at_least_revision, omit_cover };
+            self.check_batch(&caller, batch).await
+        };
+        let Checked { items, revision, now } = checked.await.map_err(|error| self.rpc.status(&error))?;
+        let checked_at = Some(convert::timestamp(now));
+        Ok(Response::new(pb::BatchCheckEntitlementsResponse { items, revision, checked_at }))
+    }
+
+    type StreamCheckEntitlementsStream = Streamed<pb::StreamCheckEntitlementsResponse>;
+
+    async fn stream_check_entitlements(
+        &self,
+        request: Request<Streaming<pb::StreamCheckEntitlementsRequest>>,
+    ) -> Result<Response<Self::StreamCheckEntitlementsStream>, Status> {
+        let caller = vouch_host::caller(&request).map_err(|error| self.rpc.status(&error))?;
+        let (handlers, mut batches) = (self.clone(), request.into_inner());
+        Ok(vouch_host::streamed(self.stopping.clone(), move |sender| async move {
+            while let Some(request) = vouch_host::next_message(&mut batches, handlers.rpc.domain).await? {
+                let pb::StreamCheckEntitlementsRequest { questions, at_least_revision, omit_cover } = request;
+                let batch = Batch { questions, at_least_revision, omit_cover };
+                let checked = handlers.check_batch(&caller, batch).await;
+                let Checked { items, revision, now } = checked.map_err(|error| handlers.rpc.status(&error))?;
+                let checked_at = Some(convert::timestamp(now));
+                let answers = pb::StreamCheckEntitlementsResponse { items, revision, checked_at };
+                if sender.send(Ok(answers)).await.is_err() {
+                    break;
                 }
-                Ok(pb::CheckEntitlementResponse { answer: Some(answer.into()) })
-            })
-            .await
+            }
+            Ok(())
+        }))
+    }
+
+    type WatchEntitlementsStream = Streamed<pb::WatchEntitlementsResponse>;
+
+    async fn watch_entitlements(
+        &self,
+        request: Request<pb::WatchEntitlementsRequest>,
+    ) -> Result<Response<Self::WatchEntitlementsStream>, Status> {
+        let watch = self.watch(request).await.map_err(|error| self.rpc.status(&error))?;
+        Ok(vouch_host::streamed(self.stopping.clone(), |sender| watch.run(sender)))
     }
 
     async fn issue_entitlement_proof(
@@ -47,7 +79,7 @@ impl EntitlementService for Handlers {
             .query(request, |call: Call<ProofRequest>| async move {
                 let question = ask_as(&call.caller, call.command.question.clone())?;
                 let request = ProofRequest { question, ..call.command.clone() };
-                let guess = self.may_guess(&call)?;
+                let guess = self.may_guess(&call.caller, call.now)?;
                 let around = Surroundings {
                     dialect: self.store().dialect(),
                     secrets: self.secrets(),
@@ -84,45 +116,12 @@ impl EntitlementService for Handlers {
     }
 }
 
-impl Handlers {
-    /// A question is a guess until its answer shows that the licence is known.
-    fn may_guess<C>(&self, call: &Call<C>) -> Result<Guess<'_, String>, Error> {
-        self.callers.guess(call.caller.name(), call.now).map_err(|retry_after| Error::RateLimited { retry_after })
-    }
-}
-
-/// The question as this caller may ask it: a partner's service asks for itself.
-fn ask_as(caller: &Caller, mut question: Question) -> Result<Question, Error> {
-    if caller.kind == CallerKind::PartnerWorkload {
-        let own = caller.partner();
-        if question.partner_id.is_some() && question.partner_id != own {
-            return Err(Error::field("question.partner_id", "must be empty or your own"));
-        }
-        question.partner_id = own;
-    }
-    Ok(question)
-}
-
-fn viewer(caller: &Caller) -> Result<Viewer, Error> {
-    Ok(super::scope(caller)?.map_or(Viewer::Vendor, Viewer::Partner))
-}
-
 fn holder(caller: &Caller) -> Result<Holder, Error> {
     let unnamed = || Error::internal("a partner's workload came without its name");
     Ok(Holder {
         partner_id: caller.partner().ok_or_else(unnamed)?,
         workload: caller.workload.clone().ok_or_else(unnamed)?,
     })
-}
-
-impl TryFrom<pb::CheckEntitlementRequest> for Question {
-    type Error = Violations;
-
-    fn try_from(request: pb::CheckEntitlementRequest) -> Result<Self, Violations> {
-        let mut violations = Violations::new();
-        let question = violations.nested("question", request.question, read_question);
-        violations.finish(question)
-    }
 }
 
 impl TryFrom<pb::IssueEntitlementProofRequest> for ProofRequest {
@@ -160,33 +159,4 @@ impl TryFrom<pb::IssueEntitlementProofRequest> for ProofRequest {
         })();
         violations.finish(command)
     }
-}
-
-fn read_question(question: pb::EntitlementQuestion, v: &mut Violations) -> Option<Question> {
-    let license = v.nested("license", question.license, |license, v| match license.r#ref {
-        Some(pb::license_ref::Ref::LicenseKey(key)) => {
-            v.take("license_key", LicenseKey::parse(&key)).map(LicenseRef::Key)
-        }
-        Some(pb::license_ref::Ref::LicenseId(text)) => v.take("license_id", id::parse(&text)).map(LicenseRef::Id),
-        None => v.take("ref", Err("is required: license_key or license_id")),
-    });
-    let partner_id = v.take("partner_id", read::optional(&question.partner_id, PartnerId::parse));
-    let product_id = v.take("product_id", read::optional(&question.product_id, ProductId::parse));
-    let version = v.take("version", read::optional(&question.version, |version| text::line(version, 64)));
-    let severity = v.take("severity", optional_number(question.severity, convert::read_severity));
-    let channel = v.take("channel", optional_number(question.channel, convert::read_channel));
-    let contact_email = v.take("contact_email", read::optional(&question.contact_email, text::email));
-    Some(Question {
-        license: license?,
-        partner_id: partner_id?,
-        product_id: product_id?,
-        version: version?,
-        severity: severity?,
-        channel: channel?,
-        contact_email: contact_email?,
-    })
-}
-
-fn optional_number<T>(number: i32, read: impl FnOnce(i32) -> Result<T, String>) -> Result<Option<T>, String> {
-    if number == 0 { Ok(None) } else { read(number).map(Some) }
 }

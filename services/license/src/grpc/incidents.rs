@@ -9,6 +9,7 @@ use vouch_host::Call;
 
 use super::read::{self, ListOf, One};
 use super::{Handlers, scope, wrap};
+use crate::commands::Changed;
 use crate::commands::incidents::{self as commands, GrantIncidents, SettleHold};
 use crate::domain::incident::Settlement;
 use crate::store::incidents;
@@ -21,13 +22,15 @@ impl IncidentService for Handlers {
         request: Request<pb::GrantIncidentsRequest>,
     ) -> Result<Response<pb::GrantIncidentsResponse>, Status> {
         let dialect = self.store().dialect();
-        self.rpc
+        let answer = self
+            .rpc
             .mutate("IncidentService/GrantIncidents", request, |mut tx, call| async move {
-                let account = commands::grant(&mut tx, dialect, &call).await?;
+                let Changed { value: account, facts_revision } = commands::grant(&mut tx, dialect, &call).await?;
                 let account = Some(wrap::account(&call.command.end_user_id, account));
-                Ok((tx, pb::GrantIncidentsResponse { account }))
+                Ok((tx, pb::GrantIncidentsResponse { account, facts_revision }))
             })
-            .await
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
     }
 
     async fn get_incident_account(

@@ -11,6 +11,7 @@ use vouch_host::Call;
 use super::agreements::read_person;
 use super::read::{self, ListOf, One};
 use super::{Handlers, scope};
+use crate::commands::Changed;
 use crate::commands::licenses::{self as commands, CreateLicense, SetLicenseState};
 use crate::domain::license::{LicenseState, LicenseTerms, Validity};
 use crate::store::licenses::{self, LicenseFilter};
@@ -21,13 +22,16 @@ impl LicenseService for Handlers {
         &self,
         request: Request<pb::CreateLicenseRequest>,
     ) -> Result<Response<pb::CreateLicenseResponse>, Status> {
-        self.rpc
+        let answer = self
+            .rpc
             .mutate_sealed("LicenseService/CreateLicense", request, |mut tx, call| async move {
-                let (license, key) = commands::create(&mut tx, self.secrets(), &call).await?;
+                let (Changed { value: license, facts_revision }, key) =
+                    commands::create(&mut tx, self.secrets(), &call).await?;
                 let license_key = key.reveal();
-                Ok((tx, pb::CreateLicenseResponse { license: Some(license.into()), license_key }))
+                Ok((tx, pb::CreateLicenseResponse { license: Some(license.into()), license_key, facts_revision }))
             })
-            .await
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
     }
 
     async fn get_license(
@@ -70,12 +74,14 @@ impl LicenseService for Handlers {
         request: Request<pb::SetLicenseStateRequest>,
     ) -> Result<Response<pb::SetLicenseStateResponse>, Status> {
         let dialect = self.store().dialect();
-        self.rpc
+        let answer = self
+            .rpc
             .mutate("LicenseService/SetLicenseState", request, |mut tx, call| async move {
-                let license = commands::set_state(&mut tx, dialect, &call).await?;
-                Ok((tx, pb::SetLicenseStateResponse { license: Some(license.into()) }))
+                let Changed { value: license, facts_revision } = commands::set_state(&mut tx, dialect, &call).await?;
+                Ok((tx, pb::SetLicenseStateResponse { license: Some(license.into()), facts_revision }))
             })
-            .await
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
     }
 }
 

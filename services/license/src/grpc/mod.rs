@@ -2,12 +2,14 @@
 
 mod agreements;
 mod catalog;
+mod checks;
 mod directory;
 mod entitlement;
 mod incidents;
 mod licenses;
 mod partners;
 mod read;
+mod watch_entitlements;
 mod watch_partners;
 mod wrap;
 
@@ -15,6 +17,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use tonic::service::Routes;
+use tonic::{Response, Status};
 use vouch_contract::pb::license::v1 as pb;
 use vouch_core::code::PartnerId;
 use vouch_core::{Error, World};
@@ -22,6 +25,7 @@ use vouch_host::{Rpc, SigningKeys};
 use vouch_identity::{Caller, CallerKind};
 use vouch_storage::{Secrets, Store};
 
+use crate::book::Book;
 use crate::domain::guesses::Guesses;
 use crate::registry::Registry;
 
@@ -34,6 +38,8 @@ pub(crate) struct Handlers {
     pub keys: Arc<SigningKeys>,
     /// Who is registered, in memory.
     pub registry: Arc<Registry>,
+    /// What checks know, in memory.
+    pub book: Arc<Book>,
     /// The service's own name in proofs.
     pub issuer: Arc<str>,
     /// Misses by caller.
@@ -51,6 +57,19 @@ impl Handlers {
 
     fn secrets(&self) -> &Secrets {
         &self.rpc.secrets
+    }
+
+    /// Hands the answer to a mutation on once checks of this replica know of it. It is committed whatever comes of that.
+    async fn told<R>(
+        &self,
+        answer: Result<Response<R>, Status>,
+        facts_revision: impl FnOnce(&R) -> i64,
+    ) -> Result<Response<R>, Status> {
+        let answer = answer?;
+        if let Err(error) = self.book.caught_up(facts_revision(answer.get_ref())).await {
+            tracing::warn!(%error, "checks of this replica do not know of a change yet");
+        }
+        Ok(answer)
     }
 
     fn world(&self) -> &World {

@@ -14,6 +14,7 @@ use vouch_proof::KeySet;
 use super::read::{ListOf, One};
 use super::watch_partners::Watch;
 use super::{Handlers, scope};
+use crate::commands::Changed;
 use crate::commands::partners::{self as commands, RegisterPartner, SetPartnerStanding, UpdatePartner};
 use crate::domain::partner::{PartnerProfile, Programme, Standing, SupportContact, names_partner};
 use crate::store::partners;
@@ -27,12 +28,12 @@ impl PartnerRegistryService for Handlers {
         let registered = self
             .rpc
             .mutate("PartnerRegistryService/RegisterPartner", request, |mut tx, call| async move {
-                let partner = commands::register(&mut tx, &call).await?;
-                Ok((tx, pb::RegisterPartnerResponse { partner: Some(partner.into()) }))
+                let Changed { value: partner, facts_revision } = commands::register(&mut tx, &call).await?;
+                Ok((tx, pb::RegisterPartnerResponse { partner: Some(partner.into()), facts_revision }))
             })
             .await?;
         self.registry.refresh().await.map_err(|error| self.rpc.status(&error))?;
-        Ok(registered)
+        self.told(Ok(registered), |answer| answer.facts_revision).await
     }
 
     async fn update_partner(
@@ -93,12 +94,13 @@ impl PartnerRegistryService for Handlers {
         let changed = self
             .rpc
             .mutate("PartnerRegistryService/SetPartnerStanding", request, |mut tx, call| async move {
-                let partner = commands::set_standing(&mut tx, dialect, &call).await?;
-                Ok((tx, pb::SetPartnerStandingResponse { partner: Some(partner.into()) }))
+                let Changed { value: partner, facts_revision } =
+                    commands::set_standing(&mut tx, dialect, &call).await?;
+                Ok((tx, pb::SetPartnerStandingResponse { partner: Some(partner.into()), facts_revision }))
             })
             .await?;
         self.registry.refresh().await.map_err(|error| self.rpc.status(&error))?;
-        Ok(changed)
+        self.told(Ok(changed), |answer| answer.facts_revision).await
     }
 
     type WatchPartnersStream = Streamed<pb::WatchPartnersResponse>;

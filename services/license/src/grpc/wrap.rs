@@ -5,7 +5,7 @@ use vouch_contract::pb::license::v1 as pb;
 
 use crate::commands::etag;
 use crate::domain::agreement::{Agreement, AgreementState, Liaison};
-use crate::domain::entitlement::{Answer, Cover};
+use crate::domain::entitlement::{Answer, Cover, Known};
 use crate::domain::incident::{Account, Hold, HoldState, LedgerEntry, Movement};
 use crate::domain::license::{License, LicenseState};
 use crate::domain::notice::{Notice, NoticeState};
@@ -161,11 +161,7 @@ impl From<Partner> for pb::Partner {
                 Programme::VendorDesk => pb::PartnerProgramme::VendorDesk,
             }
             .into(),
-            standing: match partner.standing {
-                Standing::Good => pb::PartnerStanding::Good,
-                Standing::Suspended => pb::PartnerStanding::Suspended,
-            }
-            .into(),
+            standing: standing(partner.standing).into(),
             spiffe_ids: profile.spiffe_ids.iter().map(ToString::to_string).collect(),
             trust_bundle_pem: profile.trust_bundle_pem,
             manifest_jwks: profile.manifest_jwks,
@@ -226,6 +222,27 @@ impl From<LedgerEntry> for pb::LedgerEntry {
             units: entry.units,
             reference: entry.reference,
             booked_at: Some(timestamp(entry.booked_at)),
+        }
+    }
+}
+
+fn standing(standing: Standing) -> pb::PartnerStanding {
+    match standing {
+        Standing::Good => pb::PartnerStanding::Good,
+        Standing::Suspended => pb::PartnerStanding::Suspended,
+    }
+}
+
+impl From<Known> for pb::Explanation {
+    fn from(known: Known) -> Self {
+        Self {
+            license: Some(known.license.into()),
+            product: Some(known.product.into()),
+            agreement: known.agreement.map(Into::into),
+            agreement_tier: known.agreement_tier.map(|tier| Tier::clone(&tier).into()),
+            default_tier: known.default_tier.map(|tier| Tier::clone(&tier).into()),
+            partner_standing: standing(known.partner_standing).into(),
+            incidents_available: known.account.available,
         }
     }
 }

@@ -9,6 +9,7 @@ use vouch_core::id::{AgreementId, ContactId};
 use vouch_host::Page;
 use vouch_storage::{Dialect, StoreError, WriteError, row};
 
+use super::packed::pack_agreement;
 use super::translate;
 use crate::domain::agreement::{Agreement, AgreementState, AgreementTerms, Liaison, Person};
 
@@ -17,8 +18,8 @@ pub async fn agreement_insert(connection: &mut AnyConnection, agreement: &Agreem
     let terms = &agreement.terms;
     sqlx::query(
         "INSERT INTO agreements (agreement_id, end_user_id, tier_id, valid_from, valid_until, zone, liaison_seats, state,
-             revision, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             revision, created_at, facts)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(agreement.id.to_string())
     .bind(terms.end_user_id.as_str())
@@ -30,20 +31,35 @@ pub async fn agreement_insert(connection: &mut AnyConnection, agreement: &Agreem
     .bind(agreement.state.as_str())
     .bind(agreement.revision)
     .bind(agreement.created_at.as_microsecond())
+    .bind(pack_agreement(agreement)?)
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Writes an agreement's state, with the revision that it has now.
+/// Writes an agreement's state and what checks know of it, with the revision that it has now.
 pub async fn agreement_update(connection: &mut AnyConnection, agreement: &Agreement) -> Result<(), WriteError> {
-    sqlx::query("UPDATE agreements SET state = $2, revision = $3 WHERE agreement_id = $1")
+    sqlx::query("UPDATE agreements SET state = $2, revision = $3, facts = $4 WHERE agreement_id = $1")
         .bind(agreement.id.to_string())
         .bind(agreement.state.as_str())
         .bind(agreement.revision)
+        .bind(pack_agreement(agreement)?)
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Agreements whose facts are not packed yet.
+pub async fn agreement_list_unpacked(connection: &mut AnyConnection, limit: i64) -> Result<Vec<Agreement>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM agreements WHERE facts IS NULL ORDER BY agreement_id LIMIT $1")
+        .bind(limit)
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut agreements = Vec::with_capacity(rows.len());
+    for found in rows {
+        agreements.extend(with_liaisons(connection, Some(found)).await?);
+    }
+    Ok(agreements)
 }
 
 /// The agreement with this id.

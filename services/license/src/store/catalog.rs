@@ -49,6 +49,17 @@ pub async fn tier_list(connection: &mut AnyConnection, page: &Page) -> Result<Ve
     rows.iter().map(read_tier).collect()
 }
 
+/// Every tier.
+pub async fn tier_all(connection: &mut AnyConnection) -> Result<Vec<Tier>, StoreError> {
+    sqlx::query("SELECT * FROM tiers").fetch_all(connection).await?.iter().map(read_tier).collect()
+}
+
+/// Every product with its releases.
+pub async fn product_all(connection: &mut AnyConnection) -> Result<Vec<Product>, StoreError> {
+    let all = Page { size: i64::from(i32::MAX), after: String::new() };
+    product_list(connection, &all).await
+}
+
 /// Adds a product, without releases.
 pub async fn product_insert(connection: &mut AnyConnection, product: &Product) -> Result<(), WriteError> {
     let default_tier = match &product.basis {

@@ -6,8 +6,12 @@
 
 use futures_util::TryStreamExt;
 use sqlx::AnyConnection;
-use vouch_core::code::EndUserId;
+use sqlx::any::AnyRow;
+use vouch_core::code::{EndUserId, PartnerId};
+use vouch_core::id::LicenseId;
 use vouch_storage::{StoreError, WriteError, row};
+
+use crate::domain::license::LicenseState;
 
 /// The revision of all facts, and that of the catalogue and the partners among them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -53,48 +57,125 @@ pub async fn license_count(connection: &mut AnyConnection) -> Result<usize, Stor
     row::number(&found, "licenses")
 }
 
-/// Gives each licence that changed since a revision to `take`: the digest of its key, and its facts. From 0 on, all of them.
+/// Gives each licence that changed since a revision to `take`, or each that there is: the digest of its key, and its facts.
 pub async fn license_changes(
     connection: &mut AnyConnection,
-    since: i64,
+    since: Option<i64>,
     mut take: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     // A start reads the table as it lies; a change is looked for by the index.
     let sql = match since {
-        0 => "SELECT key_digest, facts FROM licenses WHERE $1 = 0",
-        _ => "SELECT key_digest, facts FROM licenses WHERE facts_revision > $1",
+        None => "SELECT key_digest, facts FROM licenses WHERE $1 = 0",
+        Some(_) => "SELECT key_digest, facts FROM licenses WHERE facts_revision > $1",
     };
-    let mut rows = sqlx::query(sql).bind(since).fetch(connection);
+    let mut rows = sqlx::query(sql).bind(since.unwrap_or_default()).fetch(connection);
     while let Some(found) = rows.try_next().await? {
         take(&row::bytes(&found, "key_digest")?, &row::bytes(&found, "facts")?)?;
     }
     Ok(())
 }
 
-/// The end users that changed since a revision, each with the incidents that it has left.
-pub async fn end_user_changes(connection: &mut AnyConnection, since: i64) -> Result<Vec<(String, i64)>, StoreError> {
+/// The end users that changed since a revision, each with the incidents that it has left; or all that have any.
+pub async fn end_user_changes(
+    connection: &mut AnyConnection,
+    since: Option<i64>,
+) -> Result<Vec<(String, i64)>, StoreError> {
     let sql = match since {
-        0 => "SELECT end_user_id, available FROM end_users WHERE available > $1",
-        _ => "SELECT end_user_id, available FROM end_users WHERE facts_revision > $1",
+        None => "SELECT end_user_id, available FROM end_users WHERE available > $1",
+        Some(_) => "SELECT end_user_id, available FROM end_users WHERE facts_revision > $1",
     };
-    let rows = sqlx::query(sql).bind(since).fetch_all(connection).await?;
+    let rows = sqlx::query(sql).bind(since.unwrap_or_default()).fetch_all(connection).await?;
     rows.iter().map(|found| Ok((row::text(found, "end_user_id")?, row::integer(found, "available")?))).collect()
 }
 
-/// Gives the facts of each agreement of the end users that changed since a revision to `take`. From 0 on, of all of them.
+/// Gives the facts of each agreement of the end users that changed since a revision, or of all of them, to `take`.
 pub async fn agreement_changes(
     connection: &mut AnyConnection,
-    since: i64,
+    since: Option<i64>,
     mut take: impl FnMut(&[u8]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let sql = match since {
-        0 => "SELECT facts FROM agreements WHERE $1 = 0",
-        _ => "SELECT a.facts FROM end_users e JOIN agreements a ON a.end_user_id = e.end_user_id
-              WHERE e.facts_revision > $1",
+        None => "SELECT facts FROM agreements WHERE $1 = 0",
+        Some(_) => {
+            "SELECT a.facts FROM end_users e JOIN agreements a ON a.end_user_id = e.end_user_id
+              WHERE e.facts_revision > $1"
+        }
     };
-    let mut rows = sqlx::query(sql).bind(since).fetch(connection);
+    let mut rows = sqlx::query(sql).bind(since.unwrap_or_default()).fetch(connection);
     while let Some(found) = rows.try_next().await? {
         take(&row::bytes(&found, "facts")?)?;
     }
     Ok(())
+}
+
+/// A licence that changed.
+#[derive(Debug, Clone)]
+pub struct LicenseChange {
+    /// The licence.
+    pub license_id: LicenseId,
+    /// Its own revision.
+    pub revision: i64,
+    /// Its state.
+    pub state: LicenseState,
+    /// Its end user.
+    pub end_user_id: EndUserId,
+    /// The revision of all facts with which it changed last.
+    pub facts_revision: i64,
+}
+
+/// A page of the licences that changed, in the order of their changes, after one of them: of all, or of those that a partner
+/// supports or sold.
+pub async fn license_change_list(
+    connection: &mut AnyConnection,
+    partner: Option<&PartnerId>,
+    after: &(i64, String),
+    limit: i64,
+) -> Result<Vec<LicenseChange>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT license_id, revision, state, end_user_id, facts_revision FROM licenses
+         WHERE facts_revision >= $1 AND (facts_revision > $1 OR ($2 <> '' AND license_id > $2))
+           AND ($3 = '' OR responsible_partner_id = $3 OR reseller_partner_id = $3)
+         ORDER BY facts_revision, license_id LIMIT $4",
+    )
+    .bind(after.0)
+    .bind(&after.1)
+    .bind(partner.map_or("", PartnerId::as_str))
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    let read = |found: &AnyRow| {
+        Ok(LicenseChange {
+            license_id: row::id(found, "license_id")?,
+            revision: row::integer(found, "revision")?,
+            state: row::word(found, "state", LicenseState::parse)?,
+            end_user_id: row::parsed(found, "end_user_id", EndUserId::parse)?,
+            facts_revision: row::integer(found, "facts_revision")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// A page of the end users that changed since a revision, by code: of all, or of those with a licence that a partner supports or
+/// sold.
+pub async fn end_user_change_list(
+    connection: &mut AnyConnection,
+    partner: Option<&PartnerId>,
+    since: i64,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<String>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT e.end_user_id FROM end_users e
+         WHERE e.facts_revision > $1 AND e.end_user_id > $2
+           AND ($3 = '' OR e.end_user_id IN (
+               SELECT l.end_user_id FROM licenses l WHERE l.responsible_partner_id = $3 OR l.reseller_partner_id = $3))
+         ORDER BY e.end_user_id LIMIT $4",
+    )
+    .bind(since)
+    .bind(after)
+    .bind(partner.map_or("", PartnerId::as_str))
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|found| row::text(found, "end_user_id")).collect()
 }

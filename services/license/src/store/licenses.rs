@@ -10,6 +10,7 @@ use vouch_host::Page;
 use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 use super::agreements::{liaison_insert, liaison_list};
+use super::packed::pack_license;
 use crate::domain::license::{License, LicenseState, LicenseTerms, Validity};
 
 /// Adds a licence with the people named in it, and its end user where that one is new.
@@ -17,6 +18,7 @@ pub async fn license_insert(
     connection: &mut AnyConnection,
     license: &License,
     key_digest: &[u8; 32],
+    facts_revision: i64,
 ) -> Result<(), WriteError> {
     let terms = &license.terms;
     sqlx::query(
@@ -30,8 +32,8 @@ pub async fn license_insert(
     sqlx::query(
         "INSERT INTO licenses (license_id, key_digest, key_hint, product_id, quantity, end_user_id, end_user_name,
              responsible_partner_id, reseller_partner_id, valid_from, valid_until, grace_days, maintenance_until, zone,
-             state, state_note, revision, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+             state, state_note, revision, created_at, facts, facts_revision)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
     )
     .bind(license.id.to_string())
     .bind(key_digest.as_slice())
@@ -51,6 +53,8 @@ pub async fn license_insert(
     .bind(&license.state_note)
     .bind(license.revision)
     .bind(license.created_at.as_microsecond())
+    .bind(pack_license(license)?)
+    .bind(facts_revision)
     .execute(&mut *connection)
     .await?;
     for liaison in &license.liaisons {
@@ -60,15 +64,37 @@ pub async fn license_insert(
 }
 
 /// Writes a licence's state, with the revision that it has now.
-pub async fn license_update_state(connection: &mut AnyConnection, license: &License) -> Result<(), WriteError> {
-    sqlx::query("UPDATE licenses SET state = $2, state_note = $3, revision = $4 WHERE license_id = $1")
-        .bind(license.id.to_string())
-        .bind(license.state.as_str())
-        .bind(&license.state_note)
-        .bind(license.revision)
-        .execute(connection)
-        .await?;
+pub async fn license_update_state(
+    connection: &mut AnyConnection,
+    license: &License,
+    facts_revision: i64,
+) -> Result<(), WriteError> {
+    sqlx::query(
+        "UPDATE licenses SET state = $2, state_note = $3, revision = $4, facts = $5, facts_revision = $6
+         WHERE license_id = $1",
+    )
+    .bind(license.id.to_string())
+    .bind(license.state.as_str())
+    .bind(&license.state_note)
+    .bind(license.revision)
+    .bind(pack_license(license)?)
+    .bind(facts_revision)
+    .execute(connection)
+    .await?;
     Ok(())
+}
+
+/// Licences whose facts are not packed yet.
+pub async fn license_list_unpacked(connection: &mut AnyConnection, limit: i64) -> Result<Vec<License>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM licenses WHERE facts IS NULL ORDER BY license_id LIMIT $1")
+        .bind(limit)
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut licenses = Vec::with_capacity(rows.len());
+    for found in rows {
+        licenses.extend(with_liaisons(connection, Some(found)).await?);
+    }
+    Ok(licenses)
 }
 
 /// The licence with this id.

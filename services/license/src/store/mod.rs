@@ -5,10 +5,12 @@
 
 pub mod agreements;
 pub mod catalog;
+pub mod changes;
 pub mod facts;
 pub mod incidents;
 pub mod licenses;
 pub mod notices;
+pub mod packed;
 pub mod partners;
 pub mod proofs;
 mod translate;

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use vouch_storage::StoreError;
 
@@ -79,7 +78,7 @@ pub struct PackedAgreement<'a> {
 }
 
 /// Packs a licence's facts.
-pub(super) fn pack_license(license: &License) -> Result<Vec<u8>, StoreError> {
+pub fn pack_license(license: &License) -> Result<Vec<u8>, StoreError> {
     let (terms, term) = (&license.terms, license.terms.validity.term());
     let packed = PackedLicense {
         id: *license.id.uuid().as_bytes(),
@@ -104,7 +103,7 @@ pub(super) fn pack_license(license: &License) -> Result<Vec<u8>, StoreError> {
 }
 
 /// Packs an agreement's facts.
-pub(super) fn pack_agreement(agreement: &Agreement) -> Result<Vec<u8>, StoreError> {
+pub fn pack_agreement(agreement: &Agreement) -> Result<Vec<u8>, StoreError> {
     let (terms, term) = (&agreement.terms, agreement.terms.term());
     let packed = PackedAgreement {
         id: *agreement.id.uuid().as_bytes(),
@@ -132,12 +131,6 @@ pub fn read_license(bytes: &[u8]) -> Result<PackedLicense<'_>, StoreError> {
 pub fn read_agreement(bytes: &[u8]) -> Result<PackedAgreement<'_>, StoreError> {
     let AnyAgreement::V1(packed) = postcard::from_bytes(bytes).map_err(|error| corrupt("agreements.facts", &error))?;
     Ok(packed)
-}
-
-/// The last day of maintenance.
-pub fn maintenance_until(packed: &PackedLicense<'_>) -> Result<Option<Date>, StoreError> {
-    let read = |(year, month, day)| Date::new(year, month, day).map_err(|error| corrupt("licenses.facts", &error));
-    packed.maintenance_until.map(read).transpose()
 }
 
 fn pack_named(liaisons: &[Liaison]) -> Vec<u8> {

@@ -96,6 +96,16 @@ pub async fn partner_list(connection: &mut AnyConnection, page: &Page) -> Result
     Ok(partners)
 }
 
+/// Every partner's standing.
+pub async fn standing_all(connection: &mut AnyConnection) -> Result<Vec<(PartnerId, Standing)>, StoreError> {
+    let rows = sqlx::query("SELECT partner_id, standing FROM partners").fetch_all(connection).await?;
+    let read = |found: &AnyRow| {
+        let id = row::parsed(found, "partner_id", PartnerId::parse)?;
+        Ok((id, row::word(found, "standing", Standing::parse)?))
+    };
+    rows.iter().map(read).collect()
+}
+
 /// Every partner, by code.
 pub async fn partner_all(connection: &mut AnyConnection) -> Result<Vec<Partner>, StoreError> {
     let mut page = Page { size: 200, after: String::new() };

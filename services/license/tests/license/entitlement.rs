@@ -15,7 +15,7 @@ use vouch_storage::on_both_engines;
 use crate::support::{Service, name_request};
 
 async fn check(channel: Channel, question: pb::EntitlementQuestion) -> Result<pb::EntitlementAnswer, Status> {
-    let request = pb::CheckEntitlementRequest { question: Some(question) };
+    let request = pb::CheckEntitlementRequest { question: Some(question), ..Default::default() };
     Ok(EntitlementServiceClient::new(channel).check_entitlement(request).await?.into_inner().answer.unwrap())
 }
 
@@ -100,7 +100,7 @@ on_both_engines! {
     async fn a_partner_asks_for_itself_and_a_bad_question_is_refused_whole(database: Database) {
         let service = Service::start(&database).await.with_catalogue().await;
         let covered = service.cover("standard").await;
-        let none = pb::CheckEntitlementRequest { question: None };
+        let none = pb::CheckEntitlementRequest::default();
         assert_eq!(fields(service.entitlement().check_entitlement(none).await), ["question"]);
         let question = pb::EntitlementQuestion { partner_id: "south".into(), ..covered.question() };
         assert_eq!(fields(check(service.partner(), question).await), ["question.partner_id"]);

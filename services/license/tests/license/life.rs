@@ -117,7 +117,7 @@ async fn data_and_keys_outlive_the_process() {
     let service = Service::start(&database).await.with_catalogue().await;
     let covered = service.cover("standard").await;
     let service = service.restart(&database).await;
-    let request = pb::CheckEntitlementRequest { question: Some(covered.question()) };
+    let request = pb::CheckEntitlementRequest { question: Some(covered.question()), ..Default::default() };
     let answer = service.entitlement().check_entitlement(request).await.unwrap().into_inner().answer.unwrap();
     assert_eq!(answer.verdict(), pb::Verdict::Entitled, "the registry, the key digests and the licence are there");
 }

@@ -5,6 +5,7 @@
 mod access;
 mod agreements;
 mod catalog;
+mod checks;
 mod directory;
 mod entitlement;
 mod hostile;
@@ -17,3 +18,4 @@ mod proofs;
 mod registry;
 mod schema;
 mod support;
+mod watch;

@@ -17,8 +17,8 @@ use vouch_host::config::HostConfig;
 use vouch_host::testing::{BearerChannel, Ground, Running, fresh};
 use vouch_identity::development::Authority;
 use vouch_license::{LicenseConfig, MailConfig};
-use vouch_storage::Engine;
 use vouch_storage::testing::Database;
+use vouch_storage::{Engine, StoreConfig};
 
 pub(crate) const NORTH: &str = "spiffe://north.example/partner/north";
 pub(crate) const NORTH_RESELLER: &str = "spiffe://north.example/reseller/north";
@@ -83,6 +83,26 @@ impl Service {
         self.running.stopped().await.unwrap();
         let running = run(self.ground.config(database.config.clone()), own, World::system()).await;
         Self { running, ..self }
+    }
+
+    /// Another replica on the same ground and the same database, where the engine serves several.
+    pub(crate) async fn replica(&self, database: &Database) -> Option<Running> {
+        match database.config {
+            StoreConfig::Sqlite { .. } => None,
+            StoreConfig::Postgres { .. } => {
+                let config = self.ground.config(database.config.clone());
+                Some(run(config, LicenseConfig::default(), self.world.clone()).await)
+            }
+        }
+    }
+
+    /// Sets a licence's state; the revision with which checks know of it.
+    pub(crate) async fn set_state(&self, license: &pb::License, state: pb::LicenseState) -> i64 {
+        let get = pb::GetLicenseRequest { license_id: license.license_id.clone() };
+        let etag = self.licenses().get_license(get).await.unwrap().into_inner().license.unwrap().etag;
+        let (license_id, note) = (license.license_id.clone(), "told so".into());
+        let set = pb::SetLicenseStateRequest { request_id: fresh(), license_id, etag, state: state.into(), note };
+        self.licenses().set_license_state(set).await.unwrap().into_inner().facts_revision
     }
 
     fn address(&self) -> SocketAddr {

@@ -124,7 +124,7 @@ impl Named<'_> {
     pub fn find(&self, email: &str) -> Option<ContactId> {
         match self {
             Self::People(people) => people.iter().find(|one| one.person.email == email).map(|one| one.id),
-            Self::Digests(digests) if digests.is_empty() => None,
+            Self::Digests([]) => None,
             Self::Digests(digests) => {
                 let wanted = EmailDigest::of(email);
                 digests.iter().find(|one| one.email == wanted).map(|one| one.contact_id)

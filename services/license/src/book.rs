@@ -1,0 +1,180 @@
+//! The book: the facts of every licence in memory, read at the start, following the database, asked by every check.
+//!
+//! It keeps facts and no verdicts: what has begun or ended is judged when it is asked.
+
+mod table;
+
+use std::sync::{PoisonError, RwLock};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+use vouch_core::{Error, Kind, Reason, World};
+use vouch_storage::{Snapshot, Store, StoreError};
+
+use crate::domain::partner::Standing;
+use crate::store::changes::{self, Revision};
+use crate::store::{catalog, packed, partners};
+
+pub use table::{Table, Unusable, Wanted};
+
+/// For how long an answer may rest on what was heard last.
+pub const STALE: SignedDuration = SignedDuration::from_secs(5);
+
+/// The facts, and how far they are.
+#[derive(Debug)]
+pub struct Book {
+    store: Store,
+    world: World,
+    table: RwLock<Table>,
+    /// The revision up to which the table knows everything; whoever watches waits for it to change.
+    seen: watch::Sender<Revision>,
+    /// When the database was asked last, of those times that it answered.
+    heard: watch::Sender<Timestamp>,
+    /// One reading at a time: an older one must not end after a newer one.
+    reading: tokio::sync::Mutex<()>,
+}
+
+/// What changed since a revision.
+#[derive(Default)]
+struct News {
+    licenses: Vec<(Vec<u8>, Vec<u8>)>,
+    end_users: Vec<(String, i64)>,
+    agreements: Vec<Vec<u8>>,
+}
+
+impl Book {
+    /// Reads all of it.
+    pub async fn open(store: Store, world: World) -> Result<Self, Error> {
+        let heard = world.now();
+        let mut snapshot = store.snapshot().await?;
+        let revision = changes::revision_fetch(&mut snapshot).await?;
+        let mut table = Table::with_room(changes::license_count(&mut snapshot).await?);
+        read_catalogue(&mut snapshot, &mut table).await?;
+        changes::license_changes(&mut snapshot, None, |digest, facts| take_license(&mut table, digest, facts)).await?;
+        for (id, incidents) in changes::end_user_changes(&mut snapshot, None).await? {
+            table.set_end_user(&id, incidents).map_err(unusable)?;
+        }
+        changes::agreement_changes(&mut snapshot, None, |facts| take_agreement(&mut table, facts)).await?;
+        drop(snapshot);
+        Ok(Self {
+            store,
+            world,
+            table: RwLock::new(table),
+            seen: watch::Sender::new(revision),
+            heard: watch::Sender::new(heard),
+            reading: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Tells of every change from now on.
+    pub fn changes(&self) -> watch::Receiver<Revision> {
+        self.seen.subscribe()
+    }
+
+    /// Asks the database for news, here or from another replica.
+    pub async fn refresh(&self) -> Result<(), Error> {
+        let _one_at_a_time = self.reading.lock().await;
+        let asked_at = self.world.now();
+        let mut snapshot = self.store.snapshot().await?;
+        let revision = changes::revision_fetch(&mut snapshot).await?;
+        let seen = *self.seen.borrow();
+        if revision != seen {
+            let has_new_catalogue = revision.catalogue > seen.catalogue;
+            let catalogue = if has_new_catalogue { Some(catalogue(&mut snapshot).await?) } else { None };
+            let news = read_news(&mut snapshot, seen.all).await?;
+            self.apply(catalogue, &news)?;
+            self.seen.send_replace(revision);
+        }
+        self.heard.send_replace(asked_at);
+        Ok(())
+    }
+
+    /// Sees to it that the book knows of a revision that was given out.
+    pub async fn caught_up(&self, revision: i64) -> Result<(), Error> {
+        if self.seen.borrow().all < revision {
+            self.refresh().await?;
+        }
+        if self.seen.borrow().all < revision {
+            let message = format!("the revision {revision} was never given out");
+            return Err(Error::Refused { kind: Kind::Refused, reason: Reason::RevisionUnknown, message });
+        }
+        Ok(())
+    }
+
+    /// Reads the table at one state, with the revision of that state.
+    pub fn read<T>(&self, now: Timestamp, read: impl FnOnce(&Table) -> T) -> Result<(T, i64), Error> {
+        if now.duration_since(*self.heard.borrow()) > STALE {
+            let message = "this replica has not heard from its database for a while".to_owned();
+            return Err(Error::Refused { kind: Kind::Unavailable, reason: Reason::FactsStale, message });
+        }
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        // Ordering: under the lock, so that it is the revision of this table: it grows after the table is changed.
+        let revision = self.seen.borrow().all;
+        Ok((read(&table), revision))
+    }
+
+    /// Changes the table as a whole: a check sees the state before or the state after.
+    fn apply(&self, catalogue: Option<Catalogue>, news: &News) -> Result<(), Error> {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some((tiers, products, partners)) = catalogue {
+            table.set_catalogue(tiers, products, partners);
+        }
+        for (digest, facts) in &news.licenses {
+            take_license(&mut table, digest, facts)?;
+        }
+        for (id, incidents) in &news.end_users {
+            table.set_end_user(id, *incidents).map_err(unusable)?;
+        }
+        for facts in &news.agreements {
+            take_agreement(&mut table, facts)?;
+        }
+        Ok(())
+    }
+}
+
+type Catalogue = (
+    Vec<crate::domain::tier::Tier>,
+    Vec<crate::domain::product::Product>,
+    Vec<(vouch_core::code::PartnerId, Standing)>,
+);
+
+async fn catalogue(snapshot: &mut Snapshot) -> Result<Catalogue, StoreError> {
+    let (tiers, products) = (catalog::tier_all(snapshot).await?, catalog::product_all(snapshot).await?);
+    Ok((tiers, products, partners::standing_all(snapshot).await?))
+}
+
+async fn read_catalogue(snapshot: &mut Snapshot, table: &mut Table) -> Result<(), StoreError> {
+    let (tiers, products, partners) = catalogue(snapshot).await?;
+    table.set_catalogue(tiers, products, partners);
+    Ok(())
+}
+
+async fn read_news(snapshot: &mut Snapshot, since: i64) -> Result<News, StoreError> {
+    let mut news = News::default();
+    let licenses = &mut news.licenses;
+    changes::license_changes(snapshot, Some(since), |digest, facts| {
+        licenses.push((digest.to_vec(), facts.to_vec()));
+        Ok(())
+    })
+    .await?;
+    news.end_users = changes::end_user_changes(snapshot, Some(since)).await?;
+    let agreements = &mut news.agreements;
+    changes::agreement_changes(snapshot, Some(since), |facts| {
+        agreements.push(facts.to_vec());
+        Ok(())
+    })
+    .await?;
+    Ok(news)
+}
+
+fn take_license(table: &mut Table, digest: &[u8], facts: &[u8]) -> Result<(), StoreError> {
+    table.set_license(digest, &packed::read_license(facts)?).map_err(unusable)
+}
+
+fn take_agreement(table: &mut Table, facts: &[u8]) -> Result<(), StoreError> {
+    table.add_agreement(&packed::read_agreement(facts)?).map_err(unusable)
+}
+
+fn unusable(problem: Unusable) -> StoreError {
+    StoreError::Corrupt { column: "facts", problem: problem.to_string() }
+}

@@ -1,0 +1,187 @@
+//! Memory judges as rows do.
+//!
+//! Proves V01.
+
+use proptest::prelude::*;
+use vouch_core::code::{ProductId, TierId};
+use vouch_core::{Channel, Severity};
+
+use super::*;
+use crate::domain::agreement::{Agreement, AgreementTerms, Liaison, Person};
+use crate::domain::entitlement::{Known, LicenseRef, Question, Viewer, judge};
+use crate::domain::incident::Account;
+use crate::domain::license::{License, LicenseTerms, Validity};
+use crate::domain::product::Release;
+use crate::domain::tier::Charging;
+use crate::store::packed::{pack_agreement, pack_license, read_agreement, read_license};
+
+#[test]
+fn a_licence_takes_less_than_a_hundred_bytes() {
+    assert!(size_of::<LicenseRecord>() <= 96, "{}", size_of::<LicenseRecord>());
+    assert!(size_of::<AgreementRecord>() <= 64, "{}", size_of::<AgreementRecord>());
+}
+
+/// What is thrown: days around the day of the question, states, names.
+#[derive(Debug, Clone)]
+struct Thrown {
+    license: (i64, Option<i64>, u16, Option<i64>, u8),
+    agreements: Vec<(i64, i64, u8)>,
+    people: [bool; 2],
+    needs_agreement: bool,
+    is_suspended: bool,
+    incidents: i64,
+    asks: [bool; 5],
+}
+
+fn thrown() -> impl Strategy<Value = Thrown> {
+    let day = || -40_i64..40;
+    let license = (day(), proptest::option::of(day()), 0_u16..30, proptest::option::of(day()), 0_u8..3);
+    let agreements = proptest::collection::vec((day(), 0_i64..30, 0_u8..2), 0..3);
+    let rest = (any::<[bool; 2]>(), any::<bool>(), any::<bool>(), 0_i64..2, any::<[bool; 5]>());
+    (license, agreements, rest).prop_map(|(license, agreements, rest)| {
+        let (people, needs_agreement, is_suspended, incidents, asks) = rest;
+        Thrown { license, agreements, people, needs_agreement, is_suspended, incidents, asks }
+    })
+}
+
+fn now() -> Timestamp {
+    "2026-06-08T18:00:00Z".parse().unwrap()
+}
+
+fn day(offset: i64) -> Date {
+    Date::constant(2026, 6, 8).checked_add(jiff::Span::new().days(offset)).unwrap()
+}
+
+fn liaison(email: &str) -> Liaison {
+    let person = Person { name: "Ada".into(), email: email.into(), administrative_rights: false };
+    Liaison { id: vouch_core::World::system().id(), person, named_at: now() }
+}
+
+fn known(thrown: &Thrown) -> (Known, Vec<Agreement>) {
+    let world = vouch_core::World::system();
+    let zone = dates::zone("America/Denver").unwrap();
+    let tier = |id: &str, charging| Tier {
+        id: TierId::parse(id).unwrap(),
+        name: id.into(),
+        assisted: true,
+        channels: vec![Channel::Portal],
+        severities: vec![Severity::One],
+        coverage: "business-hours".into(),
+        priority: 1,
+        charging,
+    };
+    let (from, until, grace_days, maintenance, state) = thrown.license;
+    let license = License {
+        id: world.id(),
+        key_hint: "ABCDE".into(),
+        terms: LicenseTerms {
+            product_id: ProductId::parse("atlas").unwrap(),
+            quantity: 1,
+            end_user_id: EndUserId::parse("contoso").unwrap(),
+            end_user_name: "Contoso".into(),
+            responsible_partner_id: PartnerId::parse("north").unwrap(),
+            reseller_partner_id: thrown.people[0].then(|| PartnerId::parse("shop").unwrap()),
+            validity: Validity { from: day(from), until: until.map(day), grace_days, zone: zone.clone() },
+            maintenance_until: maintenance.map(day),
+        },
+        state: LicenseState::ALL[usize::from(state)],
+        state_note: String::new(),
+        liaisons: thrown.people[0].then(|| liaison("ada@contoso.example")).into_iter().collect(),
+        revision: 3,
+        created_at: now(),
+    };
+    let agreements = thrown.agreements.iter().map(|(from, days, state)| Agreement {
+        id: world.id(),
+        terms: AgreementTerms {
+            end_user_id: license.terms.end_user_id.clone(),
+            tier_id: TierId::parse("prepaid").unwrap(),
+            from: day(*from),
+            until: day(from + days),
+            zone: zone.clone(),
+            liaison_seats: 3,
+        },
+        state: [AgreementState::Active, AgreementState::Suspended][usize::from(*state)],
+        liaisons: thrown.people[1].then(|| liaison("grace@contoso.example")).into_iter().collect(),
+        revision: 1,
+        created_at: now(),
+    });
+    let agreements: Vec<_> = agreements.collect();
+    let free = TierId::parse("free").unwrap();
+    let known = Known {
+        license,
+        product: Product {
+            id: ProductId::parse("atlas").unwrap(),
+            name: "Atlas".into(),
+            basis: if thrown.needs_agreement { Basis::Agreement } else { Basis::Either(free) },
+            releases: vec![Release { version: "7".into(), released_on: day(0), end_of_support_on: Some(day(-1)) }],
+            revision: 1,
+            created_at: now(),
+        },
+        agreement: Agreement::deciding(agreements.clone(), now()),
+        agreement_tier: (!agreements.is_empty()).then(|| Arc::new(tier("prepaid", Charging::Prepaid))),
+        default_tier: (!thrown.needs_agreement).then(|| Arc::new(tier("free", Charging::Included))),
+        partner_standing: if thrown.is_suspended { Standing::Suspended } else { Standing::Good },
+        account: Account { available: thrown.incidents, ..Account::default() },
+    };
+    (known, agreements)
+}
+
+fn table(known: &Known, agreements: &[Agreement]) -> Table {
+    let mut table = Table::with_room(1);
+    let tiers = known.agreement_tier.iter().chain(&known.default_tier).map(|tier| Tier::clone(tier)).collect();
+    let shop = (PartnerId::parse("shop").unwrap(), Standing::Good);
+    let partners = vec![(known.license.terms.responsible_partner_id.clone(), known.partner_standing), shop];
+    table.set_catalogue(tiers, vec![known.product.clone()], partners);
+    let facts = pack_license(&known.license).unwrap();
+    table.set_license(&[7; 32], &read_license(&facts).unwrap()).unwrap();
+    table.set_end_user("contoso", known.account.available).unwrap();
+    for agreement in agreements {
+        table.add_agreement(&read_agreement(&pack_agreement(agreement).unwrap()).unwrap()).unwrap();
+    }
+    table
+}
+
+proptest! {
+    #[test]
+    fn v01_memory_judges_as_rows_do(thrown in thrown()) {
+        let (known, agreements) = known(&thrown);
+        let table = table(&known, &agreements);
+        let [product, version, severity, channel, contact] = thrown.asks;
+        let question = Question {
+            license: LicenseRef::Id(known.license.id),
+            partner_id: Some(PartnerId::parse(if product { "north" } else { "shop" }).unwrap()),
+            product_id: product.then(|| ProductId::parse("atlas").unwrap()),
+            version: version.then(|| "7".into()),
+            severity: severity.then_some(Severity::Two),
+            channel: channel.then_some(Channel::Phone),
+            contact_email: contact.then(|| "grace@contoso.example".into()),
+        };
+        for viewer in [Viewer::Vendor, Viewer::Partner(PartnerId::parse("shop").unwrap())] {
+            let of_rows = judge(Some(&known.facts()), &question, &viewer, now());
+            for wanted in [Wanted::Id(known.license.id), Wanted::Key([7; 32])] {
+                let facts = table.facts(&wanted, now());
+                prop_assert_eq!(&judge(facts.as_ref(), &question, &viewer, now()), &of_rows);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_licence_whose_key_is_replaced_is_found_by_the_new_one_only() {
+    let thrown = Thrown {
+        license: (-1, None, 0, None, 0),
+        agreements: vec![],
+        people: [false; 2],
+        needs_agreement: false,
+        is_suspended: false,
+        incidents: 0,
+        asks: [false; 5],
+    };
+    let (known, agreements) = known(&thrown);
+    let mut table = table(&known, &agreements);
+    let facts = pack_license(&known.license).unwrap();
+    table.set_license(&[8; 32], &read_license(&facts).unwrap()).unwrap();
+    assert!(table.facts(&Wanted::Key([7; 32]), now()).is_none());
+    assert_eq!(table.facts(&Wanted::Key([8; 32]), now()).unwrap().license.id, known.license.id);
+    assert_eq!(table.licenses(), 1);
+}

@@ -1,0 +1,120 @@
+//! The facts as a stream: what changed since a revision, and what changes from then on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tonic::{Request, Status};
+use vouch_contract::pb::license::v1 as pb;
+use vouch_core::Error;
+use vouch_core::code::PartnerId;
+use vouch_host::Rpc;
+
+use super::{Handlers, scope};
+use crate::book::Book;
+use crate::domain::license::LicenseState;
+use crate::store::changes::{self, Revision};
+
+/// How often a stream without changes gives a sign of life.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+/// How many changes one message carries.
+const IN_ONE_MESSAGE: i64 = 1000;
+
+/// One caller's watch.
+pub(super) struct Watch {
+    rpc: Rpc,
+    book: Arc<Book>,
+    news: watch::Receiver<Revision>,
+    /// Whose part of the data is told; `None` is all of it.
+    scope: Option<PartnerId>,
+    /// Everything up to here was told.
+    told: i64,
+}
+
+type Sender = mpsc::Sender<Result<pb::WatchEntitlementsResponse, Status>>;
+
+impl Handlers {
+    /// A watch as a caller asks for it.
+    pub(super) async fn watch(&self, request: Request<pb::WatchEntitlementsRequest>) -> Result<Watch, Error> {
+        let scope = scope(&vouch_host::caller(&request)?)?;
+        let told = request.into_inner().after_revision;
+        if told < 0 {
+            return Err(Error::field("after_revision", "must be 0 or the revision of a response"));
+        }
+        self.book.caught_up(told).await?;
+        Ok(Watch { rpc: self.rpc.clone(), book: self.book.clone(), news: self.book.changes(), scope, told })
+    }
+}
+
+impl Watch {
+    /// Sends until the caller goes.
+    pub(super) async fn run(mut self, sender: Sender) -> Result<(), Status> {
+        loop {
+            // Ordering: marked as seen before the database is read, so that a change in between is looked at again.
+            self.news.mark_unchanged();
+            // What was told is all there is: only who can still ask the database may say so.
+            match self.tell(&sender).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(error) => return Err(self.rpc.status(&error)),
+            }
+            match tokio::time::timeout(SIGN_OF_LIFE, self.news.changed()).await {
+                Ok(Ok(())) => {}
+                // The book itself is gone: the service stops.
+                Ok(Err(_)) => return Ok(()),
+                Err(_elapsed) => self.book.refresh().await.map_err(|error| self.rpc.status(&error))?,
+            }
+        }
+    }
+
+    /// Tells everything that changed since, and where to resume. False when the caller is gone.
+    async fn tell(&mut self, sender: &Sender) -> Result<bool, Error> {
+        let mut snapshot = self.rpc.store.snapshot().await?;
+        let revision = changes::revision_fetch(&mut snapshot).await?.all;
+        let partner = self.scope.as_ref();
+        let mut after = (self.told, String::new());
+        loop {
+            let page = changes::license_change_list(&mut snapshot, partner, &after, IN_ONE_MESSAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = (last.facts_revision, last.license_id.to_string());
+            let changes = page.into_iter().map(|change| {
+                pb::entitlement_change::Subject::License(pb::LicenseChange {
+                    license_id: change.license_id.to_string(),
+                    license_revision: change.revision,
+                    state: match change.state {
+                        LicenseState::Active => pb::LicenseState::Active,
+                        LicenseState::Suspended => pb::LicenseState::Suspended,
+                        LicenseState::Revoked => pb::LicenseState::Revoked,
+                    }
+                    .into(),
+                    end_user_id: change.end_user_id.to_string(),
+                })
+            });
+            if !self.send(sender, changes, self.told).await {
+                return Ok(false);
+            }
+        }
+        let mut after = String::new();
+        loop {
+            let page = changes::end_user_change_list(&mut snapshot, partner, self.told, &after, IN_ONE_MESSAGE).await?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(last);
+            let changes = page.into_iter().map(pb::entitlement_change::Subject::EndUserId);
+            if !self.send(sender, changes, self.told).await {
+                return Ok(false);
+            }
+        }
+        self.told = revision;
+        Ok(self.send(sender, std::iter::empty(), revision).await)
+    }
+
+    async fn send(
+        &self,
+        sender: &Sender,
+        changes: impl Iterator<Item = pb::entitlement_change::Subject>,
+        revision: i64,
+    ) -> bool {
+        let changes = changes.map(|subject| pb::EntitlementChange { subject: Some(subject) }).collect();
+        sender.send(Ok(pb::WatchEntitlementsResponse { changes, revision })).await.is_ok()
+    }
+}

@@ -1,0 +1,76 @@
+//! The facts as a stream.
+//!
+//! Proves B05.
+
+use tonic::transport::Channel;
+use tonic::{Code, Streaming};
+use vouch_contract::pb::license::v1 as pb;
+use vouch_contract::pb::license::v1::entitlement_change::Subject;
+use vouch_contract::pb::license::v1::entitlement_service_client::EntitlementServiceClient;
+use vouch_host::testing::{fields, refused};
+use vouch_storage::on_both_engines;
+
+use crate::checks::other_covered;
+use crate::support::Service;
+
+/// One caller's watch, and how far it came.
+struct Watching {
+    stream: Streaming<pb::WatchEntitlementsResponse>,
+    revision: i64,
+}
+
+impl Watching {
+    async fn start(channel: Channel, after_revision: i64) -> Self {
+        let request = pb::WatchEntitlementsRequest { after_revision };
+        let stream = EntitlementServiceClient::new(channel).watch_entitlements(request).await.unwrap().into_inner();
+        Self { stream, revision: after_revision }
+    }
+
+    /// What is told until a revision is reached: licences with their states, and end users.
+    async fn until(&mut self, revision: i64) -> Vec<String> {
+        let mut told = Vec::new();
+        while self.revision < revision {
+            let message = self.stream.message().await.unwrap().unwrap();
+            assert!(message.revision >= self.revision);
+            self.revision = message.revision;
+            told.extend(message.changes.into_iter().map(|change| match change.subject.unwrap() {
+                Subject::License(change) => format!("{} {}", change.end_user_id, change.state().as_str_name()),
+                Subject::EndUserId(id) => id,
+            }));
+        }
+        told
+    }
+}
+
+on_both_engines! {
+    async fn a_watch_tells_what_is_there_then_each_change_and_resumes(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("standard").await;
+        other_covered(&service, "fabrikam", "south").await;
+        let revision = service.set_state(&covered.license, pb::LicenseState::Suspended).await;
+        let (active, suspended) = ("LICENSE_STATE_ACTIVE", "LICENSE_STATE_SUSPENDED");
+
+        let mut vendor = Watching::start(service.vendor(), 0).await;
+        let told = vendor.until(revision).await;
+        let expected = [format!("fabrikam {active}"), format!("contoso {suspended}"), "contoso".into(), "fabrikam".into()];
+        assert_eq!(told, expected, "each as it is now, in the order of their last changes");
+        let mut north = Watching::start(service.partner(), 0).await;
+        assert_eq!(north.until(revision).await, [format!("contoso {suspended}"), "contoso".into()], "its own part only");
+
+        let next = service.set_state(&covered.license, pb::LicenseState::Revoked).await;
+        let revoked = ["contoso LICENSE_STATE_REVOKED"];
+        assert_eq!(vendor.until(next).await, revoked);
+        assert_eq!(north.until(next).await, revoked);
+        let mut resumed = Watching::start(service.partner(), revision).await;
+        assert_eq!(resumed.until(next).await, revoked, "from where it came to");
+    }
+
+    async fn a_revision_that_was_never_given_out_is_refused(database: Database) {
+        let service = Service::start(&database).await;
+        let watch = |after_revision| pb::WatchEntitlementsRequest { after_revision };
+        let mut vendor = EntitlementServiceClient::new(service.vendor());
+        let never = refused(vendor.watch_entitlements(watch(7)).await.map(|_| ()));
+        assert_eq!(never, (Code::FailedPrecondition, "REVISION_UNKNOWN".into()));
+        assert_eq!(fields(vendor.watch_entitlements(watch(-1)).await.map(|_| ())), ["after_revision"]);
+    }
+}
