@@ -39,6 +39,14 @@ impl Dialect {
         }
     }
 
+    /// An aggregate: the bytes of a column of many rows as one text, hexadecimal, joined by blanks.
+    pub fn hex_list(self, column: &str) -> String {
+        match self.0 {
+            Engine::Sqlite => format!("group_concat(hex({column}), ' ')"),
+            Engine::Postgres => format!("string_agg(encode({column}, 'hex'), ' ')"),
+        }
+    }
+
     /// How many rows one INSERT may carry: binding `$n` is quadratic on SQLite.
     pub fn rows_per_insert(self) -> usize {
         match self.0 {

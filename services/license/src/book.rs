@@ -35,9 +35,8 @@ pub struct Book {
 }
 
 /// What changed since a revision.
-#[derive(Default)]
 struct News {
-    licenses: Vec<(Vec<u8>, Vec<u8>)>,
+    licenses: Vec<Vec<u8>>,
     end_users: Vec<(String, i64)>,
     agreements: Vec<Vec<u8>>,
 }
@@ -50,11 +49,12 @@ impl Book {
         let revision = changes::revision_fetch(&mut snapshot).await?;
         let mut table = Table::with_room(changes::license_count(&mut snapshot).await?);
         read_catalogue(&mut snapshot, &mut table).await?;
-        changes::license_changes(&mut snapshot, None, |digest, facts| take_license(&mut table, digest, facts)).await?;
+        let dialect = store.dialect();
+        changes::license_all(&mut snapshot, dialect, |facts| take_license(&mut table, facts)).await?;
         for (id, incidents) in changes::end_user_changes(&mut snapshot, None).await? {
             table.set_end_user(&id, incidents).map_err(unusable)?;
         }
-        changes::agreement_changes(&mut snapshot, None, |facts| take_agreement(&mut table, facts)).await?;
+        changes::agreement_all(&mut snapshot, dialect, |facts| take_agreement(&mut table, facts)).await?;
         drop(snapshot);
         Ok(Self {
             store,
@@ -119,8 +119,8 @@ impl Book {
         if let Some((tiers, products, partners)) = catalogue {
             table.set_catalogue(tiers, products, partners);
         }
-        for (digest, facts) in &news.licenses {
-            take_license(&mut table, digest, facts)?;
+        for facts in &news.licenses {
+            take_license(&mut table, facts)?;
         }
         for (id, incidents) in &news.end_users {
             table.set_end_user(id, *incidents).map_err(unusable)?;
@@ -150,25 +150,15 @@ async fn read_catalogue(snapshot: &mut Snapshot, table: &mut Table) -> Result<()
 }
 
 async fn read_news(snapshot: &mut Snapshot, since: i64) -> Result<News, StoreError> {
-    let mut news = News::default();
-    let licenses = &mut news.licenses;
-    changes::license_changes(snapshot, Some(since), |digest, facts| {
-        licenses.push((digest.to_vec(), facts.to_vec()));
-        Ok(())
+    Ok(News {
+        licenses: changes::license_changes(snapshot, since).await?,
+        end_users: changes::end_user_changes(snapshot, Some(since)).await?,
+        agreements: changes::agreement_changes(snapshot, since).await?,
     })
-    .await?;
-    news.end_users = changes::end_user_changes(snapshot, Some(since)).await?;
-    let agreements = &mut news.agreements;
-    changes::agreement_changes(snapshot, Some(since), |facts| {
-        agreements.push(facts.to_vec());
-        Ok(())
-    })
-    .await?;
-    Ok(news)
 }
 
-fn take_license(table: &mut Table, digest: &[u8], facts: &[u8]) -> Result<(), StoreError> {
-    table.set_license(digest, &packed::read_license(facts)?).map_err(unusable)
+fn take_license(table: &mut Table, facts: &[u8]) -> Result<(), StoreError> {
+    table.set_license(&packed::read_license(facts)?).map_err(unusable)
 }
 
 fn take_agreement(table: &mut Table, facts: &[u8]) -> Result<(), StoreError> {

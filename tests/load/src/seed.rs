@@ -8,6 +8,7 @@ use vouch_core::id::{LicenseId, LicenseTag};
 use vouch_core::{World, dates};
 use vouch_license::domain::agreement::{Agreement, AgreementState, AgreementTerms, Liaison, Person};
 use vouch_license::domain::license::{License, LicenseState, LicenseTerms, Validity};
+use vouch_license::domain::license_key::KeyDigest;
 use vouch_storage::{Store, WriteError};
 
 /// Licences of one end user.
@@ -107,6 +108,7 @@ async fn license(
 ) -> Result<LicenseId, WriteError> {
     let license = License {
         id: world.id::<LicenseTag>(),
+        key: KeyDigest(world.random()),
         key_hint: "ABCDE".into(),
         terms: LicenseTerms {
             product_id: ProductId::parse("atlas").unwrap(),
@@ -129,6 +131,6 @@ async fn license(
         revision: 1,
         created_at: now,
     };
-    vouch_license::store::licenses::license_insert(tx, &license, &world.random(), 1).await?;
+    vouch_license::store::licenses::license_insert(tx, &license, 1).await?;
     Ok(license.id)
 }

@@ -19,10 +19,11 @@ use crate::domain::entitlement::facts::{
     AgreementFacts, EmailDigest, Facts, LicenseFacts, Named, NamedDigest, Term, precedence,
 };
 use crate::domain::license::LicenseState;
+use crate::domain::license_key::KeyDigest;
 use crate::domain::partner::Standing;
 use crate::domain::product::{Basis, Product};
 use crate::domain::tier::Tier;
-use crate::store::packed::{PackedAgreement, PackedLicense};
+use crate::store::packed::{PackedAgreement, PackedLicense, half};
 
 /// No such number: a licence without a reseller, a product without a default tier.
 const NONE: u32 = u32::MAX;
@@ -53,7 +54,6 @@ pub struct Table {
 #[derive(Debug)]
 struct LicenseRecord {
     id: LicenseId,
-    /// The first half of the key's digest: 128 bits of a keyed digest are nobody's to choose.
     key: [u8; 16],
     revision: i64,
     begins: i64,
@@ -91,7 +91,7 @@ struct AgreementRecord {
 #[derive(Debug, Clone, Copy)]
 pub enum Wanted {
     /// By the keyed digest of its key.
-    Key([u8; 32]),
+    Key(KeyDigest),
     /// By its id.
     Id(LicenseId),
 }
@@ -137,10 +137,10 @@ impl Table {
     }
 
     /// Takes a licence, new or changed.
-    pub fn set_license(&mut self, key_digest: &[u8], packed: &PackedLicense<'_>) -> Result<(), Unusable> {
+    pub fn set_license(&mut self, packed: &PackedLicense<'_>) -> Result<(), Unusable> {
         let record = LicenseRecord {
             id: LicenseId::from_uuid(uuid::Uuid::from_bytes(packed.id)),
-            key: half(key_digest)?,
+            key: packed.key,
             revision: packed.revision,
             begins: packed.begins,
             ends: packed.ends.unwrap_or(NEVER),
@@ -265,8 +265,8 @@ impl Table {
         self.by_id.find(hash_id(id), |place| self.licenses[*place as usize].id == id).copied()
     }
 
-    fn find_key(&self, digest: &[u8; 32]) -> Option<u32> {
-        let key = half(digest).ok()?;
+    fn find_key(&self, digest: &KeyDigest) -> Option<u32> {
+        let key = half(&digest.0);
         self.by_key.find(hash_key(&key), |place| self.licenses[*place as usize].key == key).copied()
     }
 
@@ -325,20 +325,16 @@ fn named(bytes: &[u8]) -> Result<Box<[NamedDigest]>, Unusable> {
         return Err(unknown("named people", "cut off"));
     }
     let read = |person: &[u8; 32]| {
-        let contact_id = ContactId::from_uuid(uuid::Uuid::from_bytes(half(person)?));
         let mut email = [0; 16];
         email.copy_from_slice(&person[16..]);
-        Ok(NamedDigest { contact_id, email: EmailDigest(email) })
+        let contact_id = ContactId::from_uuid(uuid::Uuid::from_bytes(half(person)));
+        NamedDigest { contact_id, email: EmailDigest(email) }
     };
-    people.iter().map(read).collect()
+    Ok(people.iter().map(read).collect())
 }
 
 fn date(date: Option<(i16, i8, i8)>) -> Result<Option<Date>, Unusable> {
     date.map(|(year, month, day)| Date::new(year, month, day)).transpose().map_err(|error| Unusable(error.to_string()))
-}
-
-fn half(digest: &[u8]) -> Result<[u8; 16], Unusable> {
-    digest.first_chunk().copied().ok_or_else(|| unknown("digest", "too short"))
 }
 
 fn unknown(what: &str, value: &str) -> Unusable {

@@ -62,6 +62,7 @@ pub async fn create(
     let key = LicenseKey::from_random(call.world.random());
     let license = License {
         id: call.world.id(),
+        key: key_digest(secrets, &key),
         key_hint: key.hint().to_owned(),
         terms,
         state: LicenseState::Active,
@@ -73,10 +74,9 @@ pub async fn create(
         revision: 1,
         created_at: call.now,
     };
-    let digest = key_digest(secrets, &key);
     // Ordering: the revision is the last lock, and the licence is new: nobody else waits for its row.
     let facts_revision = changes::revision_next(tx).await?;
-    licenses::license_insert(tx, &license, &digest, facts_revision).await?;
+    licenses::license_insert(tx, &license, facts_revision).await?;
     Ok((Changed { value: license, facts_revision }, key))
 }
 

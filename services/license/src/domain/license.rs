@@ -9,6 +9,7 @@ use vouch_core::id::LicenseId;
 
 use super::agreement::Liaison;
 use super::entitlement::facts::Term;
+use super::license_key::KeyDigest;
 
 /// What a licence allows by the vendor's will.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +147,8 @@ impl Validity {
 pub struct License {
     /// Its id.
     pub id: LicenseId,
+    /// What its key is known by.
+    pub key: KeyDigest,
     /// The last group of its key.
     pub key_hint: String,
     /// What was granted.

@@ -71,6 +71,16 @@ impl LicenseKey {
     }
 }
 
+/// The keyed digest under which a key is kept: finds the licence, and is of no use to anybody else.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct KeyDigest(pub [u8; 32]);
+
+impl fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyDigest(…)")
+    }
+}
+
 fn check_character(text: &str) -> char {
     let mut sum = 0;
     for (index, byte) in text.bytes().rev().enumerate() {

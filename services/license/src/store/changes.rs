@@ -4,12 +4,12 @@
 //! of the revision is locked until the commit, so that revisions are committed in their order: who has seen one has seen all
 //! before it.
 
-use futures_util::TryStreamExt;
+use data_encoding::HEXLOWER_PERMISSIVE;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 use vouch_core::code::{EndUserId, PartnerId};
 use vouch_core::id::LicenseId;
-use vouch_storage::{StoreError, WriteError, row};
+use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 use crate::domain::license::LicenseState;
 
@@ -57,22 +57,72 @@ pub async fn license_count(connection: &mut AnyConnection) -> Result<usize, Stor
     row::number(&found, "licenses")
 }
 
-/// Gives each licence that changed since a revision to `take`, or each that there is: the digest of its key, and its facts.
-pub async fn license_changes(
+/// How many rows one query of a whole table gives at a time.
+const IN_ONE_READ: i64 = 1000;
+
+/// Gives the facts of every licence to `take`.
+pub async fn license_all(
     connection: &mut AnyConnection,
-    since: Option<i64>,
-    mut take: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    dialect: Dialect,
+    take: impl FnMut(&[u8]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    // A start reads the table as it lies; a change is looked for by the index.
-    let sql = match since {
-        None => "SELECT key_digest, facts FROM licenses WHERE $1 = 0",
-        Some(_) => "SELECT key_digest, facts FROM licenses WHERE facts_revision > $1",
-    };
-    let mut rows = sqlx::query(sql).bind(since.unwrap_or_default()).fetch(connection);
-    while let Some(found) = rows.try_next().await? {
-        take(&row::bytes(&found, "key_digest")?, &row::bytes(&found, "facts")?)?;
+    let list = dialect.hex_list("facts");
+    let sql = format!(
+        "SELECT {list} AS facts, MAX(license_id) AS last
+         FROM (SELECT license_id, facts FROM licenses WHERE license_id > $1 ORDER BY license_id LIMIT $2) AS page"
+    );
+    facts_all(connection, sql, take).await
+}
+
+/// Gives the facts of every agreement to `take`.
+pub async fn agreement_all(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    take: impl FnMut(&[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let list = dialect.hex_list("facts");
+    let sql = format!(
+        "SELECT {list} AS facts, MAX(agreement_id) AS last
+         FROM (SELECT agreement_id, facts FROM agreements WHERE agreement_id > $1 ORDER BY agreement_id LIMIT $2) AS page"
+    );
+    facts_all(connection, sql, take).await
+}
+
+/// Reads page by page, each as one value: a row has to be handed from the database's thread to this one, which takes several
+/// times as long as reading it.
+async fn facts_all(
+    connection: &mut AnyConnection,
+    sql: String,
+    mut take: impl FnMut(&[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let corrupt = || StoreError::Corrupt { column: "facts", problem: "it is not hexadecimal".into() };
+    let (mut after, mut facts) = (String::new(), Vec::new());
+    loop {
+        let page = sqlx::query(sqlx::AssertSqlSafe(sql.clone())).bind(&after).bind(IN_ONE_READ);
+        let page = page.fetch_one(&mut *connection).await?;
+        let Some(last) = row::optional_text(&page, "last")? else { return Ok(()) };
+        for one in row::text(&page, "facts")?.split(' ') {
+            facts.resize(one.len() / 2, 0);
+            HEXLOWER_PERMISSIVE.decode_mut(one.as_bytes(), &mut facts).map_err(|_| corrupt())?;
+            take(&facts)?;
+        }
+        after = last;
     }
-    Ok(())
+}
+
+/// The facts of each licence that changed since a revision.
+pub async fn license_changes(connection: &mut AnyConnection, since: i64) -> Result<Vec<Vec<u8>>, StoreError> {
+    let sql = "SELECT facts FROM licenses WHERE facts_revision > $1";
+    let rows = sqlx::query(sql).bind(since).fetch_all(connection).await?;
+    rows.iter().map(|found| row::bytes(found, "facts")).collect()
+}
+
+/// The facts of each agreement of the end users that changed since a revision.
+pub async fn agreement_changes(connection: &mut AnyConnection, since: i64) -> Result<Vec<Vec<u8>>, StoreError> {
+    let sql = "SELECT a.facts FROM end_users e JOIN agreements a ON a.end_user_id = e.end_user_id
+               WHERE e.facts_revision > $1";
+    let rows = sqlx::query(sql).bind(since).fetch_all(connection).await?;
+    rows.iter().map(|found| row::bytes(found, "facts")).collect()
 }
 
 /// The end users that changed since a revision, each with the incidents that it has left; or all that have any.
@@ -86,26 +136,6 @@ pub async fn end_user_changes(
     };
     let rows = sqlx::query(sql).bind(since.unwrap_or_default()).fetch_all(connection).await?;
     rows.iter().map(|found| Ok((row::text(found, "end_user_id")?, row::integer(found, "available")?))).collect()
-}
-
-/// Gives the facts of each agreement of the end users that changed since a revision, or of all of them, to `take`.
-pub async fn agreement_changes(
-    connection: &mut AnyConnection,
-    since: Option<i64>,
-    mut take: impl FnMut(&[u8]) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let sql = match since {
-        None => "SELECT facts FROM agreements WHERE $1 = 0",
-        Some(_) => {
-            "SELECT a.facts FROM end_users e JOIN agreements a ON a.end_user_id = e.end_user_id
-              WHERE e.facts_revision > $1"
-        }
-    };
-    let mut rows = sqlx::query(sql).bind(since.unwrap_or_default()).fetch(connection);
-    while let Some(found) = rows.try_next().await? {
-        take(&row::bytes(&found, "facts")?)?;
-    }
-    Ok(())
 }
 
 /// A licence that changed.

@@ -9,13 +9,13 @@ use vouch_storage::{Dialect, Engine, Secrets, StoreError};
 use super::{agreements, catalog, incidents, licenses, partners};
 use crate::domain::agreement::Agreement;
 use crate::domain::entitlement::{Known, LicenseRef};
-use crate::domain::license_key::LicenseKey;
+use crate::domain::license_key::{KeyDigest, LicenseKey};
 use crate::domain::partner::Standing;
 use crate::domain::product::Basis;
 
 /// The keyed digest under which a licence's key is kept.
-pub fn key_digest(secrets: &Secrets, key: &LicenseKey) -> [u8; 32] {
-    secrets.digest("license-key", key.canonical().as_bytes())
+pub fn key_digest(secrets: &Secrets, key: &LicenseKey) -> KeyDigest {
+    KeyDigest(secrets.digest("license-key", key.canonical().as_bytes()))
 }
 
 /// The facts of a licence; `None` when there is no such licence. Read inside a snapshot, so that they are of one state.

@@ -12,12 +12,12 @@ use vouch_storage::{Dialect, StoreError, WriteError, row};
 use super::agreements::{liaison_insert, liaison_list};
 use super::packed::pack_license;
 use crate::domain::license::{License, LicenseState, LicenseTerms, Validity};
+use crate::domain::license_key::KeyDigest;
 
 /// Adds a licence with the people named in it, and its end user where that one is new.
 pub async fn license_insert(
     connection: &mut AnyConnection,
     license: &License,
-    key_digest: &[u8; 32],
     facts_revision: i64,
 ) -> Result<(), WriteError> {
     let terms = &license.terms;
@@ -36,7 +36,7 @@ pub async fn license_insert(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
     )
     .bind(license.id.to_string())
-    .bind(key_digest.as_slice())
+    .bind(license.key.0.as_slice())
     .bind(&license.key_hint)
     .bind(terms.product_id.as_str())
     .bind(terms.quantity)
@@ -120,10 +120,10 @@ pub async fn license_lock(
 /// The licence whose key has this digest.
 pub async fn license_fetch_by_key(
     connection: &mut AnyConnection,
-    key_digest: &[u8; 32],
+    key: &KeyDigest,
 ) -> Result<Option<License>, StoreError> {
     let found = sqlx::query("SELECT * FROM licenses WHERE key_digest = $1")
-        .bind(key_digest.as_slice())
+        .bind(key.0.as_slice())
         .fetch_optional(&mut *connection)
         .await?;
     with_liaisons(connection, found).await
@@ -230,6 +230,7 @@ async fn with_liaisons(connection: &mut AnyConnection, found: Option<AnyRow>) ->
     let zone = row::parsed(&found, "zone", dates::zone)?;
     Ok(Some(License {
         id,
+        key: KeyDigest(row::array(&found, "key_digest")?),
         key_hint: row::text(&found, "key_hint")?,
         terms: LicenseTerms {
             product_id: row::parsed(&found, "product_id", ProductId::parse)?,

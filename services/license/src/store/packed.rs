@@ -22,6 +22,8 @@ enum AnyLicense<'a> {
 pub struct PackedLicense<'a> {
     /// Its id.
     pub id: [u8; 16],
+    /// The first half of its key's digest.
+    pub key: [u8; 16],
     /// Its revision.
     pub revision: i64,
     /// The product.
@@ -82,6 +84,7 @@ pub fn pack_license(license: &License) -> Result<Vec<u8>, StoreError> {
     let (terms, term) = (&license.terms, license.terms.validity.term());
     let packed = PackedLicense {
         id: *license.id.uuid().as_bytes(),
+        key: half(&license.key.0),
         revision: license.revision,
         product: terms.product_id.as_str(),
         end_user: terms.end_user_id.as_str(),
@@ -131,6 +134,13 @@ pub fn read_license(bytes: &[u8]) -> Result<PackedLicense<'_>, StoreError> {
 pub fn read_agreement(bytes: &[u8]) -> Result<PackedAgreement<'_>, StoreError> {
     let AnyAgreement::V1(packed) = postcard::from_bytes(bytes).map_err(|error| corrupt("agreements.facts", &error))?;
     Ok(packed)
+}
+
+/// The first half of a digest: 128 bits of a keyed digest are nobody's to choose.
+pub fn half(digest: &[u8; 32]) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    half
 }
 
 fn pack_named(liaisons: &[Liaison]) -> Vec<u8> {

@@ -73,6 +73,7 @@ fn known(thrown: &Thrown) -> (Known, Vec<Agreement>) {
     let (from, until, grace_days, maintenance, state) = thrown.license;
     let license = License {
         id: world.id(),
+        key: KeyDigest([7; 32]),
         key_hint: "ABCDE".into(),
         terms: LicenseTerms {
             product_id: ProductId::parse("atlas").unwrap(),
@@ -133,7 +134,7 @@ fn table(known: &Known, agreements: &[Agreement]) -> Table {
     let partners = vec![(known.license.terms.responsible_partner_id.clone(), known.partner_standing), shop];
     table.set_catalogue(tiers, vec![known.product.clone()], partners);
     let facts = pack_license(&known.license).unwrap();
-    table.set_license(&[7; 32], &read_license(&facts).unwrap()).unwrap();
+    table.set_license(&read_license(&facts).unwrap()).unwrap();
     table.set_end_user("contoso", known.account.available).unwrap();
     for agreement in agreements {
         table.add_agreement(&read_agreement(&pack_agreement(agreement).unwrap()).unwrap()).unwrap();
@@ -158,7 +159,7 @@ proptest! {
         };
         for viewer in [Viewer::Vendor, Viewer::Partner(PartnerId::parse("shop").unwrap())] {
             let of_rows = judge(Some(&known.facts()), &question, &viewer, now());
-            for wanted in [Wanted::Id(known.license.id), Wanted::Key([7; 32])] {
+            for wanted in [Wanted::Id(known.license.id), Wanted::Key(KeyDigest([7; 32]))] {
                 let facts = table.facts(&wanted, now());
                 prop_assert_eq!(&judge(facts.as_ref(), &question, &viewer, now()), &of_rows);
             }
@@ -179,9 +180,9 @@ fn a_licence_whose_key_is_replaced_is_found_by_the_new_one_only() {
     };
     let (known, agreements) = known(&thrown);
     let mut table = table(&known, &agreements);
-    let facts = pack_license(&known.license).unwrap();
-    table.set_license(&[8; 32], &read_license(&facts).unwrap()).unwrap();
-    assert!(table.facts(&Wanted::Key([7; 32]), now()).is_none());
-    assert_eq!(table.facts(&Wanted::Key([8; 32]), now()).unwrap().license.id, known.license.id);
+    let replaced = License { key: KeyDigest([8; 32]), ..known.license.clone() };
+    table.set_license(&read_license(&pack_license(&replaced).unwrap()).unwrap()).unwrap();
+    assert!(table.facts(&Wanted::Key(KeyDigest([7; 32])), now()).is_none());
+    assert_eq!(table.facts(&Wanted::Key(KeyDigest([8; 32])), now()).unwrap().license.id, known.license.id);
     assert_eq!(table.licenses(), 1);
 }

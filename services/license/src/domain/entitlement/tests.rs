@@ -11,6 +11,7 @@ use crate::domain::agreement::{AgreementState, AgreementTerms, Liaison, Person};
 use crate::domain::incident::Account;
 use crate::domain::license::License;
 use crate::domain::license::{LicenseState, LicenseTerms, Validity};
+use crate::domain::license_key::KeyDigest;
 use crate::domain::partner::Standing;
 use crate::domain::product::Product;
 use crate::domain::product::{Basis, Release};
@@ -61,6 +62,7 @@ fn facts() -> Known {
     Known {
         license: License {
             id: world.id(),
+            key: KeyDigest([7; 32]),
             key_hint: "ABCDE".into(),
             terms: LicenseTerms {
                 product_id: product_id.clone(),
