@@ -33,6 +33,6 @@ pub use jobs::Jobs;
 pub use page::Page;
 pub use rpc::{Call, Rpc, caller};
 pub use server::{Listeners, ServeError, Server};
-pub use signing_keys::SigningKeys;
+pub use signing_keys::{Rotation, SigningKeys};
 pub use streams::{Bell, Streamed, next_message, streamed};
 pub use trust::Trust;

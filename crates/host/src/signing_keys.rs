@@ -3,15 +3,27 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use sqlx::AnyConnection;
 use vouch_contract::{convert, pb};
 use vouch_core::{Error, World};
-use vouch_proof::{KeyRing, RingKey, SigningKey};
+use vouch_proof::{KeyRing, ROTATION_OVERLAP, RingKey, SigningKey};
 use vouch_storage::signing_keys::{self, StoredKey};
-use vouch_storage::{Secrets, Store};
+use vouch_storage::{Secrets, Store, WriteError};
 
 /// How long a published key set may be cached.
 const FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
+
+/// How a key comes to be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotation {
+    /// In good order: the next key is published at once and signs after the overlap; the present one is published for as long
+    /// again.
+    Planned,
+    /// The keys that there are may be in wrong hands: they are withdrawn now, and the next one signs at once. What they signed is
+    /// void as soon as verifiers fetch the key set again.
+    Compromised,
+}
 
 /// The signing keys of one purpose.
 #[derive(Debug)]
@@ -60,16 +72,58 @@ impl SigningKeys {
         Ok(pb::common::v1::KeySet { jwks: keys.to_jwks(), fresh_until: Some(convert::timestamp(now + FRESH_FOR)) })
     }
 
-    async fn add_first(&self) -> Result<(), Error> {
-        let key = SigningKey::generate(&self.world).map_err(Error::internal)?;
-        let stored = StoredKey {
-            kid: key.kid().to_owned(),
-            sealed_private: self.secrets.seal(key.kid(), key.pkcs8()).map_err(Error::internal)?,
-            public_jwk: key.public_jwk(),
-            active_from: self.world.now(),
-            retires_at: None,
+    /// Makes the next key in a transaction of the caller's, who calls [`Self::reload`] after the commit; from when on it signs.
+    /// Refused while a next key waits already, in good order.
+    pub async fn rotate(&self, tx: &mut AnyConnection, rotation: Rotation) -> Result<Timestamp, WriteError> {
+        let now = self.world.now();
+        let present = signing_keys::lock(tx, self.store.dialect(), self.purpose, now).await?;
+        let active_from = match rotation {
+            Rotation::Planned => {
+                if present.iter().any(|key| key.active_from > now) {
+                    return Err(Error::StateConflict {
+                        what: "signing key",
+                        id: self.purpose.to_owned(),
+                        state: "waiting for its successor",
+                        step: "be rotated again",
+                    }
+                    .into());
+                }
+                let active_from = now + ROTATION_OVERLAP;
+                signing_keys::retire(tx, self.purpose, active_from + ROTATION_OVERLAP).await?;
+                active_from
+            }
+            Rotation::Compromised => {
+                signing_keys::retire(tx, self.purpose, now).await?;
+                now
+            }
         };
-        let (purpose, stored) = (self.purpose, &stored);
+        let made = self.make(active_from)?;
+        signing_keys::insert(tx, self.purpose, &made).await?;
+        tracing::info!(key.id = %made.kid, key.purpose = self.purpose, ?rotation, "made the next signing key");
+        Ok(active_from)
+    }
+
+    /// Makes the next key when the youngest has signed for so long.
+    pub async fn rotate_after(&self, age: SignedDuration) -> Result<(), Error> {
+        let is_due = |active_from: Timestamp| active_from + age <= self.world.now();
+        if !self.ring.load().youngest().is_some_and(is_due) {
+            return Ok(());
+        }
+        self.store
+            .write(|mut tx| async move {
+                // Another replica may have been faster: then the youngest is not due any more, and nothing is made.
+                let present = signing_keys::lock(&mut tx, self.store.dialect(), self.purpose, self.world.now()).await?;
+                if present.iter().all(|key| is_due(key.active_from)) {
+                    self.rotate(&mut tx, Rotation::Planned).await?;
+                }
+                Ok::<_, WriteError>((tx, ()))
+            })
+            .await?;
+        self.reload().await
+    }
+
+    async fn add_first(&self) -> Result<(), Error> {
+        let (purpose, stored) = (self.purpose, &self.make(self.world.now())?);
         self.store
             .write(|mut tx| async move {
                 signing_keys::insert(&mut tx, purpose, stored).await?;
@@ -78,6 +132,17 @@ impl SigningKeys {
             .await?;
         tracing::info!(key.id = %stored.kid, key.purpose = purpose, "made the first signing key");
         Ok(())
+    }
+
+    fn make(&self, active_from: Timestamp) -> Result<StoredKey, Error> {
+        let key = SigningKey::generate(&self.world).map_err(Error::internal)?;
+        Ok(StoredKey {
+            kid: key.kid().to_owned(),
+            sealed_private: self.secrets.seal(key.kid(), key.pkcs8()).map_err(Error::internal)?,
+            public_jwk: key.public_jwk(),
+            active_from,
+            retires_at: None,
+        })
     }
 
     fn unseal(&self, stored: &StoredKey) -> Result<RingKey, Error> {

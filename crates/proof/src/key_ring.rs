@@ -43,6 +43,11 @@ impl KeyRing {
             .map(|ring_key| &ring_key.key)
     }
 
+    /// From when on the youngest key signs, or will.
+    pub fn youngest(&self) -> Option<Timestamp> {
+        self.keys.last().map(|ring_key| ring_key.active_from)
+    }
+
     /// The public keys to publish now: the next, the present, and those before whose signatures may still be in use.
     pub fn published(&self, now: Timestamp) -> Result<KeySet, KeyError> {
         let keys: Vec<String> = self

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use crate::{StoreError, row};
+use crate::{Dialect, StoreError, row};
 
 /// A signing key as it lies in the database.
 #[derive(Debug, Clone)]
@@ -20,16 +20,44 @@ pub struct StoredKey {
     pub retires_at: Option<Timestamp>,
 }
 
+const LIST: &str = "SELECT kid, sealed_private, public_jwk, active_from, retires_at FROM signing_keys
+    WHERE purpose = $1 AND (retires_at IS NULL OR retires_at > $2) ORDER BY active_from, kid";
+
 /// The keys of one purpose that are not retired, oldest first.
 pub async fn list(connection: &mut AnyConnection, purpose: &str, now: Timestamp) -> Result<Vec<StoredKey>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT kid, sealed_private, public_jwk, active_from, retires_at FROM signing_keys
-         WHERE purpose = $1 AND (retires_at IS NULL OR retires_at > $2) ORDER BY active_from, kid",
+    read(connection, LIST, purpose, now).await
+}
+
+/// The same, their rows locked until the transaction ends.
+pub async fn lock(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    purpose: &str,
+    now: Timestamp,
+) -> Result<Vec<StoredKey>, StoreError> {
+    read(connection, &format!("{LIST}{}", dialect.for_update()), purpose, now).await
+}
+
+/// Retires every key of a purpose at an instant, but for those that retire earlier.
+pub async fn retire(connection: &mut AnyConnection, purpose: &str, at: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE signing_keys SET retires_at = $2 WHERE purpose = $1 AND (retires_at IS NULL OR retires_at > $2)",
     )
     .bind(purpose)
-    .bind(now.as_microsecond())
-    .fetch_all(connection)
+    .bind(at.as_microsecond())
+    .execute(connection)
     .await?;
+    Ok(())
+}
+
+async fn read(
+    connection: &mut AnyConnection,
+    sql: &str,
+    purpose: &str,
+    now: Timestamp,
+) -> Result<Vec<StoredKey>, StoreError> {
+    let rows =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(purpose).bind(now.as_microsecond()).fetch_all(connection).await?;
     rows.iter()
         .map(|found| {
             Ok(StoredKey {

@@ -25,6 +25,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use vouch_core::World;
 use vouch_host::config::{HostConfig, Loaded};
 use vouch_host::{Listeners, Rpc, ServeError, Server, Service};
@@ -40,6 +41,8 @@ pub const DOMAIN: &str = "license.vouch";
 const LOOK_FOR_CHANGES: Duration = Duration::from_millis(500);
 /// How often facts that another replica changed are looked for: well under the second in which a revocation must be seen.
 const FOLLOW_FACTS: Duration = Duration::from_millis(250);
+/// How often the age of the signing key is looked at.
+const ROTATE_KEYS: Duration = Duration::from_hours(1);
 /// How often holds that nobody settled are looked for.
 const LET_LAPSE: Duration = Duration::from_mins(10);
 /// How often letters that are due are looked for.
@@ -58,6 +61,12 @@ pub async fn serve(
     let mut server = Server::prepare(host, DOMAIN, &MIGRATIONS, world.clone()).await?;
     let (store, secrets) = (server.store.clone(), server.secrets.clone());
     let keys = server.signing_keys("entitlement").await?;
+    let age = SignedDuration::from_hours(24 * i64::from(config.rotate_keys_days));
+    let rotated = keys.clone();
+    server.jobs.at_once_and_every("rotate signing keys", ROTATE_KEYS, move || {
+        let keys = rotated.clone();
+        async move { keys.rotate_after(age).await }
+    });
     let configured = server.configured_workloads().to_vec();
     let registry = Arc::new(registry::Registry::open(store.clone(), server.trust.clone(), configured).await?);
 

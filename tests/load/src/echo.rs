@@ -55,6 +55,13 @@ impl EntitlementService for Echo {
         Err(Status::unimplemented(""))
     }
 
+    async fn rotate_signing_key(
+        &self,
+        _request: Request<pb::RotateSigningKeyRequest>,
+    ) -> Result<Response<pb::RotateSigningKeyResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn get_key_set(
         &self,
         _request: Request<pb::GetKeySetRequest>,

@@ -5,7 +5,7 @@ use vouch_contract::convert;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::entitlement_service_server::EntitlementService;
 use vouch_core::{Error, Reason, Violations, id, text};
-use vouch_host::{Call, Streamed};
+use vouch_host::{Call, Rotation, Streamed};
 use vouch_identity::Caller;
 
 use super::Handlers;
@@ -107,6 +107,20 @@ impl EntitlementService for Handlers {
             .await
     }
 
+    async fn rotate_signing_key(
+        &self,
+        request: Request<pb::RotateSigningKeyRequest>,
+    ) -> Result<Response<pb::RotateSigningKeyResponse>, Status> {
+        let rotated = self.rpc.mutate("EntitlementService/RotateSigningKey", request, |mut tx, call| async move {
+            let Rotate(rotation) = call.command;
+            let signs_from = self.keys.rotate(&mut tx, rotation).await?;
+            Ok((tx, pb::RotateSigningKeyResponse { signs_from: Some(convert::timestamp(signs_from)) }))
+        });
+        let rotated = rotated.await?;
+        self.keys.reload().await.map_err(|error| self.rpc.status(&error))?;
+        Ok(rotated)
+    }
+
     async fn get_key_set(
         &self,
         _request: Request<pb::GetKeySetRequest>,
@@ -122,6 +136,25 @@ fn holder(caller: &Caller) -> Result<Holder, Error> {
         partner_id: caller.partner().ok_or_else(unnamed)?,
         workload: caller.workload.clone().ok_or_else(unnamed)?,
     })
+}
+
+/// Another key is wanted.
+#[derive(Debug, Clone, Copy)]
+struct Rotate(Rotation);
+
+impl TryFrom<pb::RotateSigningKeyRequest> for Rotate {
+    type Error = Violations;
+
+    fn try_from(request: pb::RotateSigningKeyRequest) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let rotation = match pb::KeyRotation::try_from(request.rotation) {
+            Ok(pb::KeyRotation::Planned) => Some(Rotation::Planned),
+            Ok(pb::KeyRotation::Compromised) => Some(Rotation::Compromised),
+            Ok(pb::KeyRotation::Unspecified) => violations.take("rotation", Err("is required")),
+            Err(_) => violations.take("rotation", Err(format!("has the unknown value {}", request.rotation))),
+        };
+        violations.finish(rotation.map(Self))
+    }
 }
 
 impl TryFrom<pb::IssueEntitlementProofRequest> for ProofRequest {

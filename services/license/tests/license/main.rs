@@ -10,6 +10,7 @@ mod directory;
 mod entitlement;
 mod hostile;
 mod incidents;
+mod keys;
 mod licenses;
 mod life;
 mod mail_server;
