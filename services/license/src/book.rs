@@ -56,14 +56,17 @@ impl Book {
         }
         changes::agreement_all(&mut snapshot, dialect, |facts| take_agreement(&mut table, facts)).await?;
         drop(snapshot);
-        Ok(Self {
+        let book = Self {
             store,
             world,
             table: RwLock::new(table),
             seen: watch::Sender::new(revision),
             heard: watch::Sender::new(heard),
             reading: tokio::sync::Mutex::default(),
-        })
+        };
+        // Reading all of it takes a while: it begins with what changed meanwhile, and not stale.
+        book.refresh().await?;
+        Ok(book)
     }
 
     /// Tells of every change from now on.
