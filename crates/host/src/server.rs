@@ -279,9 +279,10 @@ impl Server {
 
         let limits = &self.config.limits;
         let age = Duration::from_mins(limits.connection_minutes);
-        let origins: &[String] = match client_certificates {
-            ClientCertificates::Optional => &[],
-            ClientCertificates::Never => &self.config.listen.origins,
+        // Pages call the listener without client certificates; the other one does not pay for their headers.
+        let cors = match client_certificates {
+            ClientCertificates::Optional => None,
+            ClientCertificates::Never => Some(browsers::cors(&self.config.listen.origins)),
         };
         let server = tonic::transport::Server::builder()
             .accept_http1(true)
@@ -291,7 +292,7 @@ impl Server {
             .http2_keepalive_interval(Some(Duration::from_mins(1)))
             .http2_max_pending_accept_reset_streams(Some(64))
             .http2_max_header_list_size(16 * 1024)
-            .layer(browsers::cors(origins))
+            .layer(tower::util::option_layer(cors))
             .layer(GrpcWebLayer::new())
             .layer(EdgeLayer(Edge { domain: self.domain, longest: limits.request() }))
             .layer(AccessLayer(access))

@@ -45,8 +45,8 @@ pub(super) struct Checked {
 
 impl Handlers {
     /// Answers one question.
-    pub(super) async fn check(&self, call: &Call<Check>) -> Result<pb::CheckEntitlementResponse, Error> {
-        let Check { question, at_least_revision, explain } = call.command.clone();
+    pub(super) async fn check(&self, call: Call<Check>) -> Result<pb::CheckEntitlementResponse, Error> {
+        let Check { question, at_least_revision, explain } = call.command;
         let question = ask_as(&call.caller, question)?;
         let viewer = viewer(&call.caller)?;
         if explain && viewer != Viewer::Vendor {

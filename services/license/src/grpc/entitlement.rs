@@ -19,7 +19,7 @@ impl EntitlementService for Handlers {
         &self,
         request: Request<pb::CheckEntitlementRequest>,
     ) -> Result<Response<pb::CheckEntitlementResponse>, Status> {
-        self.rpc.query(request, |call: Call<Check>| async move { self.check(&call).await }).await
+        self.rpc.query(request, |call: Call<Check>| async move { self.check(call).await }).await
     }
 
     async fn batch_check_entitlements(
