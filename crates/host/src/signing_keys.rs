@@ -9,7 +9,7 @@ use vouch_contract::{convert, pb};
 use vouch_core::{Error, World};
 use vouch_proof::{KeyRing, ROTATION_OVERLAP, RingKey, SigningKey};
 use vouch_storage::signing_keys::{self, StoredKey};
-use vouch_storage::{Secrets, Store, WriteError};
+use vouch_storage::{Secrets, Store, StoreError, WriteError};
 
 /// How long a published key set may be cached.
 const FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
@@ -50,7 +50,7 @@ impl SigningKeys {
 
     /// Reads the keys again: another replica may have added or retired one.
     pub async fn reload(&self) -> Result<(), Error> {
-        let mut connection = self.store.reader().acquire().await.map_err(vouch_storage::StoreError::from)?;
+        let mut connection = self.store.reader().acquire().await.map_err(StoreError::from)?;
         let stored = signing_keys::list(&mut connection, self.purpose, self.world.now()).await?;
         drop(connection);
         let keys = stored.iter().map(|key| self.unseal(key)).collect::<Result<Vec<_>, Error>>()?;
@@ -76,7 +76,7 @@ impl SigningKeys {
     /// Refused while a next key waits already, in good order.
     pub async fn rotate(&self, tx: &mut AnyConnection, rotation: Rotation) -> Result<Timestamp, WriteError> {
         let now = self.world.now();
-        let present = signing_keys::lock(tx, self.store.dialect(), self.purpose, now).await?;
+        let present = self.present(tx, now).await?;
         let active_from = match rotation {
             Rotation::Planned => {
                 if present.iter().any(|key| key.active_from > now) {
@@ -112,7 +112,7 @@ impl SigningKeys {
         self.store
             .write(|mut tx| async move {
                 // Another replica may have been faster: then the youngest is not due any more, and nothing is made.
-                let present = signing_keys::lock(&mut tx, self.store.dialect(), self.purpose, self.world.now()).await?;
+                let present = self.present(&mut tx, self.world.now()).await?;
                 if present.iter().all(|key| is_due(key.active_from)) {
                     self.rotate(&mut tx, Rotation::Planned).await?;
                 }
@@ -120,6 +120,14 @@ impl SigningKeys {
             })
             .await?;
         self.reload().await
+    }
+
+    /// The keys that there are, none of which anybody else changes until the transaction ends.
+    async fn present(&self, tx: &mut AnyConnection, now: Timestamp) -> Result<Vec<StoredKey>, StoreError> {
+        signing_keys::lock(tx, self.store.dialect(), self.purpose, now).await?;
+        // Ordering: read again once locked. Who waited for the lock is given the rows that were there before, and not the one that
+        // the other one added.
+        signing_keys::list(tx, self.purpose, now).await
     }
 
     async fn add_first(&self) -> Result<(), Error> {

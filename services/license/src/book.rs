@@ -5,6 +5,7 @@
 mod table;
 
 use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -20,6 +21,9 @@ pub use table::{Table, Unusable, Wanted};
 /// For how long an answer may rest on what was heard last.
 pub const STALE: SignedDuration = SignedDuration::from_secs(5);
 
+/// How long the database may take to say how far it is.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// The facts, and how far they are.
 #[derive(Debug)]
 pub struct Book {
@@ -30,8 +34,8 @@ pub struct Book {
     seen: watch::Sender<Revision>,
     /// When the database was asked last, of those times that it answered.
     heard: watch::Sender<Timestamp>,
-    /// One reading at a time: an older one must not end after a newer one.
-    reading: tokio::sync::Mutex<()>,
+    /// One reading at a time: an older one must not end after a newer one. When the last one began that came to its end.
+    reading: tokio::sync::Mutex<Option<Instant>>,
 }
 
 /// What changed since a revision.
@@ -74,22 +78,35 @@ impl Book {
         self.seen.subscribe()
     }
 
-    /// Asks the database for news, here or from another replica.
+    /// Asks the database for news, here or from another replica. Who asks while a reading waits to begin is served by it.
     pub async fn refresh(&self) -> Result<(), Error> {
-        let _one_at_a_time = self.reading.lock().await;
-        let asked_at = self.world.now();
-        let mut snapshot = self.store.snapshot().await?;
-        let revision = changes::revision_fetch(&mut snapshot).await?;
+        let asked = Instant::now();
+        let mut reading = self.reading.lock().await;
+        if reading.is_some_and(|began| began > asked) {
+            return Ok(());
+        }
+        let (began, asked_at) = (Instant::now(), self.world.now());
+        // A connection that hangs is given up, so that the next reading takes another one.
+        let (mut snapshot, revision) = tokio::time::timeout(PATIENCE, self.look())
+            .await
+            .map_err(|_elapsed| Error::Unavailable("the database does not answer in time".into()))??;
         let seen = *self.seen.borrow();
         if revision != seen {
             let has_new_catalogue = revision.catalogue > seen.catalogue;
             let catalogue = if has_new_catalogue { Some(catalogue(&mut snapshot).await?) } else { None };
             let news = read_news(&mut snapshot, seen.all).await?;
-            self.apply(catalogue, &news)?;
+            self.apply(catalogue, &news);
             self.seen.send_replace(revision);
         }
         self.heard.send_replace(asked_at);
+        *reading = Some(began);
         Ok(())
+    }
+
+    async fn look(&self) -> Result<(Snapshot, Revision), StoreError> {
+        let mut snapshot = self.store.snapshot().await?;
+        let revision = changes::revision_fetch(&mut snapshot).await?;
+        Ok((snapshot, revision))
     }
 
     /// Sees to it that the book knows of a revision that was given out.
@@ -116,22 +133,21 @@ impl Book {
         Ok((read(&table), revision))
     }
 
-    /// Changes the table as a whole: a check sees the state before or the state after.
-    fn apply(&self, catalogue: Option<Catalogue>, news: &News) -> Result<(), Error> {
+    /// Changes the table as a whole: a check sees the state before or the state after. A row that cannot be used is left as it was,
+    /// and told: it must not keep every other one from being followed.
+    fn apply(&self, catalogue: Option<Catalogue>, news: &News) {
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         if let Some((tiers, products, partners)) = catalogue {
             table.set_catalogue(tiers, products, partners);
         }
-        for facts in &news.licenses {
-            take_license(&mut table, facts)?;
-        }
-        for (id, incidents) in &news.end_users {
-            table.set_end_user(id, *incidents).map_err(unusable)?;
-        }
-        for facts in &news.agreements {
-            take_agreement(&mut table, facts)?;
-        }
-        Ok(())
+        let told = |taken: Result<(), StoreError>| {
+            if let Err(error) = taken {
+                tracing::error!(%error, "a row's facts cannot be used, and checks do not follow it");
+            }
+        };
+        news.licenses.iter().for_each(|facts| told(take_license(&mut table, facts)));
+        news.end_users.iter().for_each(|(id, left)| told(table.set_end_user(id, *left).map_err(unusable)));
+        news.agreements.iter().for_each(|facts| told(take_agreement(&mut table, facts)));
     }
 }
 

@@ -143,6 +143,10 @@ async fn changed(tx: &mut AnyConnection, agreement: Agreement) -> Result<Changed
     Ok(Changed { value: agreement, facts_revision })
 }
 
+/// Ordering: the end user's row first, as every command that concerns one, then the agreement's; the revision of the facts last.
 async fn lock(tx: &mut AnyConnection, dialect: Dialect, id: AgreementId) -> Result<Agreement, WriteError> {
+    let not_found = || Error::not_found("agreement", id);
+    let end_user_id = agreements::agreement_fetch(tx, id).await?.ok_or_else(not_found)?.terms.end_user_id;
+    incidents::account_lock(tx, dialect, &end_user_id).await?;
     Ok(agreements::agreement_lock(tx, dialect, id).await?.ok_or_else(|| Error::not_found("agreement", id))?)
 }

@@ -3,27 +3,33 @@
 use vouch_core::Error;
 use vouch_storage::{Store, WriteError};
 
-use crate::store::{agreements, changes, licenses};
+use crate::store::{agreements, changes, incidents, licenses};
 
 /// How many rows one transaction packs.
 const IN_ONE_GO: i64 = 500;
 
 /// Packs every row that is not yet. At a start, before facts are read: on a new database, and on every later start, it finds
 /// nothing.
+///
+/// A replica of an older version must not run beside this one: it changes rows and not their facts.
 pub async fn pack_all(store: &Store) -> Result<(), Error> {
+    let dialect = store.dialect();
     loop {
         let packed = store
             .write(|mut tx| async move {
-                let licenses = licenses::license_list_unpacked(&mut tx, IN_ONE_GO).await?;
-                let agreements = agreements::agreement_list_unpacked(&mut tx, IN_ONE_GO).await?;
+                let licenses = licenses::license_lock_unpacked(&mut tx, dialect, IN_ONE_GO).await?;
+                let agreements = agreements::agreement_lock_unpacked(&mut tx, dialect, IN_ONE_GO).await?;
+                for agreement in &agreements {
+                    incidents::account_lock(&mut tx, dialect, &agreement.terms.end_user_id).await?;
+                }
                 let packed = licenses.len() + agreements.len();
                 if packed > 0 {
                     let revision = changes::revision_next(&mut tx).await?;
                     for license in &licenses {
-                        licenses::license_update_state(&mut tx, license, revision).await?;
+                        licenses::license_pack(&mut tx, license, revision).await?;
                     }
                     for agreement in &agreements {
-                        agreements::agreement_update(&mut tx, agreement).await?;
+                        agreements::agreement_pack(&mut tx, agreement).await?;
                         changes::end_user_stamp(&mut tx, &agreement.terms.end_user_id, revision).await?;
                     }
                 }

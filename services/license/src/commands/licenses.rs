@@ -74,9 +74,10 @@ pub async fn create(
         revision: 1,
         created_at: call.now,
     };
-    // Ordering: the revision is the last lock, and the licence is new: nobody else waits for its row.
+    // Ordering: entering it locks the rows that it refers to, and the revision is the last lock of all.
+    licenses::license_insert(tx, &license, 0).await?;
     let facts_revision = changes::revision_next(tx).await?;
-    licenses::license_insert(tx, &license, facts_revision).await?;
+    licenses::license_stamp(tx, license.id, facts_revision).await?;
     Ok((Changed { value: license, facts_revision }, key))
 }
 

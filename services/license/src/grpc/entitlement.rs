@@ -47,6 +47,7 @@ impl EntitlementService for Handlers {
         let (handlers, mut batches) = (self.clone(), request.into_inner());
         Ok(vouch_host::streamed(self.stopping.clone(), move |sender| async move {
             while let Some(request) = vouch_host::next_message(&mut batches, handlers.rpc.domain).await? {
+                handlers.is_still_known(&caller)?;
                 let pb::StreamCheckEntitlementsRequest { questions, at_least_revision, omit_cover } = request;
                 let batch = Batch { questions, at_least_revision, omit_cover };
                 let checked = handlers.check_batch(&caller, batch).await;

@@ -22,7 +22,7 @@ use vouch_contract::pb::license::v1 as pb;
 use vouch_core::code::PartnerId;
 use vouch_core::{Error, World};
 use vouch_host::{Rpc, SigningKeys};
-use vouch_identity::{Caller, CallerKind};
+use vouch_identity::{Caller, CallerKind, WorkloadDirectory};
 use vouch_storage::{Secrets, Store};
 
 use crate::book::Book;
@@ -57,6 +57,16 @@ impl Handlers {
 
     fn secrets(&self) -> &Secrets {
         &self.rpc.secrets
+    }
+
+    /// Ends the stream of a workload that the registry no longer knows: the gate asks at its opening only.
+    fn is_still_known(&self, caller: &Caller) -> Result<(), Status> {
+        let is_known = |id| self.registry.find(id).is_some_and(|known| known.kind == caller.kind);
+        if caller.workload.as_ref().is_none_or(is_known) {
+            return Ok(());
+        }
+        let (code, reason) = (tonic::Code::Unauthenticated, vouch_core::Reason::Unauthenticated);
+        Err(vouch_contract::status::early(code, reason, "the workload is not registered any more", self.rpc.domain))
     }
 
     /// Hands the answer to a mutation on once checks of this replica know of it. It is committed whatever comes of that.

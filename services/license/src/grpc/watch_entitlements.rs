@@ -1,6 +1,5 @@
 //! The facts as a stream: what changed since a revision, and what changes from then on.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -8,10 +7,9 @@ use tonic::{Request, Status};
 use vouch_contract::pb::license::v1 as pb;
 use vouch_core::Error;
 use vouch_core::code::PartnerId;
-use vouch_host::Rpc;
+use vouch_identity::Caller;
 
 use super::{Handlers, scope};
-use crate::book::Book;
 use crate::domain::license::LicenseState;
 use crate::store::changes::{self, Revision};
 
@@ -22,8 +20,8 @@ const IN_ONE_MESSAGE: i64 = 1000;
 
 /// One caller's watch.
 pub(super) struct Watch {
-    rpc: Rpc,
-    book: Arc<Book>,
+    handlers: Handlers,
+    caller: Caller,
     news: watch::Receiver<Revision>,
     /// Whose part of the data is told; `None` is all of it.
     scope: Option<PartnerId>,
@@ -36,13 +34,14 @@ type Sender = mpsc::Sender<Result<pb::WatchEntitlementsResponse, Status>>;
 impl Handlers {
     /// A watch as a caller asks for it.
     pub(super) async fn watch(&self, request: Request<pb::WatchEntitlementsRequest>) -> Result<Watch, Error> {
-        let scope = scope(&vouch_host::caller(&request)?)?;
+        let caller = vouch_host::caller(&request)?;
+        let scope = scope(&caller)?;
         let told = request.into_inner().after_revision;
         if told < 0 {
             return Err(Error::field("after_revision", "must be 0 or the revision of a response"));
         }
         self.book.caught_up(told).await?;
-        Ok(Watch { rpc: self.rpc.clone(), book: self.book.clone(), news: self.book.changes(), scope, told })
+        Ok(Watch { handlers: self.clone(), caller, news: self.book.changes(), scope, told })
     }
 }
 
@@ -52,29 +51,35 @@ impl Watch {
         loop {
             // Ordering: marked as seen before the database is read, so that a change in between is looked at again.
             self.news.mark_unchanged();
+            self.handlers.is_still_known(&self.caller)?;
             // What was told is all there is: only who can still ask the database may say so.
             match self.tell(&sender).await {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
-                Err(error) => return Err(self.rpc.status(&error)),
+                Err(error) => return Err(self.handlers.rpc.status(&error)),
             }
             match tokio::time::timeout(SIGN_OF_LIFE, self.news.changed()).await {
                 Ok(Ok(())) => {}
                 // The book itself is gone: the service stops.
                 Ok(Err(_)) => return Ok(()),
-                Err(_elapsed) => self.book.refresh().await.map_err(|error| self.rpc.status(&error))?,
+                Err(_elapsed) => {
+                    self.handlers.book.refresh().await.map_err(|error| self.handlers.rpc.status(&error))?;
+                }
             }
         }
     }
 
     /// Tells everything that changed since, and where to resume. False when the caller is gone.
     async fn tell(&mut self, sender: &Sender) -> Result<bool, Error> {
-        let mut snapshot = self.rpc.store.snapshot().await?;
-        let revision = changes::revision_fetch(&mut snapshot).await?.all;
-        let partner = self.scope.as_ref();
+        let until = changes::revision_fetch(&mut *self.handlers.rpc.store.snapshot().await?).await?.all;
         let mut after = (self.told, String::new());
         loop {
-            let page = changes::license_change_list(&mut snapshot, partner, &after, IN_ONE_MESSAGE).await?;
+            // Each page is read on its own: who does not take the messages must not hold a connection meanwhile. A row that
+            // changes between two pages moves past the bound, and is told the next time.
+            let mut snapshot = self.handlers.rpc.store.snapshot().await?;
+            let partner = self.scope.as_ref();
+            let page = changes::license_change_list(&mut snapshot, partner, &after, until, IN_ONE_MESSAGE).await?;
+            drop(snapshot);
             let Some(last) = page.last() else { break };
             after = (last.facts_revision, last.license_id.to_string());
             let changes = page.into_iter().map(|change| {
@@ -96,7 +101,11 @@ impl Watch {
         }
         let mut after = String::new();
         loop {
-            let page = changes::end_user_change_list(&mut snapshot, partner, self.told, &after, IN_ONE_MESSAGE).await?;
+            let since = (self.told, until);
+            let mut snapshot = self.handlers.rpc.store.snapshot().await?;
+            let partner = self.scope.as_ref();
+            let page = changes::end_user_change_list(&mut snapshot, partner, since, &after, IN_ONE_MESSAGE).await?;
+            drop(snapshot);
             let Some(last) = page.last() else { break };
             after.clone_from(last);
             let changes = page.into_iter().map(pb::entitlement_change::Subject::EndUserId);
@@ -104,8 +113,8 @@ impl Watch {
                 return Ok(false);
             }
         }
-        self.told = revision;
-        Ok(self.send(sender, std::iter::empty(), revision).await)
+        self.told = until;
+        Ok(self.send(sender, std::iter::empty(), until).await)
     }
 
     async fn send(

@@ -49,12 +49,25 @@ pub async fn agreement_update(connection: &mut AnyConnection, agreement: &Agreem
     Ok(())
 }
 
-/// Agreements whose facts are not packed yet.
-pub async fn agreement_list_unpacked(connection: &mut AnyConnection, limit: i64) -> Result<Vec<Agreement>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM agreements WHERE facts IS NULL ORDER BY agreement_id LIMIT $1")
-        .bind(limit)
-        .fetch_all(&mut *connection)
+/// Packs an agreement's facts where they are not yet.
+pub async fn agreement_pack(connection: &mut AnyConnection, agreement: &Agreement) -> Result<(), WriteError> {
+    sqlx::query("UPDATE agreements SET facts = $2 WHERE agreement_id = $1 AND facts IS NULL")
+        .bind(agreement.id.to_string())
+        .bind(pack_agreement(agreement)?)
+        .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// Agreements whose facts are not packed yet, their rows locked until the transaction ends.
+pub async fn agreement_lock_unpacked(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    limit: i64,
+) -> Result<Vec<Agreement>, StoreError> {
+    let lock = dialect.for_update();
+    let sql = format!("SELECT * FROM agreements WHERE facts IS NULL ORDER BY agreement_id LIMIT $1{lock}");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(&mut *connection).await?;
     let mut agreements = Vec::with_capacity(rows.len());
     for found in rows {
         agreements.extend(with_liaisons(connection, Some(found)).await?);

@@ -153,17 +153,18 @@ pub struct LicenseChange {
     pub facts_revision: i64,
 }
 
-/// A page of the licences that changed, in the order of their changes, after one of them: of all, or of those that a partner
+/// A page of the licences that changed up to a revision, in the order of their changes, after one of them: of all, or of those that a partner
 /// supports or sold.
 pub async fn license_change_list(
     connection: &mut AnyConnection,
     partner: Option<&PartnerId>,
     after: &(i64, String),
+    until: i64,
     limit: i64,
 ) -> Result<Vec<LicenseChange>, StoreError> {
     let rows = sqlx::query(
         "SELECT license_id, revision, state, end_user_id, facts_revision FROM licenses
-         WHERE facts_revision >= $1 AND (facts_revision > $1 OR ($2 <> '' AND license_id > $2))
+         WHERE facts_revision >= $1 AND (facts_revision > $1 OR ($2 <> '' AND license_id > $2)) AND facts_revision <= $5
            AND ($3 = '' OR responsible_partner_id = $3 OR reseller_partner_id = $3)
          ORDER BY facts_revision, license_id LIMIT $4",
     )
@@ -171,6 +172,7 @@ pub async fn license_change_list(
     .bind(&after.1)
     .bind(partner.map_or("", PartnerId::as_str))
     .bind(limit)
+    .bind(until)
     .fetch_all(connection)
     .await?;
     let read = |found: &AnyRow| {
@@ -185,18 +187,18 @@ pub async fn license_change_list(
     rows.iter().map(read).collect()
 }
 
-/// A page of the end users that changed since a revision, by code: of all, or of those with a licence that a partner supports or
+/// A page of the end users that changed after a revision and up to another one, by code: of all, or of those with a licence that a partner supports or
 /// sold.
 pub async fn end_user_change_list(
     connection: &mut AnyConnection,
     partner: Option<&PartnerId>,
-    since: i64,
+    (since, until): (i64, i64),
     after: &str,
     limit: i64,
 ) -> Result<Vec<String>, StoreError> {
     let rows = sqlx::query(
         "SELECT e.end_user_id FROM end_users e
-         WHERE e.facts_revision > $1 AND e.end_user_id > $2
+         WHERE e.facts_revision > $1 AND e.facts_revision <= $5 AND e.end_user_id > $2
            AND ($3 = '' OR e.end_user_id IN (
                SELECT l.end_user_id FROM licenses l WHERE l.responsible_partner_id = $3 OR l.reseller_partner_id = $3))
          ORDER BY e.end_user_id LIMIT $4",
@@ -205,6 +207,7 @@ pub async fn end_user_change_list(
     .bind(after)
     .bind(partner.map_or("", PartnerId::as_str))
     .bind(limit)
+    .bind(until)
     .fetch_all(connection)
     .await?;
     rows.iter().map(|found| row::text(found, "end_user_id")).collect()

@@ -84,12 +84,44 @@ pub async fn license_update_state(
     Ok(())
 }
 
-/// Licences whose facts are not packed yet.
-pub async fn license_list_unpacked(connection: &mut AnyConnection, limit: i64) -> Result<Vec<License>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM licenses WHERE facts IS NULL ORDER BY license_id LIMIT $1")
-        .bind(limit)
-        .fetch_all(&mut *connection)
+/// Stamps a licence with the revision of its last change.
+pub async fn license_stamp(
+    connection: &mut AnyConnection,
+    id: LicenseId,
+    facts_revision: i64,
+) -> Result<(), WriteError> {
+    sqlx::query("UPDATE licenses SET facts_revision = $2 WHERE license_id = $1")
+        .bind(id.to_string())
+        .bind(facts_revision)
+        .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// Packs a licence's facts where they are not yet.
+pub async fn license_pack(
+    connection: &mut AnyConnection,
+    license: &License,
+    facts_revision: i64,
+) -> Result<(), WriteError> {
+    sqlx::query("UPDATE licenses SET facts = $2, facts_revision = $3 WHERE license_id = $1 AND facts IS NULL")
+        .bind(license.id.to_string())
+        .bind(pack_license(license)?)
+        .bind(facts_revision)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Licences whose facts are not packed yet, their rows locked until the transaction ends.
+pub async fn license_lock_unpacked(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    limit: i64,
+) -> Result<Vec<License>, StoreError> {
+    let lock = dialect.for_update();
+    let sql = format!("SELECT * FROM licenses WHERE facts IS NULL ORDER BY license_id LIMIT $1{lock}");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(&mut *connection).await?;
     let mut licenses = Vec::with_capacity(rows.len());
     for found in rows {
         licenses.extend(with_liaisons(connection, Some(found)).await?);

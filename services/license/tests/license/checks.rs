@@ -188,14 +188,17 @@ on_both_engines! {
         let began = Instant::now();
         assert_eq!(entitled(&ask(&mut north(&service), 0).await), pb::Verdict::NotEntitled, "its own write, at once");
         let (mut client, mut last) = (elsewhere(), 0);
-        loop {
-            let answer = ask(&mut client, 0).await;
-            assert!(answer.revision >= last, "what was seen is not unseen");
-            last = answer.revision;
-            if entitled(&answer) == pb::Verdict::NotEntitled {
-                break;
+        let seen = async {
+            loop {
+                let answer = ask(&mut client, 0).await;
+                assert!(answer.revision >= last, "what was seen is not unseen");
+                last = answer.revision;
+                if entitled(&answer) == pb::Verdict::NotEntitled {
+                    return;
+                }
             }
-        }
+        };
+        tokio::time::timeout(Duration::from_secs(30), seen).await.unwrap();
         assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
         assert!(last >= revision);
     }
@@ -214,6 +217,43 @@ on_both_engines! {
         }
         let never = refused(elsewhere.check_entitlement(check(covered.question(), i64::MAX)).await);
         assert_eq!(never, (Code::FailedPrecondition, "REVISION_UNKNOWN".into()));
+    }
+
+    async fn v01_what_changes_at_the_same_time_is_all_known_afterwards(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let Covered { license: first, agreement, .. } = &service.cover("prepaid").await;
+        let changes = (0..6).map(|n| {
+            let (mut licenses, mut agreements, mut incidents) =
+                (service.licenses(), service.agreements(), service.incidents());
+            let agreement_id = agreement.agreement_id.clone();
+            let create = pb::CreateLicenseRequest { request_id: fresh(), license: Some(license("contoso")) };
+            let grant = pb::GrantIncidentsRequest {
+                request_id: fresh(),
+                end_user_id: "contoso".into(),
+                units: 1,
+                order_reference: format!("order-{n}"),
+            };
+            tokio::spawn(async move {
+                let name = name_request(&agreement_id, &format!("person{n}@contoso.example"));
+                let (created, granted, named) = tokio::join!(
+                    licenses.create_license(create),
+                    incidents.grant_incidents(grant),
+                    agreements.name_liaison(name),
+                );
+                created.unwrap();
+                granted.unwrap();
+                named.is_ok()
+            })
+        });
+        let changes: Vec<_> = changes.collect();
+        let mut named = 0;
+        for change in changes {
+            named += u32::from(change.await.unwrap());
+        }
+        assert_eq!(named, 1, "one seat was left");
+        let license = Some(pb::LicenseRef { r#ref: Some(pb::license_ref::Ref::LicenseId(first.license_id.clone())) });
+        let question = pb::EntitlementQuestion { license, ..Default::default() };
+        assert_eq!(reasons(&service.same_from_memory_and_rows(&question).await), []);
     }
 
     async fn an_explanation_is_for_the_vendors_own(database: Database) {

@@ -2,6 +2,8 @@
 //!
 //! Proves B05.
 
+use std::time::Duration;
+
 use tonic::transport::Channel;
 use tonic::{Code, Streaming};
 use vouch_contract::pb::license::v1 as pb;
@@ -29,8 +31,13 @@ impl Watching {
     /// What is told until a revision is reached: licences with their states, and end users.
     async fn until(&mut self, revision: i64) -> Vec<String> {
         let mut told = Vec::new();
-        while self.revision < revision {
-            let message = self.stream.message().await.unwrap().unwrap();
+        // A sign of life comes twice in that time, and says nothing new: it is not waited for for ever.
+        for _ in 0..1000 {
+            if self.revision >= revision {
+                break;
+            }
+            let message = tokio::time::timeout(Duration::from_secs(10), self.stream.message()).await;
+            let message = message.unwrap().unwrap().unwrap();
             assert!(message.revision >= self.revision);
             self.revision = message.revision;
             told.extend(message.changes.into_iter().map(|change| match change.subject.unwrap() {
@@ -38,6 +45,7 @@ impl Watching {
                 Subject::EndUserId(id) => id,
             }));
         }
+        assert!(self.revision >= revision, "told no further than {}", self.revision);
         told
     }
 }
