@@ -9,6 +9,7 @@ use vouch_core::{World, dates};
 use vouch_license::domain::agreement::{Agreement, AgreementState, AgreementTerms, Liaison, Person};
 use vouch_license::domain::license::{License, LicenseState, LicenseTerms, Validity};
 use vouch_license::domain::license_key::KeyDigest;
+use vouch_license::store::changes;
 use vouch_storage::{Store, WriteError};
 
 /// Licences of one end user.
@@ -31,7 +32,7 @@ pub(crate) async fn seed(store: &Store, licenses: usize) -> Vec<LicenseId> {
                 for number in some {
                     written.extend(end_user(&mut tx, world, *number).await?);
                 }
-                sqlx::query("UPDATE facts_revision SET revision = revision + 1").execute(&mut *tx).await?;
+                changes::revision_next(&mut tx).await?;
                 Ok::<_, WriteError>((tx, written))
             })
             .await
@@ -50,15 +51,13 @@ pub(crate) fn contact(end_user: usize) -> String {
 
 async fn end_user(tx: &mut AnyConnection, world: &World, number: usize) -> Result<Vec<LicenseId>, WriteError> {
     let id = EndUserId::parse(&format!("customer-{number}")).unwrap();
-    let sql = "INSERT INTO end_users (end_user_id, name, available, reserved, captured, vendor_borne, facts_revision)
-               VALUES ($1, $1, 0, 0, 0, 0, 1)";
-    sqlx::query(sql).bind(id.as_str()).execute(&mut *tx).await?;
     let now = world.now();
-    agreement(tx, world, &id, number, now).await?;
     let mut ids = Vec::with_capacity(LICENSES_EACH);
     for _ in 0..LICENSES_EACH {
         ids.push(license(tx, world, &id, now).await?);
     }
+    agreement(tx, world, &id, number, now).await?;
+    changes::end_user_stamp(tx, &id, 1).await?;
     Ok(ids)
 }
 
