@@ -124,7 +124,7 @@ impl Book {
     /// Reads the table at one state, with the revision of that state.
     pub fn read<T>(&self, now: Timestamp, read: impl FnOnce(&Table) -> T) -> Result<(T, i64), Error> {
         if now.duration_since(*self.heard.borrow()) > STALE {
-            let message = "this replica has not heard from its database for a while".to_owned();
+            let message = "what is known here may be old: ask again in a moment".to_owned();
             return Err(Error::Refused { kind: Kind::Unavailable, reason: Reason::FactsStale, message });
         }
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);

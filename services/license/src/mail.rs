@@ -24,7 +24,7 @@ pub struct MailConfig {
     /// Who writes: `Acme Support <support@acme.example>`.
     pub from: String,
     /// The mail server: `smtps://mail.acme.example`, or `smtp://mail.acme.example:587?tls=required` for STARTTLS. Without TLS
-    /// only on this machine's own loopback address.
+    /// to `smtp://127.0.0.1` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub smtp: Option<String>,
     /// The user as whom to sign in.

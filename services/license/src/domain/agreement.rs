@@ -50,30 +50,7 @@ pub struct AgreementTerms {
     pub liaison_seats: u16,
 }
 
-/// Where an instant falls in an agreement's days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AgreementPhase {
-    /// Before the first day, which begins then.
-    NotYet(Timestamp),
-    /// Within; the last day ends then.
-    Running(Timestamp),
-    /// After the last day.
-    Over,
-}
-
 impl AgreementTerms {
-    /// Where an instant falls.
-    pub fn phase(&self, now: Timestamp) -> AgreementPhase {
-        let (begins, ends) = (dates::start_of_day(self.from, &self.zone), dates::end_of_day(self.until, &self.zone));
-        if now < begins {
-            AgreementPhase::NotYet(begins)
-        } else if now < ends {
-            AgreementPhase::Running(ends)
-        } else {
-            AgreementPhase::Over
-        }
-    }
-
     /// Its days as instants.
     pub fn term(&self) -> Term {
         Term {

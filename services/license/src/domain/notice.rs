@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use vouch_core::code::PartnerId;
 use vouch_core::id::{AgreementId, ContactId, NoticeId};
 
-use super::agreement::{Agreement, AgreementPhase, AgreementTerms, Liaison};
+use super::agreement::{Agreement, AgreementTerms, Liaison};
 use super::partner::Partner;
 
 /// What became of a notice.
@@ -75,11 +75,11 @@ impl Notice {
     /// The notice that is owed to a person who is named now: from the agreement's first day on, at once while it runs, none once
     /// it is over.
     pub fn owed(id: NoticeId, agreement: &Agreement, liaison: &Liaison) -> Option<Self> {
-        let due_at = match agreement.terms.phase(liaison.named_at) {
-            AgreementPhase::NotYet(begins) => begins,
-            AgreementPhase::Running(_) => liaison.named_at,
-            AgreementPhase::Over => return None,
-        };
+        let term = agreement.terms.term();
+        if term.has_ended(liaison.named_at) {
+            return None;
+        }
+        let due_at = term.begins.max(liaison.named_at);
         Some(Self {
             id,
             agreement_id: agreement.id,
@@ -96,7 +96,7 @@ impl Notice {
 
 /// The person who is to be told now; otherwise why nobody is left to tell.
 pub fn addressee(agreement: &Agreement, contact_id: ContactId, now: Timestamp) -> Result<&Liaison, &'static str> {
-    if agreement.terms.phase(now) == AgreementPhase::Over {
+    if agreement.terms.term().has_ended(now) {
         return Err("the agreement ended before");
     }
     agreement.liaisons.iter().find(|liaison| liaison.id == contact_id).ok_or("the person's role ended before")

@@ -66,12 +66,7 @@ pub async fn license_all(
     dialect: Dialect,
     take: impl FnMut(&[u8]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let list = dialect.hex_list("facts");
-    let sql = format!(
-        "SELECT {list} AS facts, MAX(license_id) AS last
-         FROM (SELECT license_id, facts FROM licenses WHERE license_id > $1 ORDER BY license_id LIMIT $2) AS page"
-    );
-    facts_all(connection, sql, take).await
+    facts_all(connection, dialect, ("licenses", "license_id"), take).await
 }
 
 /// Gives the facts of every agreement to `take`.
@@ -80,21 +75,22 @@ pub async fn agreement_all(
     dialect: Dialect,
     take: impl FnMut(&[u8]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let list = dialect.hex_list("facts");
-    let sql = format!(
-        "SELECT {list} AS facts, MAX(agreement_id) AS last
-         FROM (SELECT agreement_id, facts FROM agreements WHERE agreement_id > $1 ORDER BY agreement_id LIMIT $2) AS page"
-    );
-    facts_all(connection, sql, take).await
+    facts_all(connection, dialect, ("agreements", "agreement_id"), take).await
 }
 
-/// Reads page by page, each as one value: a row has to be handed from the database's thread to this one, which takes several
-/// times as long as reading it.
+/// Reads a table page by page, each as one value: a row has to be handed from the database's thread to this one, which takes
+/// several times as long as reading it.
 async fn facts_all(
     connection: &mut AnyConnection,
-    sql: String,
+    dialect: Dialect,
+    (table, id): (&'static str, &'static str),
     mut take: impl FnMut(&[u8]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
+    let list = dialect.hex_list("facts");
+    let sql = format!(
+        "SELECT {list} AS facts, MAX({id}) AS last
+         FROM (SELECT {id}, facts FROM {table} WHERE {id} > $1 ORDER BY {id} LIMIT $2) AS page"
+    );
     let corrupt = || StoreError::Corrupt { column: "facts", problem: "it is not hexadecimal".into() };
     let (mut after, mut facts) = (String::new(), Vec::new());
     loop {

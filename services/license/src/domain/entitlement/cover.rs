@@ -63,7 +63,7 @@ fn missing_agreement(facts: &Facts<'_>, now: Timestamp) -> Result<Timestamp, Fin
         )
         .clearing_at(term.begins));
     }
-    if now >= ends {
+    if term.has_ended(now) {
         return Err(blocking(
             Reason::AgreementExpired,
             &format!("The support agreement ended on {}.", last_day(ends, zone)),

@@ -88,6 +88,11 @@ pub struct Term {
 }
 
 impl Term {
+    /// Whether its last day is over; grace is not looked at.
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        self.ends.is_some_and(|ends| now >= ends)
+    }
+
     /// Where an instant falls. The end of grace is counted in the zone.
     pub fn phase(&self, zone: &TimeZone, now: Timestamp) -> Phase {
         if now < self.begins {
@@ -212,7 +217,7 @@ impl Known {
 /// the one that begins next. The smallest decides.
 pub fn precedence(term: &Term, now: Timestamp) -> (u8, i64) {
     match term.ends {
-        Some(ends) if now >= ends => (1, ends.as_second().saturating_neg()),
+        Some(ends) if term.has_ended(now) => (1, ends.as_second().saturating_neg()),
         _ if now < term.begins => (2, term.begins.as_second()),
         _ => (0, 0),
     }
