@@ -9,11 +9,11 @@ use tonic::{Code, Streaming};
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::entitlement_change::Subject;
 use vouch_contract::pb::license::v1::entitlement_service_client::EntitlementServiceClient;
-use vouch_host::testing::{fields, refused};
+use vouch_host::testing::{fields, fresh, refused};
 use vouch_storage::on_both_engines;
 
 use crate::checks::other_covered;
-use crate::support::Service;
+use crate::support::{NORTH_RESELLER, Service};
 
 /// One caller's watch, and how far it came.
 struct Watching {
@@ -69,6 +69,37 @@ on_both_engines! {
         assert_eq!(north.until(next).await, revoked);
         let mut resumed = Watching::start(service.partner(), revision).await;
         assert_eq!(resumed.until(next).await, revoked, "from where it came to");
+    }
+
+    async fn a_workload_that_is_taken_out_of_the_registry_is_told_nothing_more(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("standard").await;
+        let mut north = Watching::start(service.partner(), 0).await;
+        let partner = pb::Partner {
+            partner_id: "north".into(),
+            etag: "v1".into(),
+            spiffe_ids: vec![NORTH_RESELLER.into()],
+            ..pb::Partner::default()
+        };
+        let update_mask = Some(prost_types::FieldMask { paths: vec!["spiffe_ids".into()] });
+        let update = pb::UpdatePartnerRequest { request_id: fresh(), partner: Some(partner), update_mask };
+        service.registry().update_partner(update).await.unwrap();
+        service.set_state(&covered.license, pb::LicenseState::Revoked).await;
+        let ended = async {
+            loop {
+                match north.stream.message().await {
+                    Ok(Some(message)) => {
+                        let is_revoked = |change: &pb::EntitlementChange| {
+                            matches!(&change.subject, Some(Subject::License(one)) if one.state() == pb::LicenseState::Revoked)
+                        };
+                        assert!(!message.changes.iter().any(is_revoked), "it is told what it has no part in any more");
+                    }
+                    Ok(None) => panic!("it ends without a word"),
+                    Err(status) => return status.code(),
+                }
+            }
+        };
+        assert_eq!(tokio::time::timeout(Duration::from_secs(30), ended).await.unwrap(), Code::Unauthenticated);
     }
 
     async fn a_revision_that_was_never_given_out_is_refused(database: Database) {
