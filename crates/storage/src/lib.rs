@@ -29,6 +29,6 @@ pub use config::StoreConfig;
 pub use dialect::{Dialect, Engine};
 pub use epoch::epoch;
 pub use error::StoreError;
-pub use migrations::Migrations;
+pub use migrations::{Migrations, Step};
 pub use secrets::{Secrets, SecretsError};
 pub use store::{Snapshot, Store, Tx, WriteError};

@@ -6,15 +6,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
-use sqlx::migrate::Migrator;
 use vouch_core::testing::ManualClock;
 use vouch_core::{Error, World};
 use vouch_storage::results::{self, Call, Keeping};
-use vouch_storage::{Migrations, Secrets, Store, StoreConfig, StoreError, WriteError, on_both_engines, outbox};
+use vouch_storage::{Migrations, Secrets, Step, Store, StoreConfig, StoreError, WriteError, on_both_engines, outbox};
 
-static SQLITE: Migrator = sqlx::migrate!("tests/migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("tests/migrations/postgres");
-static MIGRATIONS: Migrations = Migrations::new(&SQLITE, &POSTGRES);
+const SQLITE: &[Step] = &[(1000, "accounts", include_str!("migrations/sqlite/1000_accounts.sql"))];
+const POSTGRES: &[Step] = &[(1000, "accounts", include_str!("migrations/postgres/1000_accounts.sql"))];
+static MIGRATIONS: Migrations = Migrations::new(SQLITE, POSTGRES);
 
 fn noon() -> Timestamp {
     "2026-06-08T12:00:00Z".parse().unwrap()

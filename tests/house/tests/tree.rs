@@ -154,3 +154,20 @@ fn both_engines_have_the_same_migrations() {
         assert_eq!(names("sqlite"), names("postgres"), "{service}");
     }
 }
+
+#[test]
+fn every_step_of_a_schema_is_listed_where_it_is_taken() {
+    let (sql, code) = (files(".sql"), files(".rs"));
+    for (path, _) in sql.iter().filter(|(path, _)| path.components().any(|part| part.as_os_str() == "migrations")) {
+        let name = path.file_stem().unwrap().to_string_lossy();
+        let (number, rest) = name.split_once('_').unwrap();
+        let engine = path.parent().unwrap().file_name().unwrap().to_string_lossy();
+        let number: i64 = number.parse().unwrap();
+        let step = format!("({number}, \"{rest}\", include_str!(");
+        let file = format!("migrations/{engine}/{name}.sql");
+        let owner = path.ancestors().find(|folder| root().join(folder).join("Cargo.toml").exists()).unwrap();
+        let lists = |text: &str| text.lines().any(|line| line.contains(&step) && line.contains(&file));
+        let listed = code.iter().any(|(at, text)| at.starts_with(owner) && lists(text));
+        assert!(listed, "{} is taken nowhere", path.display());
+    }
+}

@@ -15,14 +15,21 @@ pub mod partners;
 pub mod proofs;
 mod translate;
 
-use sqlx::migrate::Migrator;
-use vouch_storage::Migrations;
+use vouch_storage::{Migrations, Step};
 
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+const SQLITE: &[Step] = &[
+    (1000, "license", include_str!("../../migrations/sqlite/1000_license.sql")),
+    (1001, "support_contact_notices", include_str!("../../migrations/sqlite/1001_support_contact_notices.sql")),
+    (1002, "facts", include_str!("../../migrations/sqlite/1002_facts.sql")),
+];
+const POSTGRES: &[Step] = &[
+    (1000, "license", include_str!("../../migrations/postgres/1000_license.sql")),
+    (1001, "support_contact_notices", include_str!("../../migrations/postgres/1001_support_contact_notices.sql")),
+    (1002, "facts", include_str!("../../migrations/postgres/1002_facts.sql")),
+];
 
 /// The service's migrations, for both engines.
-pub static MIGRATIONS: Migrations = Migrations::new(&SQLITE, &POSTGRES);
+pub static MIGRATIONS: Migrations = Migrations::new(SQLITE, POSTGRES);
 
 /// The words of a list, as one column keeps them.
 fn join<'w>(words: impl Iterator<Item = &'w str>) -> String {

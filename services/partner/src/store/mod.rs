@@ -5,11 +5,16 @@ pub mod history;
 pub mod notes;
 pub mod tickets;
 
-use sqlx::migrate::Migrator;
-use vouch_storage::Migrations;
+use vouch_storage::{Migrations, Step};
 
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+const SQLITE: &[Step] = &[
+    (1000, "partner", include_str!("../../migrations/sqlite/1000_partner.sql")),
+    (1001, "tickets", include_str!("../../migrations/sqlite/1001_tickets.sql")),
+];
+const POSTGRES: &[Step] = &[
+    (1000, "partner", include_str!("../../migrations/postgres/1000_partner.sql")),
+    (1001, "tickets", include_str!("../../migrations/postgres/1001_tickets.sql")),
+];
 
 /// The service's migrations, for both engines.
-pub static MIGRATIONS: Migrations = Migrations::new(&SQLITE, &POSTGRES);
+pub static MIGRATIONS: Migrations = Migrations::new(SQLITE, POSTGRES);

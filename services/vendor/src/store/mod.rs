@@ -7,11 +7,18 @@ pub mod escalations;
 pub mod history;
 pub mod policies;
 
-use sqlx::migrate::Migrator;
-use vouch_storage::Migrations;
+use vouch_storage::{Migrations, Step};
 
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+const SQLITE: &[Step] = &[
+    (1000, "vendor", include_str!("../../migrations/sqlite/1000_vendor.sql")),
+    (1001, "bundles", include_str!("../../migrations/sqlite/1001_bundles.sql")),
+    (1002, "cases", include_str!("../../migrations/sqlite/1002_cases.sql")),
+];
+const POSTGRES: &[Step] = &[
+    (1000, "vendor", include_str!("../../migrations/postgres/1000_vendor.sql")),
+    (1001, "bundles", include_str!("../../migrations/postgres/1001_bundles.sql")),
+    (1002, "cases", include_str!("../../migrations/postgres/1002_cases.sql")),
+];
 
 /// The service's migrations, for both engines.
-pub static MIGRATIONS: Migrations = Migrations::new(&SQLITE, &POSTGRES);
+pub static MIGRATIONS: Migrations = Migrations::new(SQLITE, POSTGRES);
