@@ -41,7 +41,7 @@ enum Command {
     Token(token::TokenArguments),
     /// Call any RPC with a JSON request, and print the answer as JSON.
     Call(call::CallArguments),
-    /// Verify a proof, a receipt or a manifest signature offline.
+    /// Verify a proof, a receipt, a licence file or a manifest signature offline.
     Verify(verify::VerifyArguments),
     /// Collect diagnostics of this host, or take an archive in, and seal them redacted: without a network.
     Collect(collect::CollectArguments),

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
-use vouch_proof::{AdmissionReceipt, EntitlementProof, KeySet, ManifestSignature, VerifyError};
+use vouch_core::World;
+use vouch_proof::{AdmissionReceipt, EntitlementProof, KeySet, LicenseFile, ManifestSignature, VerifyError};
 
 use crate::output::{self, Problem};
 
 #[derive(Args)]
 pub(crate) struct VerifyArguments {
-    /// A file with a proof, a receipt or a manifest signature: a compact JWS, or the answer that it came in.
+    /// A file with a proof, a receipt, a licence file or a manifest signature: a compact JWS, or the answer that it came in.
     file: PathBuf,
     /// A file with the public keys of whom it should be from: a JSON Web Key Set, as `GetKeySet` answers it. By default
     /// keys.json beside the file.
@@ -61,6 +62,11 @@ fn identify(signed: &str, keys: &KeySet) -> Result<(&'static str, String), Verif
         Err(VerifyError::WrongKind) => {}
         Err(error) => return Err(error),
     }
+    match LicenseFile::verify(signed, keys, World::system().now()) {
+        Ok(claims) => return Ok(("a licence file, to be relied on until its end", show(&claims))),
+        Err(VerifyError::WrongKind) => {}
+        Err(error) => return Err(error),
+    }
     ManifestSignature::verify(signed, keys).map(|claims| ("a manifest signature", show(&claims)))
 }
 
@@ -72,7 +78,10 @@ fn show(claims: &impl Serialize) -> String {
 fn unwrap_signed(text: &str) -> String {
     let answer: Option<serde_json::Value> = serde_json::from_str(text).ok();
     let member = |name: &str| answer.as_ref()?.pointer(name)?.as_str().map(str::to_owned);
-    ["/proof", "/case/receipt", "/manifestSignature"].into_iter().find_map(member).unwrap_or_else(|| text.to_owned())
+    ["/proof", "/case/receipt", "/licenseFile", "/manifestSignature"]
+        .into_iter()
+        .find_map(member)
+        .unwrap_or_else(|| text.to_owned())
 }
 
 /// Takes the key set itself, or the answer of `GetKeySet` with the set in it.

@@ -33,6 +33,8 @@ macro_rules! registry {
 registry! {
     /// A licence, in the licence service.
     LicenseId, LicenseTag, "lic";
+    /// An order to which its seller gave no reference.
+    OrderId, OrderTag, "ord";
     /// A support agreement, in the licence service.
     AgreementId, AgreementTag, "agr";
     /// A person named in an agreement: the opaque name of that person everywhere else.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::service::Routes;
@@ -171,10 +172,15 @@ impl Server {
         &self.config.workloads
     }
 
-    /// Opens the signing keys of a purpose, and keeps looking for changes that other replicas make to them.
-    pub async fn signing_keys(&mut self, purpose: &'static str) -> Result<Arc<SigningKeys>, ServeError> {
-        let keys = SigningKeys::open(purpose, self.store.clone(), self.secrets.clone(), self.world.clone()).await?;
-        let keys = Arc::new(keys);
+    /// Opens the signing keys of a purpose, and keeps looking for changes that other replicas make to them. What a key signed is in
+    /// use for so long.
+    pub async fn signing_keys(
+        &mut self,
+        purpose: &'static str,
+        in_use: SignedDuration,
+    ) -> Result<Arc<SigningKeys>, ServeError> {
+        let (store, secrets, world) = (self.store.clone(), self.secrets.clone(), self.world.clone());
+        let keys = Arc::new(SigningKeys::open(purpose, in_use, store, secrets, world).await?);
         let watched = keys.clone();
         self.jobs.every("look for changes of the keys", LOOK_FOR_KEYS, move || {
             let keys = watched.clone();

@@ -18,7 +18,7 @@ const FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rotation {
     /// In good order: the next key is published at once and signs after the overlap; the present one is published for as long
-    /// again.
+    /// as what it signed is in use.
     Planned,
     /// The keys that there are may be in wrong hands: they are withdrawn now, and the next one signs at once. What they signed is
     /// void as soon as verifiers fetch the key set again.
@@ -32,14 +32,22 @@ pub struct SigningKeys {
     store: Store,
     secrets: Arc<Secrets>,
     world: World,
+    /// How long what a key signed is in use: for so long it stays published after its last signature.
+    in_use: SignedDuration,
     ring: ArcSwap<KeyRing>,
 }
 
 impl SigningKeys {
     /// Reads the keys of a purpose; makes the first one where there is none. Replicas that start at the same time may each
     /// make one: both are published, and the younger signs.
-    pub async fn open(purpose: &'static str, store: Store, secrets: Arc<Secrets>, world: World) -> Result<Self, Error> {
-        let keys = Self { purpose, store, secrets, world, ring: ArcSwap::default() };
+    pub async fn open(
+        purpose: &'static str,
+        in_use: SignedDuration,
+        store: Store,
+        secrets: Arc<Secrets>,
+        world: World,
+    ) -> Result<Self, Error> {
+        let keys = Self { purpose, store, secrets, world, in_use, ring: ArcSwap::default() };
         keys.reload().await?;
         if keys.ring.load().signer(keys.world.now()).is_none() {
             keys.add_first().await?;
@@ -89,7 +97,7 @@ impl SigningKeys {
                     .into());
                 }
                 let active_from = now + ROTATION_OVERLAP;
-                signing_keys::retire(tx, self.purpose, active_from + ROTATION_OVERLAP).await?;
+                signing_keys::retire(tx, self.purpose, active_from + self.in_use).await?;
                 active_from
             }
             Rotation::Compromised => {

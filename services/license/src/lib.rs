@@ -60,7 +60,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let mut server = Server::prepare(host, DOMAIN, &MIGRATIONS, world.clone()).await?;
     let (store, secrets) = (server.store.clone(), server.secrets.clone());
-    let keys = server.signing_keys("entitlement").await?;
+    let keys = server.signing_keys("entitlement", vouch_proof::LicenseFile::MAX_LIFETIME).await?;
     let age = SignedDuration::from_hours(24 * i64::from(config.rotate_keys_days));
     let rotated = keys.clone();
     server.jobs.at_once_and_every("rotate signing keys", ROTATE_KEYS, move || {

@@ -68,7 +68,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let mut server = Server::prepare(host, DOMAIN, &MIGRATIONS, world.clone()).await?;
     let (store, secrets) = (server.store.clone(), server.secrets.clone());
-    let keys = server.signing_keys("manifest").await?;
+    let keys = server.signing_keys("manifest", vouch_proof::ROTATION_OVERLAP).await?;
     let links = links::Links::open(&config).map_err(ServeError::Setup)?;
     let blobs = Blobs::local(store.clone(), &config.blobs.folder, world.clone())?;
     outbox::recover(&store).await?;

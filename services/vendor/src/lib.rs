@@ -68,7 +68,7 @@ pub async fn serve(
     let channel = client::channel(&config.license.address, tls.clone()).map_err(ServeError::Setup)?;
     let mut server = Server::prepare(host, DOMAIN, &MIGRATIONS, world.clone()).await?;
     let (store, secrets) = (server.store.clone(), server.secrets.clone());
-    let keys = server.signing_keys("receipt").await?;
+    let keys = server.signing_keys("receipt", vouch_proof::ROTATION_OVERLAP).await?;
     let configured = server.configured_workloads().to_vec();
     let partners = Arc::new(partners::Partners::new(channel.clone(), server.trust.clone(), configured, world.clone()));
     let proof_keys =

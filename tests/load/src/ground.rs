@@ -83,6 +83,7 @@ impl Stage {
             coverage: "business-hours".into(),
             priority: 10,
             charging: pb::Charging::Included.into(),
+            early_access: false,
         };
         catalog.create_tier(pb::CreateTierRequest { request_id: fresh(), tier: Some(tier) }).await.unwrap();
         let product = pb::Product {

@@ -7,7 +7,7 @@ use vouch_core::code::{EndUserId, PartnerId, ProductId, TierId};
 use vouch_core::id::{LicenseId, LicenseTag};
 use vouch_core::{World, dates};
 use vouch_license::domain::agreement::{Agreement, AgreementState, AgreementTerms, Liaison, Person};
-use vouch_license::domain::license::{License, LicenseState, LicenseTerms, Validity};
+use vouch_license::domain::license::{License, LicenseKind, LicenseState, LicenseTerms, Validity};
 use vouch_license::domain::license_key::KeyDigest;
 use vouch_license::store::changes;
 use vouch_storage::{Store, WriteError};
@@ -123,6 +123,8 @@ async fn license(
                 zone: dates::zone("America/Denver").unwrap(),
             },
             maintenance_until: Some(dates::date("2036-12-31").unwrap()),
+            kind: LicenseKind::Paid,
+            order_reference: String::new(),
         },
         state: LicenseState::Active,
         state_note: String::new(),

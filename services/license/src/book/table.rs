@@ -155,6 +155,7 @@ impl Table {
                 0 => LicenseState::Active,
                 1 => LicenseState::Suspended,
                 2 => LicenseState::Revoked,
+                3 => LicenseState::Cancelled,
                 other => return Err(unknown("state", &other.to_string())),
             },
             has_named: !packed.named.is_empty(),

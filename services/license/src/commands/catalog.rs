@@ -1,12 +1,13 @@
 //! Products, releases and tiers.
 
+use jiff::civil::Date;
 use sqlx::AnyConnection;
 use vouch_core::code::ProductId;
 use vouch_core::{Error, Violations};
 use vouch_host::Call;
 use vouch_storage::WriteError;
 
-use super::{Changed, all_known};
+use super::{Changed, all_known, check_etag};
 use crate::domain::product::{Basis, Product, Release};
 use crate::domain::tier::Tier;
 use crate::store::{catalog, changes};
@@ -29,6 +30,23 @@ pub struct PublishRelease {
     pub product_id: ProductId,
     /// The release.
     pub release: Release,
+}
+
+/// Other dates for a release. What is `None` stays; a date that is taken away is `Some(None)`.
+#[derive(Debug, Clone)]
+pub struct UpdateRelease {
+    /// The product.
+    pub product_id: ProductId,
+    /// Its etag as the caller read it.
+    pub etag: String,
+    /// The release's version.
+    pub version: String,
+    /// The day of general availability.
+    pub released_on: Option<Date>,
+    /// The last day of support.
+    pub end_of_support_on: Option<Option<Date>>,
+    /// The first day of early access.
+    pub early_access_on: Option<Option<Date>>,
 }
 
 /// Enters a product.
@@ -59,7 +77,33 @@ pub async fn publish_release(
     if !catalog::product_touch(tx, product_id).await? {
         return Err(not_found().into());
     }
-    catalog::release_insert(tx, product_id, release).await?;
+    catalog::release_insert(tx, product_id, release, call.now).await?;
+    let product = catalog::product_fetch(tx, product_id).await?.ok_or_else(not_found)?;
+    changed(tx, product).await
+}
+
+/// Changes the dates of a release.
+pub async fn update_release(
+    tx: &mut AnyConnection,
+    call: &Call<UpdateRelease>,
+) -> Result<Changed<Product>, WriteError> {
+    let UpdateRelease { product_id, etag, version, released_on, end_of_support_on, early_access_on } = &call.command;
+    let not_found = || Error::not_found("product", product_id);
+    // Touching it locks it; the etag is that of before.
+    if !catalog::product_touch(tx, product_id).await? {
+        return Err(not_found().into());
+    }
+    let product = catalog::product_fetch(tx, product_id).await?.ok_or_else(not_found)?;
+    check_etag("product", product_id, etag, product.revision - 1)?;
+    let mut release = product.release(version).cloned().ok_or_else(|| Error::not_found("release", version))?;
+    release.released_on = released_on.unwrap_or(release.released_on);
+    release.end_of_support_on = end_of_support_on.unwrap_or(release.end_of_support_on);
+    release.early_access_on = early_access_on.unwrap_or(release.early_access_on);
+    let mut violations = Violations::new();
+    let wrong = release.disorder().into_iter();
+    wrong.for_each(|(field, problem)| violations.add(format!("release.{field}"), problem));
+    all_known(violations)?;
+    catalog::release_update(tx, product_id, &release).await?;
     let product = catalog::product_fetch(tx, product_id).await?.ok_or_else(not_found)?;
     changed(tx, product).await
 }

@@ -1,17 +1,24 @@
-//! Granting and ending licences.
+//! Granting licences, and what becomes of them.
 
+use jiff::civil::Date;
 use sqlx::AnyConnection;
+use vouch_core::code::{EndUserId, PartnerId};
 use vouch_core::id::LicenseId;
 use vouch_core::{Error, Violations};
 use vouch_host::Call;
+use vouch_identity::{Caller, CallerKind};
 use vouch_storage::{Dialect, Secrets, WriteError};
 
-use super::{Changed, all_known, check_etag};
+use super::orders::{self, Order};
+use super::{Changed, all_known, check_etag, history};
 use crate::domain::agreement::{Liaison, Person};
-use crate::domain::license::{License, LicenseState, LicenseStep, LicenseTerms};
+use crate::domain::license::amendment::{Amendment, Transfer};
+use crate::domain::license::{License, LicenseState, LicenseTerms};
 use crate::domain::license_key::LicenseKey;
+use crate::domain::partner::Standing;
 use crate::store::facts::key_digest;
-use crate::store::{catalog, changes, licenses, partners};
+use crate::store::packed::pack_license;
+use crate::store::{agreements, catalog, changes, history as past, incidents, licenses, partners};
 
 /// A licence to be granted.
 #[derive(Debug, Clone)]
@@ -22,27 +29,62 @@ pub struct CreateLicense {
     pub liaisons: Vec<Person>,
 }
 
-/// Another state for a licence.
+/// A licence as the caller read it.
 #[derive(Debug, Clone)]
-pub struct SetLicenseState {
+pub struct Version {
     /// The licence.
     pub license_id: LicenseId,
-    /// Its etag as the caller read it.
+    /// Its etag.
     pub etag: String,
-    /// The state wanted.
-    pub state: LicenseState,
+}
+
+/// A change of a licence.
+#[derive(Debug, Clone)]
+pub struct Amend {
+    /// The licence.
+    pub version: Version,
+    /// What is to be changed.
+    pub amendment: Amendment,
+    /// The order that asks for it; may be empty.
+    pub order_reference: String,
+    /// Why; may be empty.
+    pub note: String,
+}
+
+/// Another key for a licence.
+#[derive(Debug, Clone)]
+pub struct ReplaceKey {
+    /// The licence.
+    pub version: Version,
     /// Why.
     pub note: String,
 }
 
-/// Grants a licence. The key is in the answer and nowhere else.
+/// One last day for several licences.
+#[derive(Debug, Clone)]
+pub struct CoTerm {
+    /// The licences.
+    pub versions: Vec<Version>,
+    /// The last day.
+    pub until: Date,
+    /// The order that asks for it; may be empty.
+    pub order_reference: String,
+    /// Why; may be empty.
+    pub note: String,
+}
+
+/// Grants a licence. The key is in the answer and nowhere else; where the order was carried out before there is none.
 pub async fn create(
     tx: &mut AnyConnection,
+    dialect: Dialect,
     secrets: &Secrets,
     call: &Call<CreateLicense>,
-) -> Result<(Changed<License>, LicenseKey), WriteError> {
+) -> Result<(Changed<License>, Option<LicenseKey>), WriteError> {
     let CreateLicense { terms, liaisons } = call.command.clone();
     let mut violations = Violations::new();
+    if orderer(&call.caller).is_some_and(|own| own != terms.responsible_partner_id) {
+        violations.add("license.responsible_partner_id", "must be your own partner: others are entered by the vendor");
+    }
     if catalog::product_fetch(tx, &terms.product_id).await?.is_none() {
         violations.add("license.product_id", format!("there is no product {}", terms.product_id));
     }
@@ -58,6 +100,13 @@ pub async fn create(
         }
     }
     all_known(violations)?;
+    // Ordering: the end user's row first, as every command that concerns one.
+    incidents::account_lock(tx, dialect, &terms.end_user_id).await?;
+    let order = Order::for_grant(&call.caller, &terms, &liaisons, call.now);
+    if let Some(ids) = orders::earlier(tx, &order).await? {
+        return Ok((Changed { value: first(tx, &ids).await?, facts_revision: 0 }, None));
+    }
+    orders::allow(tx, dialect, &order, terms.quantity).await?;
 
     let key = LicenseKey::from_random(call.world.random());
     let license = License {
@@ -76,32 +125,193 @@ pub async fn create(
     };
     // Ordering: entering it locks the rows that it refers to, and the revision is the last lock of all.
     licenses::license_insert(tx, &license, 0).await?;
+    orders::place(tx, &call.world, &order, &[license.id]).await?;
     let facts_revision = changes::revision_next(tx).await?;
     licenses::license_stamp(tx, license.id, facts_revision).await?;
-    Ok((Changed { value: license, facts_revision }, key))
+    Ok((Changed { value: license, facts_revision }, Some(key)))
 }
 
-/// Moves a licence to another state.
-pub async fn set_state(
+/// Changes a licence.
+pub async fn amend(
     tx: &mut AnyConnection,
     dialect: Dialect,
-    call: &Call<SetLicenseState>,
+    call: &Call<Amend>,
 ) -> Result<Changed<License>, WriteError> {
-    let SetLicenseState { license_id, etag, state, note } = &call.command;
-    let mut license = licenses::license_lock(tx, dialect, *license_id)
-        .await?
-        .ok_or_else(|| Error::not_found("license", license_id))?;
-    check_etag("license", license_id, etag, license.revision)?;
-    let step = LicenseStep::to(*state);
-    license.state = license.state.advance(step).ok_or_else(|| Error::StateConflict {
-        what: "license",
-        id: license_id.to_string(),
-        state: license.state.as_str(),
-        step: step.as_str(),
-    })?;
-    license.state_note.clone_from(note);
-    license.revision += 1;
+    let Amend { version, amendment, order_reference, note } = &call.command;
+    let license = lock(tx, dialect, &call.caller, version.license_id).await?;
+    let asked = (order_reference.as_str(), amendment);
+    let order = Order::for_amendment(&call.caller, license.terms.seller(), &[license.id], asked, call.now);
+    if let Some(ids) = orders::earlier(tx, &order).await? {
+        return Ok(Changed { value: first(tx, &ids).await?, facts_revision: 0 });
+    }
+    check_etag("license", &license.id, &version.etag, license.revision)?;
+    if let Amendment::Transfer(transfer) = amendment {
+        may_change_hands(tx, dialect, &license, transfer).await?;
+    }
+    let next = license.amend(amendment, today(&license, call.now))?;
+    orders::allow(tx, dialect, &order, next.terms.quantity).await?;
+    orders::place(tx, &call.world, &order, &[license.id]).await?;
+    if license.terms.end_user_id != next.terms.end_user_id {
+        agreements::liaison_end_all(tx, &license.id.to_string(), call.now).await?;
+    }
     let facts_revision = changes::revision_next(tx).await?;
-    licenses::license_update_state(tx, &license, facts_revision).await?;
-    Ok(Changed { value: license, facts_revision })
+    let next = write(tx, call, (&license, next), (amendment, note), facts_revision).await?;
+    Ok(Changed { value: next, facts_revision })
+}
+
+/// Gives a licence another key, which is in the answer and nowhere else.
+pub async fn replace_key(
+    tx: &mut AnyConnection,
+    dialect: Dialect,
+    secrets: &Secrets,
+    call: &Call<ReplaceKey>,
+) -> Result<(Changed<License>, LicenseKey), WriteError> {
+    let ReplaceKey { version, note } = &call.command;
+    let license = lock(tx, dialect, &call.caller, version.license_id).await?;
+    check_etag("license", &license.id, &version.etag, license.revision)?;
+    let key = LicenseKey::from_random(call.world.random());
+    let amendment = Amendment::Key(key_digest(secrets, &key), key.hint().to_owned());
+    let next = license.amend(&amendment, today(&license, call.now))?;
+    let facts_revision = changes::revision_next(tx).await?;
+    let next = write(tx, call, (&license, next), (&amendment, note), facts_revision).await?;
+    Ok((Changed { value: next, facts_revision }, key))
+}
+
+/// Gives several licences one last day, all or none.
+pub async fn co_term(
+    tx: &mut AnyConnection,
+    dialect: Dialect,
+    call: &Call<CoTerm>,
+) -> Result<Changed<Vec<License>>, WriteError> {
+    let CoTerm { versions, until, order_reference, note } = &call.command;
+    // Ordering: licences are locked in the order of their ids, so that two of these cannot wait for one another.
+    let mut ids: Vec<_> = versions.iter().map(|version| version.license_id).collect();
+    ids.sort_unstable();
+    let mut locked = Vec::with_capacity(ids.len());
+    for id in ids {
+        locked.push(lock(tx, dialect, &call.caller, id).await?);
+    }
+    let find = |version: &Version| locked.iter().find(|license| license.id == version.license_id);
+    let present: Vec<&License> = versions.iter().filter_map(find).collect();
+    let Some(first) = present.first() else { return Err(Error::internal("there is nothing to co-term").into()) };
+    let amendment = Amendment::CoTerm(*until);
+    let ids: Vec<_> = present.iter().map(|license| license.id).collect();
+    let asked = (order_reference.as_str(), &amendment);
+    let order = Order::for_amendment(&call.caller, first.terms.seller(), &ids, asked, call.now);
+    if orders::earlier(tx, &order).await?.is_some() {
+        return Ok(Changed { value: present.into_iter().cloned().collect(), facts_revision: 0 });
+    }
+    let mut next = Vec::with_capacity(present.len());
+    let mut violations = Violations::new();
+    for (place, (license, version)) in present.iter().zip(versions).enumerate() {
+        check_etag("license", &license.id, &version.etag, license.revision)?;
+        let mut v = Violations::new();
+        if license.terms.end_user_id != first.terms.end_user_id {
+            v.add("license_id", "belongs to another end user than the first one");
+        }
+        match license.amend(&amendment, today(license, call.now)) {
+            Ok(amended) => next.push(amended),
+            Err(Error::Invalid(others)) => {
+                let _ = v.absorb::<()>(Err(others));
+            }
+            Err(Error::StateConflict { state, .. }) => v.add("license_id", format!("is {state}")),
+            Err(other) => return Err(other.into()),
+        }
+        let at =
+            |field: &str| if field == "valid_until" { field.to_owned() } else { format!("licenses[{place}].{field}") };
+        v.iter().for_each(|violation| violations.add(at(&violation.field), violation.description.clone()));
+    }
+    all_known(violations)?;
+    let most = next.iter().map(|license| license.terms.quantity).max().unwrap_or_default();
+    orders::allow(tx, dialect, &order, most).await?;
+    orders::place(tx, &call.world, &order, &ids).await?;
+    let facts_revision = changes::revision_next(tx).await?;
+    let mut written = Vec::with_capacity(next.len());
+    for (license, next) in present.into_iter().zip(next) {
+        written.push(write(tx, call, (license, next), (&amendment, note), facts_revision).await?);
+    }
+    Ok(Changed { value: written, facts_revision })
+}
+
+/// Writes a changed licence and its history.
+async fn write<C>(
+    tx: &mut AnyConnection,
+    call: &Call<C>,
+    (before, mut next): (&License, License),
+    (amendment, note): (&Amendment, &str),
+    facts_revision: i64,
+) -> Result<License, WriteError> {
+    if matches!(amendment, Amendment::Step(_) | Amendment::Cancel(_)) {
+        note.clone_into(&mut next.state_note);
+    }
+    if next.terms.end_user_id != before.terms.end_user_id {
+        licenses::end_user_insert(tx, &next.terms.end_user_id, &next.terms.end_user_name).await?;
+    }
+    licenses::license_update(tx, &next, facts_revision).await?;
+    let change = history::change(call, next.revision, amendment.as_str(), note, before.differences(&next));
+    past::change_insert(tx, &next.id.to_string(), &change, Some(pack_license(before)?)).await?;
+    Ok(next)
+}
+
+/// What stands against other hands that only the database knows.
+async fn may_change_hands(
+    tx: &mut AnyConnection,
+    dialect: Dialect,
+    license: &License,
+    transfer: &Transfer,
+) -> Result<(), WriteError> {
+    let mut violations = Violations::new();
+    let partners = [
+        ("responsible_partner_id", transfer.responsible_partner_id.as_ref()),
+        ("reseller_partner_id", transfer.reseller_partner_id.as_ref()),
+    ];
+    for (field, id) in partners {
+        let Some(id) = id else { continue };
+        match partners::partner_fetch(tx, id).await? {
+            None => violations.add(field, format!("there is no partner {id}")),
+            Some(partner) if partner.standing == Standing::Suspended => {
+                violations.add(field, "is suspended: it takes nothing over");
+            }
+            Some(_) => {}
+        }
+    }
+    if let Some((id, _)) = transfer.end_user.as_ref().filter(|(id, _)| *id != license.terms.end_user_id) {
+        incidents::account_lock(tx, dialect, id).await?;
+        if !transfer.is_correction && former_holders(tx, license.id).await?.contains(id) {
+            violations.add("end_user.end_user_id", "held the licence before: say that a mistake is corrected");
+        }
+    }
+    all_known(violations).map_err(WriteError::from)
+}
+
+async fn former_holders(tx: &mut AnyConnection, id: LicenseId) -> Result<Vec<EndUserId>, WriteError> {
+    let changes = past::change_all(tx, &id.to_string()).await?;
+    let fields = changes.into_iter().flat_map(|change| change.fields);
+    let holders = fields.filter(|field| field.field == "end_user.end_user_id");
+    Ok(holders.filter_map(|field| EndUserId::parse(&field.before).ok()).collect())
+}
+
+/// Ordering: the end user's row first, then the licence's. To an ordering system, what others sold is not there.
+async fn lock(tx: &mut AnyConnection, dialect: Dialect, caller: &Caller, id: LicenseId) -> Result<License, WriteError> {
+    let own = orderer(caller);
+    let mine = |license: &License| own.as_ref().is_none_or(|own| license.terms.seller() == own);
+    let not_found = || Error::not_found("license", id);
+    let read = licenses::license_fetch(tx, id).await?.filter(mine).ok_or_else(not_found)?;
+    incidents::account_lock(tx, dialect, &read.terms.end_user_id).await?;
+    Ok(licenses::license_lock(tx, dialect, id).await?.filter(mine).ok_or_else(not_found)?)
+}
+
+async fn first(tx: &mut AnyConnection, ids: &[LicenseId]) -> Result<License, WriteError> {
+    let gone = || Error::internal("an order names a licence that is not there");
+    let id = ids.first().ok_or_else(gone)?;
+    Ok(licenses::license_fetch(tx, *id).await?.ok_or_else(gone)?)
+}
+
+/// The partner whose ordering system calls.
+fn orderer(caller: &Caller) -> Option<PartnerId> {
+    caller.partner().filter(|_| caller.kind == CallerKind::ResellerWorkload)
+}
+
+fn today(license: &License, now: jiff::Timestamp) -> Date {
+    now.to_zoned(license.terms.validity.zone.clone()).date()
 }

@@ -3,10 +3,13 @@
 pub mod agreements;
 pub mod catalog;
 pub mod facts;
+pub mod history;
 pub mod incidents;
 pub mod licenses;
 pub mod notices;
+pub mod orders;
 pub mod partners;
+pub mod past;
 pub mod proofs;
 
 use vouch_core::{Error, Violations};

@@ -7,9 +7,11 @@ use vouch_host::Call;
 use vouch_identity::SpiffeId;
 use vouch_storage::{Dialect, WriteError};
 
-use super::{Changed, check_etag};
+use super::{Changed, check_etag, history};
+use crate::domain::change::differences;
+use crate::domain::order::OrderQuotas;
 use crate::domain::partner::{Partner, PartnerProfile, Standing, SupportContact};
-use crate::store::{changes, partners};
+use crate::store::{changes, history as past, partners};
 
 /// A partner to be registered.
 #[derive(Debug, Clone)]
@@ -37,6 +39,8 @@ pub struct UpdatePartner {
     pub manifest_jwks: Option<String>,
     /// Another desk.
     pub support_contact: Option<SupportContact>,
+    /// Other quotas.
+    pub order_quotas: Option<OrderQuotas>,
 }
 
 /// Another standing for a partner.
@@ -73,6 +77,7 @@ pub async fn update(
     profile.trust_bundle_pem = change.trust_bundle_pem.unwrap_or_else(|| profile.trust_bundle_pem.clone());
     profile.manifest_jwks = change.manifest_jwks.unwrap_or_else(|| profile.manifest_jwks.clone());
     profile.support_contact = change.support_contact.unwrap_or_else(|| profile.support_contact.clone());
+    profile.order_quotas = change.order_quotas.unwrap_or(profile.order_quotas);
     partner.revision += 1;
     partners::partner_update(tx, &partner).await?;
     Ok(partner)
@@ -94,9 +99,15 @@ pub async fn set_standing(
         };
         return Err(Error::StateConflict { what: "partner", id: id.to_string(), state, step }.into());
     }
+    let before = partner.standing;
     partner.standing = *standing;
     partner.revision += 1;
     partners::partner_update(tx, &partner).await?;
+    let (before, after) = (before.as_str(), standing.as_str());
+    let fields = differences(vec![("standing", before.into())], vec![("standing", after.into())]);
+    let what = if *standing == Standing::Good { "reinstated" } else { "suspended" };
+    let change = history::change(call, partner.revision, what, "", fields);
+    past::change_insert(tx, id.as_str(), &change, Some(before.as_bytes().to_vec())).await?;
     changed(tx, partner).await
 }
 

@@ -17,6 +17,7 @@ use vouch_core::{Channel, Findings, Severity};
 use super::license_key::LicenseKey;
 use super::tier::Tier;
 
+pub use cover::covering_tier;
 pub use facts::{Facts, Known};
 pub use judge::judge;
 

@@ -1,4 +1,7 @@
-//! Licences.
+//! Licences: what is granted, and to whom. `state` has the table of states, `amendment` what may be changed of one.
+
+pub mod amendment;
+mod state;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -11,78 +14,7 @@ use super::agreement::Liaison;
 use super::entitlement::facts::Term;
 use super::license_key::KeyDigest;
 
-/// What a licence allows by the vendor's will.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LicenseState {
-    /// In force within its dates.
-    Active,
-    /// On hold.
-    Suspended,
-    /// Ended for good.
-    Revoked,
-}
-
-/// A step between states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LicenseStep {
-    /// Put on hold.
-    Suspend,
-    /// Take off hold.
-    Reinstate,
-    /// End for good.
-    Revoke,
-}
-
-impl LicenseState {
-    /// Every state.
-    pub const ALL: [Self; 3] = [Self::Active, Self::Suspended, Self::Revoked];
-
-    /// The state after a step, by the table in `license.proto`; `None` where it has no such step.
-    pub fn advance(self, step: LicenseStep) -> Option<Self> {
-        match (self, step) {
-            (Self::Active, LicenseStep::Suspend) => Some(Self::Suspended),
-            (Self::Suspended, LicenseStep::Reinstate) => Some(Self::Active),
-            (Self::Active | Self::Suspended, LicenseStep::Revoke) => Some(Self::Revoked),
-            (Self::Active, LicenseStep::Reinstate)
-            | (Self::Suspended, LicenseStep::Suspend)
-            | (Self::Revoked, LicenseStep::Suspend | LicenseStep::Reinstate | LicenseStep::Revoke) => None,
-        }
-    }
-
-    /// The word that is stored and told.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Suspended => "suspended",
-            Self::Revoked => "revoked",
-        }
-    }
-
-    /// Reads the word.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text)
-    }
-}
-
-impl LicenseStep {
-    /// The verb.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Suspend => "be suspended",
-            Self::Reinstate => "be reinstated",
-            Self::Revoke => "be revoked",
-        }
-    }
-
-    /// The step that leads to a state.
-    pub fn to(state: LicenseState) -> Self {
-        match state {
-            LicenseState::Active => Self::Reinstate,
-            LicenseState::Suspended => Self::Suspend,
-            LicenseState::Revoked => Self::Revoke,
-        }
-    }
-}
+pub use state::{LicenseState, LicenseStep};
 
 /// What the vendor decides when it grants a licence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +35,41 @@ pub struct LicenseTerms {
     pub validity: Validity,
     /// The last day of maintenance.
     pub maintenance_until: Option<Date>,
+    /// What it was granted for.
+    pub kind: LicenseKind,
+    /// The order that granted it; may be empty.
+    pub order_reference: String,
+}
+
+impl LicenseTerms {
+    /// The partner that sold it: it orders for it.
+    pub fn seller(&self) -> &PartnerId {
+        self.reseller_partner_id.as_ref().unwrap_or(&self.responsible_partner_id)
+    }
+}
+
+/// What a licence was granted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LicenseKind {
+    /// Paid for.
+    Paid,
+    /// For trying out.
+    Evaluation,
+}
+
+impl LicenseKind {
+    /// The word that is stored and told.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Paid => "paid",
+            Self::Evaluation => "evaluation",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Paid, Self::Evaluation].into_iter().find(|kind| kind.as_str() == text)
+    }
 }
 
 /// When a licence holds, in civil days of a zone.
@@ -175,24 +142,6 @@ impl License {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_table_of_states_is_the_contracts() {
-        let table = [
-            (LicenseState::Active, LicenseStep::Suspend, Some(LicenseState::Suspended)),
-            (LicenseState::Active, LicenseStep::Reinstate, None),
-            (LicenseState::Active, LicenseStep::Revoke, Some(LicenseState::Revoked)),
-            (LicenseState::Suspended, LicenseStep::Suspend, None),
-            (LicenseState::Suspended, LicenseStep::Reinstate, Some(LicenseState::Active)),
-            (LicenseState::Suspended, LicenseStep::Revoke, Some(LicenseState::Revoked)),
-            (LicenseState::Revoked, LicenseStep::Suspend, None),
-            (LicenseState::Revoked, LicenseStep::Reinstate, None),
-            (LicenseState::Revoked, LicenseStep::Revoke, None),
-        ];
-        for (from, step, to) in table {
-            assert_eq!(from.advance(step), to, "{from:?} {step:?}");
-        }
-    }
 
     #[test]
     fn the_last_day_counts_whole_and_grace_follows_it() {

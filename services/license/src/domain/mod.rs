@@ -1,12 +1,15 @@
 //! The rules of licences and entitlement: plain types, data in and verdict out. No transport, no database, no clock.
 
 pub mod agreement;
+pub mod change;
 pub mod entitlement;
 pub mod guesses;
 pub mod incident;
 pub mod license;
 pub mod license_key;
 pub mod notice;
+pub mod order;
 pub mod partner;
 pub mod product;
+pub mod release;
 pub mod tier;

@@ -225,6 +225,7 @@ mod tests {
             trust_bundle_pem: String::new(),
             manifest_jwks: String::new(),
             support_contact,
+            order_quotas: crate::domain::order::OrderQuotas::default(),
         };
         let id = PartnerId::parse("north").unwrap();
         let created_at = "2026-05-01T10:00:00Z".parse().unwrap();

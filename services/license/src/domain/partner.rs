@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use vouch_core::code::PartnerId;
 use vouch_identity::{SpiffeId, TrustDomain, WorkloadPath};
 
+use super::order::OrderQuotas;
+
 /// The programme under which a partner sells and supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Programme {
@@ -91,6 +93,8 @@ pub struct PartnerProfile {
     pub manifest_jwks: String,
     /// Where its end users turn to.
     pub support_contact: SupportContact,
+    /// What its ordering systems may do by themselves.
+    pub order_quotas: OrderQuotas,
 }
 
 impl PartnerProfile {

@@ -46,4 +46,6 @@ pub struct Release {
     pub released_on: Date,
     /// The last day of support.
     pub end_of_support_on: Option<Date>,
+    /// The first day on which tiers with early access may receive it.
+    pub early_access_on: Option<Date>,
 }

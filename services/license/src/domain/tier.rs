@@ -54,6 +54,8 @@ pub struct Tier {
     pub priority: i32,
     /// How incidents are paid for.
     pub charging: Charging,
+    /// Whether it gives releases before they are generally available.
+    pub early_access: bool,
 }
 
 impl Tier {

@@ -11,7 +11,7 @@ use vouch_host::{Call, Page};
 use super::Handlers;
 use super::read::{self, ListOf, One};
 use crate::commands::Changed;
-use crate::commands::catalog::{self as commands, CreateProduct, PublishRelease};
+use crate::commands::catalog::{self as commands, CreateProduct, PublishRelease, UpdateRelease};
 use crate::domain::product::{Basis, Release};
 use crate::domain::tier::{Charging, Tier};
 use crate::store::catalog;
@@ -72,6 +72,20 @@ impl CatalogService for Handlers {
             .mutate("CatalogService/PublishRelease", request, |mut tx, call| async move {
                 let Changed { value: product, facts_revision } = commands::publish_release(&mut tx, &call).await?;
                 Ok((tx, pb::PublishReleaseResponse { product: Some(product.into()), facts_revision }))
+            })
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
+    }
+
+    async fn update_release(
+        &self,
+        request: Request<pb::UpdateReleaseRequest>,
+    ) -> Result<Response<pb::UpdateReleaseResponse>, Status> {
+        let answer = self
+            .rpc
+            .mutate("CatalogService/UpdateRelease", request, |mut tx, call| async move {
+                let Changed { value: product, facts_revision } = commands::update_release(&mut tx, &call).await?;
+                Ok((tx, pb::UpdateReleaseResponse { product: Some(product.into()), facts_revision }))
             })
             .await;
         self.told(answer, |answer| answer.facts_revision).await
@@ -181,14 +195,50 @@ impl TryFrom<pb::PublishReleaseRequest> for PublishRelease {
             let version = v.take("version", text::line(&release.version, 64));
             let released_on = v.take("released_on", dates::date(&release.released_on));
             let end = v.take("end_of_support_on", read::optional_date(&release.end_of_support_on));
-            if let (Some(released_on), Some(Some(end))) = (released_on, end)
-                && end < released_on
-            {
-                v.add("end_of_support_on", "must not lie before released_on");
-            }
-            Some(Release { version: version?, released_on: released_on?, end_of_support_on: end? })
+            let early = v.take("early_access_on", read::optional_date(&release.early_access_on));
+            let release = Release {
+                version: version?,
+                released_on: released_on?,
+                end_of_support_on: end?,
+                early_access_on: early?,
+            };
+            release.disorder().into_iter().for_each(|(field, problem)| v.add(field, problem));
+            Some(release)
         });
         let command = product_id.zip(release).map(|(product_id, release)| Self { product_id, release });
+        violations.finish(command)
+    }
+}
+
+impl TryFrom<pb::UpdateReleaseRequest> for UpdateRelease {
+    type Error = Violations;
+
+    fn try_from(request: pb::UpdateReleaseRequest) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let product_id = violations.take("product_id", ProductId::parse(&request.product_id));
+        let etag = violations.take("etag", text::line(&request.etag, 64));
+        let paths = request.update_mask.unwrap_or_default().paths;
+        let known = ["released_on", "end_of_support_on", "early_access_on"];
+        if paths.is_empty() {
+            violations.add("update_mask", "is required: name the dates to change");
+        }
+        for path in paths.iter().filter(|path| !known.contains(&path.as_str())) {
+            violations.add("update_mask", format!("names {path}, and may name {}", known.join(", ")));
+        }
+        let named = |path: &str| paths.iter().any(|named| named == path);
+        let dates = violations.nested("release", request.release, |release, v| {
+            let version = v.take("version", text::line(&release.version, 64));
+            let released_on = named("released_on").then(|| v.take("released_on", dates::date(&release.released_on)));
+            let mut optional = |field: &str, date: &str| named(field).then(|| v.take(field, read::optional_date(date)));
+            let end = optional("end_of_support_on", &release.end_of_support_on);
+            let early = optional("early_access_on", &release.early_access_on);
+            Some((version?, released_on.flatten(), end.flatten(), early.flatten()))
+        });
+        let command = (|| {
+            let (version, released_on, end_of_support_on, early_access_on) = dates?;
+            let (product_id, etag) = (product_id?, etag?);
+            Some(Self { product_id, etag, version, released_on, end_of_support_on, early_access_on })
+        })();
         violations.finish(command)
     }
 }
@@ -232,6 +282,7 @@ fn read_tier(tier: pb::Tier, v: &mut Violations) -> Option<Tier> {
         coverage: coverage?,
         priority: priority?,
         charging: charging?,
+        early_access: tier.early_access,
     })
 }
 

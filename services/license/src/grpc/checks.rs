@@ -10,6 +10,7 @@ use vouch_identity::{Caller, CallerKind};
 
 use super::{Handlers, read};
 use crate::book::{Table, Wanted};
+use crate::commands::past::check_at;
 use crate::domain::entitlement::{Answer, Known, LicenseRef, Question, Viewer, judge};
 use crate::domain::guesses::Guess;
 use crate::domain::license_key::LicenseKey;
@@ -25,6 +26,7 @@ pub(super) struct Check {
     question: Question,
     at_least_revision: i64,
     explain: bool,
+    as_of: Option<Timestamp>,
 }
 
 /// Several questions.
@@ -46,15 +48,22 @@ pub(super) struct Checked {
 impl Handlers {
     /// Answers one question.
     pub(super) async fn check(&self, call: Call<Check>) -> Result<pb::CheckEntitlementResponse, Error> {
-        let Check { question, at_least_revision, explain } = call.command;
+        let Check { question, at_least_revision, explain, as_of } = call.command;
         let question = ask_as(&call.caller, question)?;
         let viewer = viewer(&call.caller)?;
         if explain && viewer != Viewer::Vendor {
             return Err(Error::field("explain", "is for the vendor's own: leave it out"));
         }
         let guess = self.may_guess(&call.caller, call.now)?;
+        if let Some(at) = as_of.filter(|at| *at > call.now) {
+            return Err(Error::field("as_of", format!("must lie in the past, and not at {at}")));
+        }
         self.book.caught_up(at_least_revision).await?;
-        let (answer, revision, explanation) = if explain {
+        let (answer, revision, explanation) = if let Some(at) = as_of {
+            // The revision is read first: what is answered is at least as new.
+            let revision = revision_fetch(&mut *self.store().snapshot().await?).await?.all;
+            (check_at(self.store(), self.secrets(), &question, &viewer, at).await?, revision, None)
+        } else if explain {
             self.explained(&question, &viewer, call.now).await?
         } else {
             let wanted = self.wanted(&question.license);
@@ -195,8 +204,16 @@ impl TryFrom<pb::CheckEntitlementRequest> for Check {
     fn try_from(request: pb::CheckEntitlementRequest) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         let question = violations.nested("question", request.question, read_question);
-        let at_least_revision = request.at_least_revision;
-        violations.finish(question.map(|question| Self { question, at_least_revision, explain: request.explain }))
+        let as_of = match request.as_of {
+            None => Some(None),
+            Some(at) => violations.take("as_of", convert::instant(&at)).map(Some),
+        };
+        if request.as_of.is_some() && request.explain {
+            violations.add("explain", "explains what is on record now: leave as_of out");
+        }
+        let (at_least_revision, explain) = (request.at_least_revision, request.explain);
+        let check = question.zip(as_of);
+        violations.finish(check.map(|(question, as_of)| Self { question, at_least_revision, explain, as_of }))
     }
 }
 

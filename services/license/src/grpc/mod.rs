@@ -5,6 +5,7 @@ mod catalog;
 mod checks;
 mod directory;
 mod entitlement;
+mod history;
 mod incidents;
 mod licenses;
 mod partners;

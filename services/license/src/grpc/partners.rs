@@ -11,11 +11,12 @@ use vouch_host::{Call, Page, Streamed, streamed};
 use vouch_identity::{SpiffeId, TrustBundles};
 use vouch_proof::KeySet;
 
-use super::read::{ListOf, One};
+use super::read::{self, ListOf, One};
 use super::watch_partners::Watch;
 use super::{Handlers, scope};
 use crate::commands::Changed;
 use crate::commands::partners::{self as commands, RegisterPartner, SetPartnerStanding, UpdatePartner};
+use crate::domain::order::OrderQuotas;
 use crate::domain::partner::{PartnerProfile, Programme, Standing, SupportContact, names_partner};
 use crate::store::partners;
 
@@ -155,6 +156,7 @@ impl TryFrom<pb::RegisterPartnerRequest> for RegisterPartner {
             let trust_bundle_pem = v.take("trust_bundle_pem", read_bundle(partner.trust_bundle_pem));
             let manifest_jwks = v.take("manifest_jwks", read_jwks(partner.manifest_jwks));
             let support_contact = v.nested("support_contact", partner.support_contact, read_contact);
+            let order_quotas = read_quotas(partner.order_quotas, v);
             let profile = PartnerProfile {
                 name: name?,
                 programme: programme?,
@@ -162,6 +164,7 @@ impl TryFrom<pb::RegisterPartnerRequest> for RegisterPartner {
                 trust_bundle_pem: trust_bundle_pem?,
                 manifest_jwks: manifest_jwks?,
                 support_contact: support_contact?,
+                order_quotas: order_quotas?,
             };
             Some(Self { id: id?, profile })
         });
@@ -178,7 +181,7 @@ impl TryFrom<pb::UpdatePartnerRequest> for UpdatePartner {
         if mask.is_empty() {
             violations.add("update_mask", "is required: name the fields to change");
         }
-        let known = ["name", "spiffe_ids", "trust_bundle_pem", "manifest_jwks", "support_contact"];
+        let known = ["name", "spiffe_ids", "trust_bundle_pem", "manifest_jwks", "support_contact", "order_quotas"];
         for path in mask.iter().filter(|path| !known.contains(&path.as_str())) {
             violations.add("update_mask", format!("names {path}, and may name {}", known.join(", ")));
         }
@@ -194,6 +197,7 @@ impl TryFrom<pb::UpdatePartnerRequest> for UpdatePartner {
                 named("manifest_jwks").then(|| v.take("manifest_jwks", read_jwks(partner.manifest_jwks)));
             let support_contact =
                 named("support_contact").then(|| v.nested("support_contact", partner.support_contact, read_contact));
+            let order_quotas = named("order_quotas").then(|| read_quotas(partner.order_quotas, v));
             Some(Self {
                 id: id?,
                 etag: etag?,
@@ -202,6 +206,7 @@ impl TryFrom<pb::UpdatePartnerRequest> for UpdatePartner {
                 trust_bundle_pem: trust_bundle_pem.flatten(),
                 manifest_jwks: manifest_jwks.flatten(),
                 support_contact: support_contact.flatten(),
+                order_quotas: order_quotas.flatten(),
             })
         });
         violations.finish(command)
@@ -257,6 +262,15 @@ fn read_contact(contact: pb::SupportContact, v: &mut Violations) -> Option<Suppo
     let phone = v.take("phone", read_phone(&contact.phone));
     let portal_url = v.take("portal_url", read_portal(&contact.portal_url));
     Some(SupportContact { name: name?, email: email?, phone: phone?, portal_url: portal_url? })
+}
+
+/// Reads quotas; left out, nothing may be ordered.
+fn read_quotas(quotas: Option<pb::OrderQuotas>, v: &mut Violations) -> Option<OrderQuotas> {
+    v.nested("order_quotas", Some(quotas.unwrap_or_default()), |quotas, v| {
+        let orders_per_day = v.take("orders_per_day", read::within(quotas.orders_per_day, 0, 100_000));
+        let units_per_order = v.take("units_per_order", read::within(quotas.units_per_order, 0, 1_000_000_000));
+        Some(OrderQuotas { orders_per_day: orders_per_day?, units_per_order: units_per_order? })
+    })
 }
 
 fn read_phone(phone: &str) -> Result<String, String> {

@@ -10,7 +10,6 @@ use vouch_core::code::PartnerId;
 use vouch_identity::Caller;
 
 use super::{Handlers, scope};
-use crate::domain::license::LicenseState;
 use crate::store::changes::{self, Revision};
 
 /// How often a stream without changes gives a sign of life.
@@ -86,12 +85,7 @@ impl Watch {
                 pb::entitlement_change::Subject::License(pb::LicenseChange {
                     license_id: change.license_id.to_string(),
                     license_revision: change.revision,
-                    state: match change.state {
-                        LicenseState::Active => pb::LicenseState::Active,
-                        LicenseState::Suspended => pb::LicenseState::Suspended,
-                        LicenseState::Revoked => pb::LicenseState::Revoked,
-                    }
-                    .into(),
+                    state: pb::LicenseState::from(change.state).into(),
                     end_user_id: change.end_user_id.to_string(),
                 })
             });

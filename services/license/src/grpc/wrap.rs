@@ -7,8 +7,9 @@ use crate::commands::etag;
 use crate::domain::agreement::{Agreement, AgreementState, Liaison};
 use crate::domain::entitlement::{Answer, Cover, Known};
 use crate::domain::incident::{Account, Hold, HoldState, LedgerEntry, Movement};
-use crate::domain::license::{License, LicenseState};
+use crate::domain::license::{License, LicenseKind, LicenseState};
 use crate::domain::notice::{Notice, NoticeState};
+use crate::domain::order::OrderQuotas;
 use crate::domain::partner::{Partner, Programme, Standing, SupportContact};
 use crate::domain::product::{Basis, Product, Release};
 use crate::domain::tier::{Charging, Tier};
@@ -38,6 +39,7 @@ impl From<Release> for pb::Release {
             version: release.version,
             released_on: release.released_on.to_string(),
             end_of_support_on: release.end_of_support_on.map(|date| date.to_string()).unwrap_or_default(),
+            early_access_on: release.early_access_on.map(|date| date.to_string()).unwrap_or_default(),
         }
     }
 }
@@ -57,6 +59,7 @@ impl From<Tier> for pb::Tier {
                 Charging::Prepaid => pb::Charging::Prepaid,
             }
             .into(),
+            early_access: tier.early_access,
         }
     }
 }
@@ -82,6 +85,17 @@ impl From<Notice> for pb::SupportContactNotice {
     }
 }
 
+impl From<LicenseState> for pb::LicenseState {
+    fn from(state: LicenseState) -> Self {
+        match state {
+            LicenseState::Active => Self::Active,
+            LicenseState::Suspended => Self::Suspended,
+            LicenseState::Revoked => Self::Revoked,
+            LicenseState::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
 impl From<License> for pb::License {
     fn from(license: License) -> Self {
         let terms = license.terms;
@@ -98,17 +112,18 @@ impl From<License> for pb::License {
             grace_days: terms.validity.grace_days.into(),
             maintenance_until: terms.maintenance_until.map(|date| date.to_string()).unwrap_or_default(),
             zone: terms.validity.zone.iana_name().unwrap_or_default().to_owned(),
-            state: match license.state {
-                LicenseState::Active => pb::LicenseState::Active,
-                LicenseState::Suspended => pb::LicenseState::Suspended,
-                LicenseState::Revoked => pb::LicenseState::Revoked,
-            }
-            .into(),
+            state: pb::LicenseState::from(license.state).into(),
             state_note: license.state_note,
             revision: license.revision,
             create_time: Some(timestamp(license.created_at)),
             etag: etag(license.revision),
             liaisons: license.liaisons.into_iter().map(Into::into).collect(),
+            kind: match terms.kind {
+                LicenseKind::Paid => pb::LicenseKind::Paid,
+                LicenseKind::Evaluation => pb::LicenseKind::Evaluation,
+            }
+            .into(),
+            order_reference: terms.order_reference,
         }
     }
 }
@@ -166,9 +181,19 @@ impl From<Partner> for pb::Partner {
             trust_bundle_pem: profile.trust_bundle_pem,
             manifest_jwks: profile.manifest_jwks,
             support_contact: Some(profile.support_contact.into()),
+            order_quotas: Some(profile.order_quotas.into()),
             revision: partner.revision,
             create_time: Some(timestamp(partner.created_at)),
             etag: etag(partner.revision),
+        }
+    }
+}
+
+impl From<OrderQuotas> for pb::OrderQuotas {
+    fn from(quotas: OrderQuotas) -> Self {
+        Self {
+            orders_per_day: i32::try_from(quotas.orders_per_day).unwrap_or(i32::MAX),
+            units_per_order: quotas.units_per_order,
         }
     }
 }

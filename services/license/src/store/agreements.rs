@@ -165,6 +165,16 @@ pub async fn liaison_end(
     Ok(ended.rows_affected() == 1)
 }
 
+/// Ends the roles of everybody named somewhere.
+pub async fn liaison_end_all(connection: &mut AnyConnection, holder_id: &str, at: Timestamp) -> Result<(), WriteError> {
+    sqlx::query("UPDATE liaisons SET ended_at = $2 WHERE holder_id = $1 AND ended_at IS NULL")
+        .bind(holder_id)
+        .bind(at.as_microsecond())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// The people named now, in the order in which they were named.
 pub async fn liaison_list(connection: &mut AnyConnection, holder_id: &str) -> Result<Vec<Liaison>, StoreError> {
     let rows =

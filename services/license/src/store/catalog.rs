@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 use vouch_core::code::{ProductId, TierId};
@@ -16,8 +17,8 @@ use crate::domain::tier::{Charging, Tier};
 /// Adds a tier.
 pub async fn tier_insert(connection: &mut AnyConnection, tier: &Tier) -> Result<(), WriteError> {
     sqlx::query(
-        "INSERT INTO tiers (tier_id, name, assisted, channels, severities, coverage, priority, charging)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO tiers (tier_id, name, assisted, channels, severities, coverage, priority, charging, early_access)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(tier.id.as_str())
     .bind(&tier.name)
@@ -27,6 +28,7 @@ pub async fn tier_insert(connection: &mut AnyConnection, tier: &Tier) -> Result<
     .bind(&tier.coverage)
     .bind(i64::from(tier.priority))
     .bind(tier.charging.as_str())
+    .bind(i16::from(tier.early_access))
     .execute(connection)
     .await
     .map_err(|error| translate::exists(error, &tier.id))?;
@@ -94,16 +96,56 @@ pub async fn release_insert(
     connection: &mut AnyConnection,
     product_id: &ProductId,
     release: &Release,
+    published_at: Timestamp,
 ) -> Result<(), WriteError> {
-    sqlx::query("INSERT INTO releases (product_id, version, released_on, end_of_support_on) VALUES ($1, $2, $3, $4)")
-        .bind(product_id.as_str())
-        .bind(&release.version)
-        .bind(release.released_on.to_string())
-        .bind(release.end_of_support_on.map(|date| date.to_string()))
-        .execute(connection)
-        .await
-        .map_err(|error| translate::exists(error, &format!("{product_id} {}", release.version)))?;
+    sqlx::query(
+        "INSERT INTO releases (product_id, version, released_on, end_of_support_on, early_access_on, published_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(product_id.as_str())
+    .bind(&release.version)
+    .bind(release.released_on.to_string())
+    .bind(release.end_of_support_on.map(|date| date.to_string()))
+    .bind(release.early_access_on.map(|date| date.to_string()))
+    .bind(published_at.as_microsecond())
+    .execute(connection)
+    .await
+    .map_err(|error| translate::exists(error, &format!("{product_id} {}", release.version)))?;
     Ok(())
+}
+
+/// Writes the dates of a release over the old ones. False when there is no such release.
+pub async fn release_update(
+    connection: &mut AnyConnection,
+    product_id: &ProductId,
+    release: &Release,
+) -> Result<bool, WriteError> {
+    let updated = sqlx::query(
+        "UPDATE releases SET released_on = $3, end_of_support_on = $4, early_access_on = $5
+         WHERE product_id = $1 AND version = $2",
+    )
+    .bind(product_id.as_str())
+    .bind(&release.version)
+    .bind(release.released_on.to_string())
+    .bind(release.end_of_support_on.map(|date| date.to_string()))
+    .bind(release.early_access_on.map(|date| date.to_string()))
+    .execute(connection)
+    .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// The versions of a product that had been published at an instant.
+pub async fn versions_published(
+    connection: &mut AnyConnection,
+    product_id: &ProductId,
+    at: Timestamp,
+) -> Result<Vec<String>, StoreError> {
+    let rows = sqlx::query("SELECT version FROM releases WHERE product_id = $1 AND published_at <= $2")
+        .bind(product_id.as_str())
+        .bind(at.as_microsecond())
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|found| row::text(found, "version")).collect()
 }
 
 /// The product with this code, with its releases.
@@ -157,6 +199,7 @@ fn read_tier(found: &AnyRow) -> Result<Tier, StoreError> {
         coverage: row::text(found, "coverage")?,
         priority: row::number(found, "priority")?,
         charging: row::word(found, "charging", Charging::parse)?,
+        early_access: row::flag(found, "early_access")?,
     })
 }
 
@@ -177,5 +220,6 @@ fn read_release(found: &AnyRow) -> Result<Release, StoreError> {
         version: row::text(found, "version")?,
         released_on: row::parsed(found, "released_on", dates::date)?,
         end_of_support_on: row::optional_parsed(found, "end_of_support_on", dates::date)?,
+        early_access_on: row::optional_parsed(found, "early_access_on", dates::date)?,
     })
 }

@@ -16,6 +16,24 @@ pub async fn account_fetch(connection: &mut AnyConnection, id: &EndUserId) -> Re
     found.fetch_optional(connection).await?.as_ref().map(read_account).transpose()
 }
 
+/// How many incidents an end user had free at an instant.
+pub async fn available_at(connection: &mut AnyConnection, id: &EndUserId, at: Timestamp) -> Result<i64, StoreError> {
+    let now = account_fetch(connection, id).await?.unwrap_or_default().available;
+    let sql = "SELECT movement, CAST(SUM(units) AS BIGINT) AS units FROM ledger_entries
+               WHERE end_user_id = $1 AND booked_at > $2 GROUP BY movement";
+    let rows = sqlx::query(sql).bind(id.as_str()).bind(at.as_microsecond()).fetch_all(connection).await?;
+    let mut since = 0;
+    for found in &rows {
+        let units = row::integer(found, "units")?;
+        since += match row::word(found, "movement", Movement::parse)? {
+            Movement::Grant | Movement::Release => units,
+            Movement::Reserve | Movement::CaptureAnew => -units,
+            Movement::Capture | Movement::VendorBears => 0,
+        };
+    }
+    Ok(now - since)
+}
+
 /// The same, its row locked until the transaction ends: the lock of everything that concerns one end user as a whole.
 pub async fn account_lock(
     connection: &mut AnyConnection,

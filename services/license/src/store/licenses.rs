@@ -11,7 +11,7 @@ use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 use super::agreements::{liaison_insert, liaison_list};
 use super::packed::pack_license;
-use crate::domain::license::{License, LicenseState, LicenseTerms, Validity};
+use crate::domain::license::{License, LicenseKind, LicenseState, LicenseTerms, Validity};
 use crate::domain::license_key::KeyDigest;
 
 /// Adds a licence with the people named in it, and its end user where that one is new.
@@ -21,19 +21,12 @@ pub async fn license_insert(
     facts_revision: i64,
 ) -> Result<(), WriteError> {
     let terms = &license.terms;
-    sqlx::query(
-        "INSERT INTO end_users (end_user_id, name, available, reserved, captured, vendor_borne)
-         VALUES ($1, $2, 0, 0, 0, 0) ON CONFLICT (end_user_id) DO NOTHING",
-    )
-    .bind(terms.end_user_id.as_str())
-    .bind(&terms.end_user_name)
-    .execute(&mut *connection)
-    .await?;
+    end_user_insert(connection, &terms.end_user_id, &terms.end_user_name).await?;
     sqlx::query(
         "INSERT INTO licenses (license_id, key_digest, key_hint, product_id, quantity, end_user_id, end_user_name,
              responsible_partner_id, reseller_partner_id, valid_from, valid_until, grace_days, maintenance_until, zone,
-             state, state_note, revision, created_at, facts, facts_revision)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+             state, state_note, revision, created_at, facts, facts_revision, kind, order_reference)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
     )
     .bind(license.id.to_string())
     .bind(license.key.0.as_slice())
@@ -55,6 +48,8 @@ pub async fn license_insert(
     .bind(license.created_at.as_microsecond())
     .bind(pack_license(license)?)
     .bind(facts_revision)
+    .bind(terms.kind.as_str())
+    .bind(&terms.order_reference)
     .execute(&mut *connection)
     .await?;
     for liaison in &license.liaisons {
@@ -63,17 +58,45 @@ pub async fn license_insert(
     Ok(())
 }
 
-/// Writes a licence's state, with the revision that it has now.
-pub async fn license_update_state(
+/// Adds an end user where it is new.
+pub async fn end_user_insert(connection: &mut AnyConnection, id: &EndUserId, name: &str) -> Result<(), WriteError> {
+    sqlx::query(
+        "INSERT INTO end_users (end_user_id, name, available, reserved, captured, vendor_borne)
+         VALUES ($1, $2, 0, 0, 0, 0) ON CONFLICT (end_user_id) DO NOTHING",
+    )
+    .bind(id.as_str())
+    .bind(name)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Writes a changed licence over the old one. What is decided for good (product, first day, zone, order) stays.
+pub async fn license_update(
     connection: &mut AnyConnection,
     license: &License,
     facts_revision: i64,
 ) -> Result<(), WriteError> {
+    let terms = &license.terms;
     sqlx::query(
-        "UPDATE licenses SET state = $2, state_note = $3, revision = $4, facts = $5, facts_revision = $6
+        "UPDATE licenses SET key_digest = $2, key_hint = $3, quantity = $4, end_user_id = $5, end_user_name = $6,
+             responsible_partner_id = $7, reseller_partner_id = $8, valid_until = $9, grace_days = $10,
+             maintenance_until = $11, kind = $12, state = $13, state_note = $14, revision = $15, facts = $16,
+             facts_revision = $17
          WHERE license_id = $1",
     )
     .bind(license.id.to_string())
+    .bind(license.key.0.as_slice())
+    .bind(&license.key_hint)
+    .bind(terms.quantity)
+    .bind(terms.end_user_id.as_str())
+    .bind(&terms.end_user_name)
+    .bind(terms.responsible_partner_id.as_str())
+    .bind(terms.reseller_partner_id.as_ref().map(PartnerId::as_str))
+    .bind(terms.validity.until.map(|date| date.to_string()))
+    .bind(i64::from(terms.validity.grace_days))
+    .bind(terms.maintenance_until.map(|date| date.to_string()))
+    .bind(terms.kind.as_str())
     .bind(license.state.as_str())
     .bind(&license.state_note)
     .bind(license.revision)
@@ -228,6 +251,14 @@ pub struct LicenseFilter {
     pub partner_id: Option<PartnerId>,
     /// Only those of this end user.
     pub end_user_id: Option<EndUserId>,
+    /// Only what this order granted or changed.
+    pub order_reference: String,
+    /// Only those of this product.
+    pub product_id: Option<ProductId>,
+    /// Only those in this state.
+    pub state: Option<LicenseState>,
+    /// Only those in force whose last day lies between these two.
+    pub last_day: Option<(Date, Date)>,
 }
 
 /// A page of licences, by id.
@@ -241,12 +272,23 @@ pub async fn license_list(
          WHERE license_id > $1
            AND ($2 = '' OR responsible_partner_id = $2 OR reseller_partner_id = $2)
            AND ($3 = '' OR end_user_id = $3)
+           AND ($5 = '' OR order_reference = $5 OR license_id IN (
+               SELECT o.license_id FROM order_licenses o WHERE o.order_reference = $5))
+           AND ($6 = '' OR product_id = $6)
+           AND ($7 = '' OR state = $7)
+           AND ($8 = '' OR (valid_until BETWEEN $8 AND $9 AND state <> $10))
          ORDER BY license_id LIMIT $4",
     )
     .bind(&page.after)
     .bind(filter.partner_id.as_ref().map_or("", PartnerId::as_str))
     .bind(filter.end_user_id.as_ref().map_or("", EndUserId::as_str))
     .bind(page.limit())
+    .bind(&filter.order_reference)
+    .bind(filter.product_id.as_ref().map_or("", ProductId::as_str))
+    .bind(filter.state.map_or("", LicenseState::as_str))
+    .bind(filter.last_day.map(|(first, _)| first.to_string()).unwrap_or_default())
+    .bind(filter.last_day.map(|(_, last)| last.to_string()).unwrap_or_default())
+    .bind(LicenseState::Revoked.as_str())
     .fetch_all(&mut *connection)
     .await?;
     let mut licenses = Vec::with_capacity(rows.len());
@@ -278,6 +320,8 @@ async fn with_liaisons(connection: &mut AnyConnection, found: Option<AnyRow>) ->
                 zone,
             },
             maintenance_until: row::optional_parsed(&found, "maintenance_until", dates::date)?,
+            kind: row::word(&found, "kind", LicenseKind::parse)?,
+            order_reference: row::text(&found, "order_reference")?,
         },
         state: row::word(&found, "state", LicenseState::parse)?,
         state_note: row::text(&found, "state_note")?,

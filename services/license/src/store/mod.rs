@@ -7,9 +7,11 @@ pub mod agreements;
 pub mod catalog;
 pub mod changes;
 pub mod facts;
+pub mod history;
 pub mod incidents;
 pub mod licenses;
 pub mod notices;
+pub mod orders;
 pub mod packed;
 pub mod partners;
 pub mod proofs;
@@ -21,11 +23,13 @@ const SQLITE: &[Step] = &[
     (1000, "license", include_str!("../../migrations/sqlite/1000_license.sql")),
     (1001, "support_contact_notices", include_str!("../../migrations/sqlite/1001_support_contact_notices.sql")),
     (1002, "facts", include_str!("../../migrations/sqlite/1002_facts.sql")),
+    (1003, "license_life", include_str!("../../migrations/sqlite/1003_license_life.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "license", include_str!("../../migrations/postgres/1000_license.sql")),
     (1001, "support_contact_notices", include_str!("../../migrations/postgres/1001_support_contact_notices.sql")),
     (1002, "facts", include_str!("../../migrations/postgres/1002_facts.sql")),
+    (1003, "license_life", include_str!("../../migrations/postgres/1003_license_life.sql")),
 ];
 
 /// The service's migrations, for both engines.

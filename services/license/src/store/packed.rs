@@ -44,7 +44,7 @@ pub struct PackedLicense<'a> {
     pub maintenance_until: Option<(i16, i8, i8)>,
     /// The zone of its days.
     pub zone: &'a str,
-    /// 0 active, 1 suspended, 2 revoked.
+    /// 0 active, 1 suspended, 2 revoked, 3 cancelled.
     pub state: u8,
     /// People named in it: ids and digests of addresses, 32 bytes each.
     #[serde(borrow)]
@@ -99,6 +99,7 @@ pub fn pack_license(license: &License) -> Result<Vec<u8>, StoreError> {
             LicenseState::Active => 0,
             LicenseState::Suspended => 1,
             LicenseState::Revoked => 2,
+            LicenseState::Cancelled => 3,
         },
         named: pack_named(&license.liaisons).into(),
     };

@@ -8,6 +8,7 @@ use vouch_identity::SpiffeId;
 use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 use super::translate;
+use crate::domain::order::OrderQuotas;
 use crate::domain::partner::{Partner, PartnerProfile, Programme, Standing, SupportContact};
 
 /// Adds a partner with its ids and trust domains.
@@ -15,8 +16,8 @@ pub async fn partner_insert(connection: &mut AnyConnection, partner: &Partner) -
     let profile = &partner.profile;
     sqlx::query(
         "INSERT INTO partners (partner_id, name, programme, standing, trust_bundle_pem, manifest_jwks, contact_name,
-             contact_email, contact_phone, contact_portal_url, revision, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+             contact_email, contact_phone, contact_portal_url, revision, created_at, orders_per_day, units_per_order)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(partner.id.as_str())
     .bind(&profile.name)
@@ -30,6 +31,8 @@ pub async fn partner_insert(connection: &mut AnyConnection, partner: &Partner) -
     .bind(&profile.support_contact.portal_url)
     .bind(partner.revision)
     .bind(partner.created_at.as_microsecond())
+    .bind(i64::from(profile.order_quotas.orders_per_day))
+    .bind(profile.order_quotas.units_per_order)
     .execute(&mut *connection)
     .await
     .map_err(|error| translate::exists(error, &partner.id))?;
@@ -42,7 +45,8 @@ pub async fn partner_update(connection: &mut AnyConnection, partner: &Partner) -
     let profile = &partner.profile;
     sqlx::query(
         "UPDATE partners SET name = $2, standing = $3, trust_bundle_pem = $4, manifest_jwks = $5, contact_name = $6,
-             contact_email = $7, contact_phone = $8, contact_portal_url = $9, revision = $10
+             contact_email = $7, contact_phone = $8, contact_portal_url = $9, revision = $10, orders_per_day = $11,
+             units_per_order = $12
          WHERE partner_id = $1",
     )
     .bind(partner.id.as_str())
@@ -55,6 +59,8 @@ pub async fn partner_update(connection: &mut AnyConnection, partner: &Partner) -
     .bind(&profile.support_contact.phone)
     .bind(&profile.support_contact.portal_url)
     .bind(partner.revision)
+    .bind(i64::from(profile.order_quotas.orders_per_day))
+    .bind(profile.order_quotas.units_per_order)
     .execute(&mut *connection)
     .await?;
     for sql in [
@@ -182,6 +188,10 @@ fn read_partner(found: &AnyRow, spiffe_ids: Vec<SpiffeId>) -> Result<Partner, St
                 email: row::text(found, "contact_email")?,
                 phone: row::text(found, "contact_phone")?,
                 portal_url: row::text(found, "contact_portal_url")?,
+            },
+            order_quotas: OrderQuotas {
+                orders_per_day: row::number(found, "orders_per_day")?,
+                units_per_order: row::integer(found, "units_per_order")?,
             },
         },
         standing: row::word(found, "standing", Standing::parse)?,

@@ -39,7 +39,12 @@ struct Ring(SigningKeys, Store);
 impl Ring {
     async fn open(store: &Store, world: World) -> Self {
         let secrets = Arc::new(Secrets::from_root(&[7; 32]).unwrap());
-        Self(SigningKeys::open("entitlement", store.clone(), secrets, world).await.unwrap(), store.clone())
+        Self(
+            SigningKeys::open("entitlement", vouch_proof::ROTATION_OVERLAP, store.clone(), secrets, world)
+                .await
+                .unwrap(),
+            store.clone(),
+        )
     }
 
     fn signs(&self) -> String {

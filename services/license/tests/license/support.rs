@@ -275,6 +275,7 @@ pub(crate) fn tier_request(id: &str, charging: pb::Charging) -> pb::CreateTierRe
         coverage: "business-hours".into(),
         priority: 10,
         charging: charging.into(),
+        early_access: id == "premium",
     };
     pb::CreateTierRequest { request_id: fresh(), tier: Some(tier) }
 }

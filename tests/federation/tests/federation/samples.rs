@@ -28,6 +28,7 @@ pub(crate) fn tier(id: &str, charging: license::Charging) -> license::CreateTier
         coverage: "around-the-clock".into(),
         priority: 20,
         charging: charging.into(),
+        early_access: false,
     };
     license::CreateTierRequest { request_id: fresh(), tier: Some(tier) }
 }

@@ -10,7 +10,7 @@ use super::*;
 use crate::domain::agreement::{Agreement, AgreementTerms, Liaison, Person};
 use crate::domain::entitlement::{Known, LicenseRef, Question, Viewer, judge};
 use crate::domain::incident::Account;
-use crate::domain::license::{License, LicenseTerms, Validity};
+use crate::domain::license::{License, LicenseKind, LicenseTerms, Validity};
 use crate::domain::product::Release;
 use crate::domain::tier::Charging;
 use crate::store::packed::{pack_agreement, pack_license, read_agreement, read_license};
@@ -69,6 +69,7 @@ fn known(thrown: &Thrown) -> (Known, Vec<Agreement>) {
         coverage: "business-hours".into(),
         priority: 1,
         charging,
+        early_access: false,
     };
     let (from, until, grace_days, maintenance, state) = thrown.license;
     let license = License {
@@ -84,6 +85,8 @@ fn known(thrown: &Thrown) -> (Known, Vec<Agreement>) {
             reseller_partner_id: thrown.people[0].then(|| PartnerId::parse("shop").unwrap()),
             validity: Validity { from: day(from), until: until.map(day), grace_days, zone: zone.clone() },
             maintenance_until: maintenance.map(day),
+            kind: LicenseKind::Paid,
+            order_reference: String::new(),
         },
         state: LicenseState::ALL[usize::from(state)],
         state_note: String::new(),
@@ -114,7 +117,12 @@ fn known(thrown: &Thrown) -> (Known, Vec<Agreement>) {
             id: ProductId::parse("atlas").unwrap(),
             name: "Atlas".into(),
             basis: if thrown.needs_agreement { Basis::Agreement } else { Basis::Either(free) },
-            releases: vec![Release { version: "7".into(), released_on: day(0), end_of_support_on: Some(day(-1)) }],
+            releases: vec![Release {
+                version: "7".into(),
+                released_on: day(0),
+                end_of_support_on: Some(day(-1)),
+                early_access_on: None,
+            }],
             revision: 1,
             created_at: now(),
         },

@@ -42,6 +42,11 @@ pub(super) fn find<'f>(facts: &Facts<'f>, findings: &mut Findings, now: Timestam
     }
 }
 
+/// The tier that covers an end user now, whatever else stands against helping them.
+pub fn covering_tier<'f>(facts: &Facts<'f>, now: Timestamp) -> Option<&'f Arc<Tier>> {
+    find(facts, &mut Findings::new(), now).map(|covering| covering.tier)
+}
+
 /// When the running agreement ends, or why there is none.
 fn missing_agreement(facts: &Facts<'_>, now: Timestamp) -> Result<Timestamp, Finding> {
     let blocking =

@@ -93,19 +93,25 @@ impl Term {
         self.ends.is_some_and(|ends| now >= ends)
     }
 
-    /// Where an instant falls. The end of grace is counted in the zone.
+    /// Where an instant falls.
     pub fn phase(&self, zone: &TimeZone, now: Timestamp) -> Phase {
         if now < self.begins {
             return Phase::NotYet(self.begins);
         }
-        let Some(ends) = self.ends else { return Phase::Valid };
-        if now < ends {
+        if self.ends.is_none_or(|ends| now < ends) {
             return Phase::Valid;
         }
-        let last_day = last_day(ends, zone);
+        match self.grace_ends(zone) {
+            Some(grace_ends) if now < grace_ends => Phase::InGrace(grace_ends),
+            Some(_) | None => Phase::Over,
+        }
+    }
+
+    /// When the last day of grace has ended, counted in the zone; `None` where there is no end.
+    pub fn grace_ends(&self, zone: &TimeZone) -> Option<Timestamp> {
+        let last_day = last_day(self.ends?, zone);
         let grace = last_day.checked_add(jiff::Span::new().days(i64::from(self.grace_days))).unwrap_or(Date::MAX);
-        let grace_ends = dates::end_of_day(grace, zone);
-        if now < grace_ends { Phase::InGrace(grace_ends) } else { Phase::Over }
+        Some(dates::end_of_day(grace, zone))
     }
 }
 

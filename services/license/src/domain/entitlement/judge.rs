@@ -36,6 +36,7 @@ pub fn judge(facts: Option<&Facts<'_>>, question: &Question, viewer: &Viewer, no
     judge_license(facts, &mut findings, now);
     judge_release(facts, question, &mut findings, now);
     let covering = cover::find(facts, &mut findings, now);
+    judge_availability(facts, question, covering.as_ref(), &mut findings, now);
     if let Some(covering) = &covering {
         judge_tier(covering.tier, question, &mut findings);
         judge_incidents(covering.tier, facts, question, &mut findings);
@@ -86,7 +87,8 @@ fn judge_license(facts: &Facts<'_>, findings: &mut Findings, now: Timestamp) {
     let blocking =
         |reason, message: String, cure_by, remedy: &str| Finding::blocking(reason, "license", message, cure_by, remedy);
     match facts.license.state {
-        LicenseState::Active => {}
+        // What was given back entitles until its last day.
+        LicenseState::Active | LicenseState::Cancelled => {}
         LicenseState::Suspended => findings.add(blocking(
             Reason::Suspended,
             "The licence is suspended.".into(),
@@ -153,8 +155,7 @@ fn judge_release(facts: &Facts<'_>, question: &Question, findings: &mut Findings
         ));
         return;
     };
-    // A release of the last day of maintenance may be used, one of the day after may not (H06).
-    if facts.license.maintenance_until.is_some_and(|until| release.released_on > until) {
+    if release.is_after(facts.license.maintenance_until) {
         findings.add(Finding::blocking(
             Reason::VersionOutOfMaintenance,
             "version",
@@ -163,8 +164,7 @@ fn judge_release(facts: &Facts<'_>, question: &Question, findings: &mut Findings
             "Renew maintenance, or use a release from before its end.",
         ));
     }
-    let has_ended = |last: &Date| now.to_zoned(facts.license.zone.clone()).date() > *last;
-    if let Some(last) = release.end_of_support_on.filter(has_ended) {
+    if let Some(last) = release.end_of_support_on.filter(|_| !release.is_supported(today(facts, now))) {
         findings.add(Finding::blocking(
             Reason::ReleaseEndOfLife,
             "version",
@@ -173,6 +173,33 @@ fn judge_release(facts: &Facts<'_>, question: &Question, findings: &mut Findings
             "Move to a supported release.",
         ));
     }
+}
+
+/// A release that is not out yet is supported only where the tier has early access to it.
+fn judge_availability(
+    facts: &Facts<'_>,
+    question: &Question,
+    covering: Option<&Covering<'_>>,
+    findings: &mut Findings,
+    now: Timestamp,
+) {
+    let asked = question.product_id.as_ref().is_none_or(|asked| *asked == facts.product.id);
+    let version = question.version.as_ref().filter(|_| asked);
+    let Some(release) = version.and_then(|version| facts.product.release(version)) else { return };
+    let early_access = covering.is_some_and(|covering| covering.tier.early_access);
+    if !release.is_available(today(facts, now), early_access) {
+        findings.add(Finding::blocking(
+            Reason::ReleaseNotAvailable,
+            "version",
+            format!("The release is generally available from {} on.", release.released_on),
+            CureBy::EndUser,
+            "Use a release that is out, or move to a tier with early access.",
+        ));
+    }
+}
+
+fn today(facts: &Facts<'_>, now: Timestamp) -> Date {
+    now.to_zoned(facts.license.zone.clone()).date()
 }
 
 fn judge_tier(tier: &Tier, question: &Question, findings: &mut Findings) {

@@ -1,6 +1,6 @@
 //! The judgement by table: one fact changed at a time, and what is found.
 //!
-//! Proves H03, H06, Q02, Q14, S01, V01, W21.
+//! Proves H03, H06, M03, Q02, Q14, S01, V01, W21.
 
 use jiff::Timestamp;
 use vouch_core::{Reason, Severity, Weight, World, dates};
@@ -10,7 +10,7 @@ use crate::domain::agreement::Agreement;
 use crate::domain::agreement::{AgreementState, AgreementTerms, Liaison, Person};
 use crate::domain::incident::Account;
 use crate::domain::license::License;
-use crate::domain::license::{LicenseState, LicenseTerms, Validity};
+use crate::domain::license::{LicenseKind, LicenseState, LicenseTerms, Validity};
 use crate::domain::license_key::KeyDigest;
 use crate::domain::partner::Standing;
 use crate::domain::product::Product;
@@ -43,6 +43,7 @@ fn tier(id: &str) -> Tier {
         coverage: "business-hours".into(),
         priority: 1,
         charging: Charging::Included,
+        early_access: false,
     }
 }
 
@@ -51,6 +52,7 @@ fn release(version: &str, released_on: &str, end_of_support_on: Option<&str>) ->
         version: version.into(),
         released_on: dates::date(released_on).unwrap(),
         end_of_support_on: end_of_support_on.map(|day| dates::date(day).unwrap()),
+        early_access_on: None,
     }
 }
 
@@ -77,7 +79,9 @@ fn facts() -> Known {
                     grace_days: 14,
                     zone: denver.clone(),
                 },
-                maintenance_until: Some(dates::date("2026-06-30").unwrap()),
+                maintenance_until: Some(dates::date("2026-05-31").unwrap()),
+                kind: LicenseKind::Paid,
+                order_reference: String::new(),
             },
             state: LicenseState::Active,
             state_note: String::new(),
@@ -90,8 +94,8 @@ fn facts() -> Known {
             name: "Atlas".into(),
             basis: Basis::Either(TierId::parse("free").unwrap()),
             releases: vec![
-                release("8.0", "2026-07-01", None),
-                release("7.2", "2026-06-30", None),
+                release("8.0", "2026-06-01", None),
+                release("7.2", "2026-05-31", None),
                 release("5.0", "2020-01-01", Some("2026-06-07")),
                 release("6.0", "2020-01-01", Some("2026-06-08")),
             ],
@@ -254,6 +258,30 @@ fn s01_only_a_named_contact_is_entitled_and_the_refusal_names_nobody() {
 fn h06_a_release_of_the_last_day_of_maintenance_may_be_used_and_the_next_days_may_not() {
     assert_eq!(found(|_, q| q.version = Some("7.2".into())), vec![]);
     assert_eq!(found(|_, q| q.version = Some("8.0".into())), blocking(Reason::VersionOutOfMaintenance));
+}
+
+#[test]
+fn m03_a_release_that_is_not_out_yet_is_supported_for_tiers_with_early_access_only() {
+    let upcoming = |f: &mut Known, early: &str| {
+        f.license.terms.maintenance_until = None;
+        f.product.releases[0] =
+            Release { early_access_on: dates::date(early).ok(), ..release("8.0", "2026-06-09", None) };
+    };
+    let early_tier = |f: &mut Known| Arc::make_mut(f.agreement_tier.as_mut().unwrap()).early_access = true;
+    let ask = |q: &mut Question| q.version = Some("8.0".into());
+    let not_available = blocking(Reason::ReleaseNotAvailable);
+    let found_for = |early: &str, has_early_access: bool| {
+        found(|f, q| {
+            upcoming(f, early);
+            ask(q);
+            if has_early_access {
+                early_tier(f);
+            }
+        })
+    };
+    assert_eq!(found_for("2026-06-01", false), not_available);
+    assert_eq!(found_for("2026-06-01", true), vec![]);
+    assert_eq!(found_for("", true), not_available, "no early access was announced");
 }
 
 #[test]

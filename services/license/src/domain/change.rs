@@ -1,0 +1,142 @@
+//! The history of a thing: what was changed, when, by whom and why.
+//!
+//! Proves Q14.
+
+use jiff::Timestamp;
+use vouch_core::code::PartnerId;
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The revision that it made.
+    pub revision: i64,
+    /// What was done, in a word or two.
+    pub what: String,
+    /// When.
+    pub at: Timestamp,
+    /// Who did it.
+    pub by: String,
+    /// The partner for which they did it; empty for the vendor's own.
+    pub partner: String,
+    /// Why; may be empty.
+    pub note: String,
+    /// What was different before and after.
+    pub fields: Vec<FieldChange>,
+}
+
+/// A field before and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldChange {
+    /// Its path.
+    pub field: String,
+    /// Before; empty where there was nothing.
+    pub before: String,
+    /// After.
+    pub after: String,
+}
+
+/// The fields of a thing as text, always the same ones in the same order.
+pub type Fields = Vec<(&'static str, String)>;
+
+/// What is different between two states of a thing.
+pub fn differences(before: Fields, after: Fields) -> Vec<FieldChange> {
+    let pairs = before.into_iter().zip(after).filter(|(before, after)| before != after);
+    pairs.map(|((field, before), (_, after))| FieldChange { field: field.to_owned(), before, after }).collect()
+}
+
+/// The fields by which a partner comes into the chain of a licence.
+pub const CHAIN: [&str; 2] = ["responsible_partner_id", "reseller_partner_id"];
+
+/// The part of a licence's history that a partner of its chain may read: from the change by which it came in, and of that one only
+/// how things were afterwards. Who did it is told of what was done for this partner.
+pub fn seen_by(changes: Vec<Change>, partner: &PartnerId) -> Vec<Change> {
+    let brings_in = |change: &Change| {
+        let (left, came): (Vec<_>, Vec<_>) = change
+            .fields
+            .iter()
+            .filter(|field| CHAIN.contains(&field.field.as_str()))
+            .map(|field| (field.before == partner.as_str(), field.after == partner.as_str()))
+            .unzip();
+        came.contains(&true) && !left.contains(&true)
+    };
+    let came_in = changes.iter().rposition(brings_in);
+    let seen = changes.into_iter().enumerate().skip(came_in.unwrap_or(0));
+    seen.map(|(place, mut change)| {
+        if Some(place) == came_in {
+            change.fields.iter_mut().for_each(|field| field.before.clear());
+        }
+        if change.partner != partner.as_str() {
+            change.by.clear();
+            change.note.clear();
+        }
+        change
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(revision: i64, fields: &[(&str, &str, &str)], partner: &str) -> Change {
+        let field = |(field, before, after): &(&str, &str, &str)| FieldChange {
+            field: (*field).to_owned(),
+            before: (*before).to_owned(),
+            after: (*after).to_owned(),
+        };
+        Change {
+            revision,
+            what: "changed".into(),
+            at: Timestamp::UNIX_EPOCH,
+            by: "somebody".into(),
+            partner: partner.into(),
+            note: "because".into(),
+            fields: fields.iter().map(field).collect(),
+        }
+    }
+
+    #[test]
+    fn only_what_is_different_is_a_difference() {
+        let before = vec![("quantity", "10".to_owned()), ("zone", "UTC".to_owned())];
+        let after = vec![("quantity", "25".to_owned()), ("zone", "UTC".to_owned())];
+        let changed = FieldChange { field: "quantity".into(), before: "10".into(), after: "25".into() };
+        assert_eq!(differences(before, after), [changed]);
+    }
+
+    #[test]
+    fn q14_a_partner_reads_the_history_since_it_came_into_the_chain() {
+        let south = PartnerId::parse("south").unwrap();
+        let changes = vec![
+            change(2, &[("quantity", "1", "2")], "north"),
+            change(3, &[("responsible_partner_id", "north", "south"), ("end_user.name", "Old", "New")], ""),
+            change(4, &[("quantity", "2", "3")], "south"),
+        ];
+        let seen = seen_by(changes.clone(), &south);
+        assert_eq!(seen.iter().map(|change| change.revision).collect::<Vec<_>>(), [3, 4]);
+        assert!(seen[0].fields.iter().all(|field| field.before.is_empty()), "nothing of the time before: {seen:?}");
+        assert_eq!((seen[0].by.as_str(), seen[0].note.as_str()), ("", ""), "the vendor's staff have no name here");
+        assert_eq!(seen[1].by, "somebody");
+
+        let north = PartnerId::parse("north").unwrap();
+        assert_eq!(seen_by(changes[..1].to_vec(), &north).len(), 1, "who was in it from the start reads all");
+    }
+
+    #[test]
+    fn q14_who_left_the_chain_and_came_back_reads_from_its_return() {
+        let north = PartnerId::parse("north").unwrap();
+        let changes = vec![
+            change(2, &[("responsible_partner_id", "north", "south")], ""),
+            change(3, &[("quantity", "2", "3")], "south"),
+            change(4, &[("responsible_partner_id", "south", "north")], ""),
+        ];
+        assert_eq!(seen_by(changes, &north).iter().map(|change| change.revision).collect::<Vec<_>>(), [4]);
+    }
+
+    #[test]
+    fn q14_a_change_of_place_within_the_chain_is_no_coming_in() {
+        let north = PartnerId::parse("north").unwrap();
+        let moved = [("responsible_partner_id", "north", "south"), ("reseller_partner_id", "", "north")];
+        let changes = vec![change(2, &[("quantity", "1", "2")], "north"), change(3, &moved, "")];
+        assert_eq!(seen_by(changes, &north).len(), 2);
+    }
+}
