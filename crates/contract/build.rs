@@ -1,4 +1,5 @@
-//! Compiles `proto/` without `protoc`: messages, clients and servers, and the descriptors with their custom options.
+//! Compiles `proto/` without `protoc`: messages, clients and servers, the descriptors with their custom options, and the
+//! comments for those who show them to people.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     config.btree_map(["."]);
     let descriptors = with_comments.file_descriptor_set();
     std::fs::write(out.join("mutations.rs"), mutations(&descriptors))?;
+    std::fs::write(out.join("comments.rs"), comments(&descriptors))?;
     tonic_prost_build::configure().compile_fds_with_config(descriptors, config)?;
     Ok(())
 }
@@ -45,6 +47,50 @@ fn mutations(descriptors: &prost_types::FileDescriptorSet) -> String {
         }
     }
     code
+}
+
+/// The comment of every thing that has one, sorted by full name. The descriptors that reflection serves have none: with them they
+/// would be four times as large, and they are read at every start.
+fn comments(descriptors: &prost_types::FileDescriptorSet) -> String {
+    let mut comments = Vec::new();
+    for file in descriptors.file.iter().filter(|file| file.package().starts_with("vouch.")) {
+        let locations = file.source_code_info.iter().flat_map(|info| &info.location);
+        comments.extend(locations.filter_map(|location| {
+            let lines = location.leading_comments().lines().map(|line| line.strip_prefix(' ').unwrap_or(line));
+            let comment = lines.collect::<Vec<_>>().join("\n");
+            let name = named(file, &location.path).filter(|_| !comment.is_empty())?;
+            Some((format!("{}.{name}", file.package()), comment))
+        }));
+    }
+    comments.sort();
+    format!("&{comments:#?}")
+}
+
+/// The name, within its package, of what a path of `descriptor.proto` points at: `[4, 0, 2, 1]` is the second field of the first
+/// message. Messages and enums that are nested in others are not looked into: the contract has none.
+fn named(file: &prost_types::FileDescriptorProto, path: &[i32]) -> Option<String> {
+    let at = |index: i32| usize::try_from(index).ok();
+    let within = |outer: &str, inner: &str| format!("{outer}.{inner}");
+    match *path {
+        [4, message] => Some(file.message_type.get(at(message)?)?.name().to_owned()),
+        [4, message, 2, field] => {
+            let message = file.message_type.get(at(message)?)?;
+            Some(within(message.name(), message.field.get(at(field)?)?.name()))
+        }
+        [4, message, 8, oneof] => {
+            let message = file.message_type.get(at(message)?)?;
+            Some(within(message.name(), message.oneof_decl.get(at(oneof)?)?.name()))
+        }
+        [5, one] => Some(file.enum_type.get(at(one)?)?.name().to_owned()),
+        // The values of an enum are its siblings, by protobuf's rules.
+        [5, one, 2, value] => Some(file.enum_type.get(at(one)?)?.value.get(at(value)?)?.name().to_owned()),
+        [6, service] => Some(file.service.get(at(service)?)?.name().to_owned()),
+        [6, service, 2, method] => {
+            let service = file.service.get(at(service)?)?;
+            Some(within(service.name(), service.method.get(at(method)?)?.name()))
+        }
+        _ => None,
+    }
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {

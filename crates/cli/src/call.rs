@@ -4,9 +4,12 @@ use std::process::ExitCode;
 
 use bytes::Buf;
 use clap::Args;
+use http::uri::PathAndQuery;
 use prost::Message;
 use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions};
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::client::Grpc;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder, Streaming};
+use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
@@ -44,7 +47,7 @@ pub(crate) async fn run(arguments: &CallArguments) -> Result<ExitCode, Problem> 
             Ok(ExitCode::SUCCESS)
         }
         Err(status) => {
-            tell(&status);
+            tell(&status, &|_| None);
             Ok(ExitCode::FAILURE)
         }
     }
@@ -57,6 +60,28 @@ pub(crate) async fn call(
     method: &MethodDescriptor,
     request: DynamicMessage,
 ) -> Result<DynamicMessage, Status> {
+    let (mut client, request, path) = prepare(folder, role, method, request).await?;
+    client.unary(request, path, Dynamic(method.output())).await.map(tonic::Response::into_inner)
+}
+
+/// Calls an RPC that answers with a stream.
+pub(crate) async fn follow(
+    folder: &Folder,
+    role: Role,
+    method: &MethodDescriptor,
+    request: DynamicMessage,
+) -> Result<Streaming<DynamicMessage>, Status> {
+    let (mut client, request, path) = prepare(folder, role, method, request).await?;
+    client.server_streaming(request, path, Dynamic(method.output())).await.map(tonic::Response::into_inner)
+}
+
+/// A client for the service of an RPC, the request with the caller's token, and the RPC's path.
+async fn prepare(
+    folder: &Folder,
+    role: Role,
+    method: &MethodDescriptor,
+    request: DynamicMessage,
+) -> Result<(Grpc<Channel>, Request<DynamicMessage>, PathAndQuery), Status> {
     let package = method.parent_service().package_name().to_owned();
     let service = package.split('.').nth(1).unwrap_or_default().to_owned();
     let local = |problem: Problem| Status::unavailable(problem.what);
@@ -66,7 +91,7 @@ pub(crate) async fn call(
         let value = format!("Bearer {token}").parse().map_err(|_| Status::internal("a token is no header"))?;
         request.metadata_mut().insert("authorization", value);
     }
-    let mut client = tonic::client::Grpc::new(channel);
+    let mut client = Grpc::new(channel);
     client
         .ready()
         .await
@@ -74,7 +99,7 @@ pub(crate) async fn call(
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name())
         .parse()
         .map_err(|_| Status::internal("an RPC's name is no path"))?;
-    client.unary(request, path, Dynamic(method.output())).await.map(tonic::Response::into_inner)
+    Ok((client, request, path))
 }
 
 /// Finds an RPC by its name, with or without `vouch.` before it.
@@ -94,7 +119,8 @@ pub(crate) fn find(rpc: &str) -> Result<MethodDescriptor, Problem> {
         }
     })?;
     if method.is_client_streaming() || method.is_server_streaming() {
-        return Err(Problem::new(format!("{rpc} is a stream")).next("This command calls unary RPCs."));
+        return Err(Problem::new(format!("{rpc} is a stream"))
+            .next("This command calls unary RPCs; `vouch --help` lists the groups whose commands follow streams."));
     }
     Ok(method)
 }
@@ -139,8 +165,9 @@ pub(crate) fn show(answer: &DynamicMessage) -> String {
     }
 }
 
-/// Tells a refusal: its reason, every bad field, every finding with its remedy.
-fn tell(status: &Status) {
+/// Tells a refusal: its reason, every bad field, every finding with its remedy. `said` tells how the caller gave a field, where that is
+/// another name than the contract's.
+pub(crate) fn tell(status: &Status, said: &dyn Fn(&str) -> Option<String>) {
     let reason = vouch_contract::status::reason_of(status);
     let reason = if reason.is_empty() { String::new() } else { format!(" {reason}") };
     let mut problem = Problem::new(format!("{:?}{reason}: {}", status.code(), status.message()));
@@ -152,7 +179,8 @@ fn tell(status: &Status) {
     }
     output::problem(&problem);
     for violation in status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default() {
-        output::remark(&format!("       {} {}", violation.field, violation.description));
+        let said = said(&violation.field).map(|said| format!(" ({said})")).unwrap_or_default();
+        output::remark(&format!("       {}{said} {}", violation.field, violation.description));
     }
     for finding in vouch_contract::status::findings(status).unwrap_or_default().findings {
         let name = finding.reason().as_str_name().trim_start_matches("REASON_");

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use tonic::transport::Channel;
 use vouch_core::World;
 use vouch_host::client::{self, ClientIdentity, ClientTls};
+use vouch_identity::CallerKind;
 
 use crate::folder::{Folder, ISSUERS, PARTNER};
 use crate::output::Problem;
@@ -33,21 +34,41 @@ pub(crate) enum Role {
     Reseller,
     /// Another partner's service.
     OtherPartner,
+    /// The vendor's own vendor service.
+    Vendor,
     /// Nobody in particular.
     Anyone,
 }
 
 impl Role {
+    /// What the role is to a service: the kind of its caller, and for a person the roles in its token.
+    pub(crate) fn standing(self) -> (CallerKind, &'static [&'static str]) {
+        match self {
+            Self::Administrator => (
+                CallerKind::VendorStaff,
+                &["license-administrator", "account-manager", "partner-manager", "policy-manager"],
+            ),
+            Self::Engineer => (CallerKind::VendorStaff, &["support-engineer", "knowledge-editor"]),
+            Self::Agent => (CallerKind::PartnerStaff, &["agent", "partner-manager"]),
+            Self::Customer => (CallerKind::EndUser, &[]),
+            Self::Partner | Self::OtherPartner => (CallerKind::PartnerWorkload, &[]),
+            Self::Reseller => (CallerKind::ResellerWorkload, &[]),
+            Self::Vendor => (CallerKind::VendorWorkload, &[]),
+            Self::Anyone => (CallerKind::Anonymous, &[]),
+        }
+    }
+
     /// A bearer token for a service; `None` for those who have none.
     pub(crate) fn token(self, folder: &Folder, audience: &str) -> Result<Option<String>, Problem> {
-        let (issuer, organisation, roles): (_, _, &[&str]) = match self {
-            Self::Administrator => {
-                (&ISSUERS[0], None, &["license-administrator", "account-manager", "partner-manager", "policy-manager"])
-            }
-            Self::Engineer => (&ISSUERS[0], None, &["support-engineer", "knowledge-editor"]),
-            Self::Agent => (&ISSUERS[1], Some(PARTNER), &["agent", "partner-manager"]),
-            Self::Customer => (&ISSUERS[2], Some("contoso"), &[]),
-            Self::Partner | Self::Reseller | Self::OtherPartner | Self::Anyone => return Ok(None),
+        let (kind, roles) = self.standing();
+        let (issuer, organisation) = match kind {
+            CallerKind::VendorStaff => (&ISSUERS[0], None),
+            CallerKind::PartnerStaff => (&ISSUERS[1], Some(PARTNER)),
+            CallerKind::EndUser => (&ISSUERS[2], Some("contoso")),
+            CallerKind::PartnerWorkload
+            | CallerKind::ResellerWorkload
+            | CallerKind::VendorWorkload
+            | CallerKind::Anonymous => return Ok(None),
         };
         let email = (self == Self::Customer).then_some(CONTACT);
         let name = self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
@@ -69,16 +90,14 @@ impl Role {
     pub(crate) fn channel(self, folder: &Folder, service: &str) -> Result<Channel, Problem> {
         let authority = folder.read("authority/vendor.pem")?;
         let identity = match self {
-            Self::Partner => Some("partner"),
-            Self::Reseller => Some("reseller"),
-            Self::OtherPartner => Some("other-partner"),
+            Self::Partner => Some("identities/partner"),
+            Self::Reseller => Some("identities/reseller"),
+            Self::OtherPartner => Some("identities/other-partner"),
+            Self::Vendor => Some("vendor/service"),
             Self::Administrator | Self::Engineer | Self::Agent | Self::Customer | Self::Anyone => None,
         };
         let files = match identity {
-            Some(name) => Some((
-                folder.read(&format!("identities/{name}.pem"))?,
-                folder.read(&format!("identities/{name}-key.pem"))?,
-            )),
+            Some(name) => Some((folder.read(&format!("{name}.pem"))?, folder.read(&format!("{name}-key.pem"))?)),
             None => None,
         };
         let identity = files

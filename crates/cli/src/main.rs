@@ -1,12 +1,13 @@
 //! `vouch`: the whole federation on one machine, and its tools.
 //!
 //! Read in this order: `folder` (a data folder with an authority, issuers and configurations), `services` (three processes on it), `up` (until Ctrl-C),
-//! `sample` (a catalogue to try things on), `demo` (the whole story), `call` (any RPC, JSON in and out), `verify` (signed texts, offline),
-//! `collect` (diagnostics into a sealed file, offline), `bundle` (what is in one).
+//! `sample` (a catalogue to try things on), `demo` (the whole story), `contract` (a command for every RPC, made from the contract),
+//! `call` (any RPC, JSON in and out), `verify` (signed texts, offline), `collect` (diagnostics into a sealed file, offline), `bundle` (what is in one).
 
 mod bundle;
 mod call;
 mod collect;
+mod contract;
 mod demo;
 mod folder;
 mod identities;
@@ -20,7 +21,7 @@ mod verify;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Support escalations that a vendor can trust.
 #[derive(Parser)]
@@ -98,7 +99,20 @@ struct DataFolder {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let mut program = contract::add(Arguments::command());
+    let matches = program.get_matches_mut();
+    if let Some(outcome) = contract::run(&matches).await {
+        return ended(outcome);
+    }
+    match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => run(arguments.command).await,
+        Err(error) => error.format(&mut program).exit(),
+    }
+}
+
+/// Runs a hand-written command.
+async fn run(command: Command) -> ExitCode {
+    let outcome = match command {
         Command::Up(arguments) => up::run(&arguments).await,
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Token(arguments) => token::run(&arguments),
@@ -116,6 +130,10 @@ async fn main() -> ExitCode {
             return serve.run::<vouch_partner::Partner>().await;
         }
     };
+    ended(outcome)
+}
+
+fn ended(outcome: Result<ExitCode, output::Problem>) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(problem) => {

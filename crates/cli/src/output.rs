@@ -1,12 +1,27 @@
 //! What a person reads: coloured on a terminal only.
+//!
+//! A reader that has gone, such as `head` after its last line, is no failure: what is left to say is not said.
 
-use anstream::{eprintln, println};
+use std::fmt::Arguments;
+use std::io::Write;
+
+use anstream::{stderr, stdout};
 use anstyle::{AnsiColor, Style};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const QUIET: Style = Style::new().dimmed();
 const STRONG: Style = Style::new().bold();
+
+/// Writes a line on standard output; whether there was somebody to read it.
+fn told(line: Arguments<'_>) -> bool {
+    writeln!(stdout(), "{line}").is_ok()
+}
+
+/// Writes a line on standard error.
+fn remarked(line: Arguments<'_>) {
+    let _ = writeln!(stderr(), "{line}");
+}
 
 /// A problem that ended the command: what went wrong, and the next step where there is one.
 #[derive(Debug)]
@@ -37,9 +52,9 @@ impl From<String> for Problem {
 
 /// Tells a problem on standard error.
 pub(crate) fn problem(problem: &Problem) {
-    eprintln!("{BAD}vouch:{BAD:#} {}", problem.what);
+    remarked(format_args!("{BAD}vouch:{BAD:#} {}", problem.what));
     if let Some(next) = &problem.next {
-        eprintln!("       {next}");
+        remarked(format_args!("       {next}"));
     }
 }
 
@@ -61,33 +76,55 @@ fn pasteable(word: String) -> String {
 
 /// A heading.
 pub(crate) fn heading(text: &str) {
-    println!("{STRONG}{text}{STRONG:#}");
+    told(format_args!("{STRONG}{text}{STRONG:#}"));
 }
 
 /// A name with its value, aligned.
 pub(crate) fn field(name: &str, value: &str) {
-    println!("  {QUIET}{name:<18}{QUIET:#} {value}");
+    told(format_args!("  {QUIET}{name:<18}{QUIET:#} {value}"));
 }
 
 /// Something that went well.
 pub(crate) fn done(text: &str) {
-    println!("{GOOD}✓{GOOD:#} {text}");
+    told(format_args!("{GOOD}✓{GOOD:#} {text}"));
 }
 
 /// A step of a story: how long it took, who did what, what came back.
 pub(crate) fn step(took: std::time::Duration, who: &str, sent: &str, came_back: &str) {
     let took = if took.is_zero() { String::new() } else { format!("{:.1} ms", took.as_secs_f64() * 1000.0) };
-    println!("{GOOD}✓{GOOD:#} {QUIET}{took:>10}{QUIET:#}  {who:<14} {sent:<34} {QUIET}→{QUIET:#} {came_back}");
+    told(format_args!(
+        "{GOOD}✓{GOOD:#} {QUIET}{took:>10}{QUIET:#}  {who:<14} {sent:<34} {QUIET}→{QUIET:#} {came_back}"
+    ));
 }
 
 /// A line as it is: a command to paste, an answer.
 pub(crate) fn line(text: &str) {
-    println!("{text}");
+    told(format_args!("{text}"));
+}
+
+/// A line of what goes on for as long as there is somebody to read it.
+pub(crate) fn is_read(text: &str) -> bool {
+    told(format_args!("{text}"))
+}
+
+/// A text that stands out.
+pub(crate) fn strong(text: &str) -> String {
+    format!("{STRONG}{text}{STRONG:#}")
+}
+
+/// A text that stands back.
+pub(crate) fn quiet(text: &str) -> String {
+    format!("{QUIET}{text}{QUIET:#}")
+}
+
+/// A text that warns.
+pub(crate) fn bad(text: &str) -> String {
+    format!("{BAD}{text}{BAD:#}")
 }
 
 /// A remark on standard error: not part of the answer.
 pub(crate) fn remark(text: &str) {
-    eprintln!("{QUIET}{text}{QUIET:#}");
+    remarked(format_args!("{QUIET}{text}{QUIET:#}"));
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &TokenArguments) -> Result<ExitCode, Problem> {
     let token = arguments.role.token(&folder, &audience)?.ok_or_else(|| match arguments.role {
         Role::Anyone => Problem::new("anyone calls without a token"),
         _ => Problem::new("a workload has a certificate and no token")
-            .next("Its certificate and key are in the data folder, under identities."),
+            .next("Its certificate and key are in the data folder, under identities; the vendor's own under vendor."),
     })?;
     output::line(&token);
     Ok(ExitCode::SUCCESS)

@@ -81,60 +81,38 @@ fn tell(folder: &Folder, services: &Services, sample: Option<&sample::Sample>, a
     let (proof, keys) = (file("proof.json"), file("keys.json"));
     output::line("");
     output::heading("To try, in another terminal");
+    let check = format!("entitlement check{flag} --license-key {key}");
     let try_it = [
         ("All of them: the whole story, on these services", format!("{vouch} demo --against {}", output::path(data))),
-        (
-            "Partner: is the end user covered?",
-            format!(
-                "{vouch} call{flag} --as partner license.v1.EntitlementService/CheckEntitlement \
-                 '{{\"question\":{{\"license\":{{\"licenseKey\":\"{key}\"}},\"contactEmail\":\"{CONTACT}\"}}}}'"
-            ),
-        ),
+        ("Partner: is the end user covered?", format!("{vouch} {check} --as partner --contact-email {CONTACT}")),
         (
             "Anybody with a key: whom do I turn to?",
-            format!(
-                "{vouch} call{flag} --as anyone license.v1.DirectoryService/FindSupportContact \
-                 '{{\"licenseKey\":\"{key}\"}}'"
-            ),
+            format!("{vouch} directory find-support-contact{flag} --as anyone --license-key {key}"),
         ),
         (
             "Partner: prove it, for an escalation and a bundle; then check the proof without a network",
             format!(
-                "{vouch} call{flag} --as partner license.v1.EntitlementService/IssueEntitlementProof \
-                 '{{\"question\":{{\"license\":{{\"licenseKey\":\"{key}\"}},\"productId\":\"{}\",\"version\":\"7.2.1\",\
-                 \"severity\":\"SEVERITY_TWO\",\"channel\":\"CHANNEL_PORTAL\",\"contactEmail\":\"{}\"}},\
-                 \"escalationId\":\"esc_01jz0000000000000000000000\",\"bundleRoot\":\"{}\",\"audience\":\"vendor.vouch\"}}' \
-                 > {proof}\n  \
-                 {vouch} call{flag} --as anyone license.v1.EntitlementService/GetKeySet > {keys}\n  \
+                "{vouch} entitlement issue-proof{flag} esc_01jz0000000000000000000000 --license-key {key} \
+                 --product-id {} --version 7.2.1 --severity two --channel portal --contact-email {CONTACT} \
+                 --bundle-root {} --audience vendor.vouch --json > {proof}\n  \
+                 {vouch} entitlement get-key-set{flag} --json > {keys}\n  \
                  {vouch} verify {proof} --keys {keys}",
                 sample::PRODUCT,
-                CONTACT,
                 "A".repeat(43) + "="
             ),
         ),
         (
             "Engineer: what is known?",
-            format!(
-                "{vouch} call{flag} --as engineer vendor.v1.KnowledgeService/SearchArticles \
-                 '{{\"productId\":\"atlas-server\",\"query\":\"disk\"}}'"
-            ),
+            format!("{vouch} knowledge search-articles{flag} --as engineer {} --query disk", sample::PRODUCT),
         ),
+        ("Engineer: which cases are open?", format!("{vouch} case-desk list-desk-cases{flag}")),
+        ("Agent: my end users", format!("{vouch} end-user list-customers{flag}")),
+        ("Customer: my tickets", format!("{vouch} ticket list{flag} --as customer")),
+        ("Reseller: is the licence in order?", format!("{vouch} {check} --as reseller")),
+        ("Administrator: the licences", format!("{vouch} license list{flag}")),
         (
-            "Engineer: which cases are open?",
-            format!("{vouch} call{flag} --as engineer vendor.v1.CaseDeskService/ListDeskCases"),
-        ),
-        ("Agent: my end users", format!("{vouch} call{flag} --as agent partner.v1.EndUserService/ListCustomers")),
-        ("Customer: my tickets", format!("{vouch} call{flag} --as customer partner.v1.TicketService/ListTickets")),
-        (
-            "Reseller: is the licence in order?",
-            format!(
-                "{vouch} call{flag} --as reseller license.v1.EntitlementService/CheckEntitlement \
-                 '{{\"question\":{{\"license\":{{\"licenseKey\":\"{key}\"}}}}}}'"
-            ),
-        ),
-        (
-            "Administrator: the licences",
-            format!("{vouch} call{flag} --as administrator license.v1.LicenseService/ListLicenses"),
+            "Programs: any RPC, JSON in and out",
+            format!("{vouch} call{flag} license.v1.LicenseService/ListLicenses '{{\"endUserId\":\"contoso\"}}'"),
         ),
     ];
     for (what, command) in try_it {

@@ -56,6 +56,15 @@ pub fn pool() -> &'static DescriptorPool {
     &POOL
 }
 
+static COMMENTS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/comments.rs"));
+
+/// The contract's comment on a service, an RPC, a message, a field, an enum or one of its values, by its full name as
+/// descriptors have it; empty where there is none. For those who show it to people: its lines are broken as in `proto/`.
+pub fn comment(full_name: &str) -> &'static str {
+    let found = COMMENTS.binary_search_by_key(&full_name, |(name, _)| name);
+    found.ok().and_then(|at| COMMENTS.get(at)).map_or("", |(_, comment)| comment)
+}
+
 /// The RPC services that Vouch defines, in the order of the contract; infrastructure such as health is not among them.
 pub fn services() -> impl Iterator<Item = prost_reflect::ServiceDescriptor> {
     pool().services().filter(|service| service.full_name().starts_with("vouch."))

@@ -187,6 +187,7 @@ pub(super) fn name(role: Role) -> &'static str {
         Role::Partner => "partner",
         Role::Reseller => "reseller",
         Role::OtherPartner => "other partner",
+        Role::Vendor => "vendor",
         Role::Anyone => "anyone",
     }
 }

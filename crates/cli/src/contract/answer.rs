@@ -1,0 +1,284 @@
+//! An answer as a person reads it: a table of many things, or one thing line by line.
+
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value};
+use unicode_width::UnicodeWidthStr;
+
+use super::cells::{self, Room};
+use super::table::{self, View};
+use super::{flags, pages};
+use crate::output;
+
+/// How far a message within another is set in.
+const STEP: usize = 2;
+
+/// Prints an answer.
+pub(super) fn tell(answer: &DynamicMessage, view: &View) {
+    for line in lines(answer, view) {
+        output::line(&line);
+    }
+}
+
+/// The lines of an answer.
+pub(super) fn lines(answer: &DynamicMessage, view: &View) -> Vec<String> {
+    let mut lines = Vec::new();
+    let fields: Vec<_> = answer.descriptor().fields().filter(|field| !pages::is_info(field)).collect();
+    let carried: Vec<_> = fields.iter().filter(|field| flags::has_fields(field) && answer.has_field(field)).collect();
+    let many = fields.iter().filter(|field| is_many(field)).count();
+    if let (1, []) = (many, carried.as_slice()) {
+        list(answer, &fields, view, &mut lines);
+    } else if let (0, [resource]) = (many, carried.as_slice()) {
+        // The one thing that the answer is about is not named; what stands before or after it is.
+        let (before, after): (Vec<_>, Vec<_>) = fields
+            .iter()
+            .filter(|field| field != resource && !is_secret(field))
+            .cloned()
+            .partition(|field| field.number() < resource.number());
+        members(answer, &before, 0, view, &mut lines);
+        if let Some(resource) = answer.get_field(resource).as_message() {
+            apart(&mut lines);
+            thing(resource, 0, view, &mut lines);
+        }
+        if after.iter().any(|field| is_shown(answer, field, view)) {
+            apart(&mut lines);
+        }
+        members(answer, &after, 0, view, &mut lines);
+    } else {
+        let rest: Vec<_> = fields.iter().filter(|field| !is_secret(field)).cloned().collect();
+        members(answer, &rest, 0, view, &mut lines);
+    }
+    for field in fields.iter().filter(|field| is_secret(field) && answer.has_field(field)) {
+        let value = cells::text(field, &answer.get_field(field), Room::Line);
+        apart(&mut lines);
+        lines.push(output::strong(&format!("{}  {value}", field.name())));
+        lines.push(output::quiet("It is told this once: hand it on, or keep it safe."));
+    }
+    lines
+}
+
+/// A blank line between what there is and what comes.
+fn apart(lines: &mut Vec<String>) {
+    if !lines.is_empty() {
+        lines.push(String::new());
+    }
+}
+
+/// A list: its table, then what is said of all.
+fn list(answer: &DynamicMessage, fields: &[FieldDescriptor], view: &View, lines: &mut Vec<String>) {
+    let rest: Vec<_> = fields.iter().filter(|field| !is_many(field)).cloned().collect();
+    for field in fields.iter().filter(|field| is_many(field)) {
+        let rows = things(&answer.get_field(field));
+        if rows.is_empty() {
+            lines.push(format!("No {}.", field.name().replace('_', " ")));
+        }
+        lines.extend(group(&rows, 0, view));
+    }
+    if rest.iter().any(|field| is_shown(answer, field, view)) {
+        apart(lines);
+        members(answer, &rest, 0, view, lines);
+    }
+}
+
+/// Every field of a message.
+fn thing(message: &DynamicMessage, indent: usize, view: &View, lines: &mut Vec<String>) {
+    let fields: Vec<_> = message.descriptor().fields().collect();
+    members(message, &fields, indent, view, lines);
+}
+
+/// Fields of a message: names and values side by side, what is within set in.
+fn members(message: &DynamicMessage, fields: &[FieldDescriptor], indent: usize, view: &View, lines: &mut Vec<String>) {
+    let shown: Vec<_> = fields.iter().filter(|field| is_shown(message, field, view)).collect();
+    let flat = |field: &&&FieldDescriptor| !is_block(message, field);
+    let width = shown.iter().filter(flat).map(|field| field.name().width()).max().unwrap_or_default();
+    let blank = " ".repeat(indent);
+    for field in shown {
+        let value = message.get_field(field);
+        let name = output::quiet(&format!("{:<1$}", field.name(), if is_block(message, field) { 0 } else { width }));
+        match value.as_ref() {
+            Value::Message(within) if !cells::is_scalar(within) => {
+                lines.push(format!("{blank}{name}"));
+                thing(within, indent + STEP, view, lines);
+            }
+            Value::List(_) if is_many(field) => {
+                lines.push(format!("{blank}{name}"));
+                lines.extend(group(&things(&value), indent + STEP, view));
+            }
+            Value::String(text) if is_block(message, field) => {
+                lines.push(format!("{blank}{name}"));
+                lines.extend(text.lines().map(|line| format!("{blank}{:1$}{2}", "", STEP, cells::printable(line))));
+            }
+            value => lines.push(format!("{blank}{name}  {}", cells::text(field, value, Room::Line))),
+        }
+    }
+}
+
+/// Several things: findings each with its remedy, anything else as a table.
+fn group(rows: &[DynamicMessage], indent: usize, view: &View) -> Vec<String> {
+    let is_finding = |row: &DynamicMessage| row.descriptor().full_name() == "vouch.common.v1.Finding";
+    if rows.iter().all(is_finding) {
+        return rows.iter().flat_map(|row| finding(row, indent)).collect();
+    }
+    table::lines(rows, indent, view)
+}
+
+fn finding(finding: &DynamicMessage, indent: usize) -> Vec<String> {
+    let said = |name: &str| {
+        let field = finding.descriptor().get_field_by_name(name);
+        let field = field.filter(|field| finding.has_field(field));
+        field.map(|field| cells::text(&field, &finding.get_field(&field), Room::Line)).unwrap_or_default()
+    };
+    let blank = " ".repeat(indent);
+    let reason = said("reason").to_uppercase().replace('-', "_");
+    let what = if said("weight") == "warning" { output::strong("warning") } else { output::bad("blocking") };
+    let mut lines = vec![format!("{blank}{what} {reason}: {}", said("message"))];
+    let by = match said("cure_by").as_str() {
+        "" => String::new(),
+        by => format!("{}: ", by.replace('-', " ")),
+    };
+    if !said("remedy").is_empty() {
+        lines.push(format!("{blank}  {by}{}", said("remedy")));
+    }
+    if !said("clears_at").is_empty() {
+        lines.push(format!("{blank}  It falls away by itself at {}.", said("clears_at")));
+    }
+    lines
+}
+
+/// Zero and no are said; what is empty or absent is not.
+fn is_shown(message: &DynamicMessage, field: &FieldDescriptor, view: &View) -> bool {
+    let value = message.get_field(field);
+    match value.as_ref() {
+        Value::Message(_) => message.has_field(field),
+        _ if view.wide && !field.supports_presence() => true,
+        Value::List(values) => !values.is_empty(),
+        value => {
+            (!field.supports_presence() || message.has_field(field))
+                && !cells::text(field, value, Room::Line).is_empty()
+        }
+    }
+}
+
+/// Whether a field takes lines of its own.
+fn is_block(message: &DynamicMessage, field: &FieldDescriptor) -> bool {
+    let value = message.get_field(field);
+    match value.as_ref() {
+        Value::Message(within) => !cells::is_scalar(within),
+        Value::List(_) => is_many(field),
+        Value::String(text) => text.trim_end().contains('\n'),
+        _ => false,
+    }
+}
+
+/// Whether a field is many messages.
+fn is_many(field: &FieldDescriptor) -> bool {
+    field.is_list() && matches!(field.kind(), Kind::Message(_))
+}
+
+/// What is told once.
+fn is_secret(field: &FieldDescriptor) -> bool {
+    field.name() == "license_key"
+}
+
+fn things(value: &Value) -> Vec<DynamicMessage> {
+    value.as_list().unwrap_or_default().iter().filter_map(|thing| thing.as_message().cloned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+    use serde_json::json;
+
+    use super::super::values;
+    use super::*;
+
+    fn told(message: &str, answer: serde_json::Value) -> String {
+        let descriptor = vouch_contract::pool().get_message_by_name(&format!("vouch.{message}")).unwrap();
+        let answer = values::message(&descriptor, &answer).unwrap();
+        let lines = lines(&answer, &View { wide: false, width: None });
+        lines.iter().map(|line| strip_str(line).to_string() + "\n").collect()
+    }
+
+    #[test]
+    fn one_thing_is_told_line_by_line_and_its_key_once_and_apart() {
+        let license = json!({
+            "licenseId": "lic_1", "productId": "atlas-server", "quantity": "25",
+            "endUser": { "endUserId": "contoso", "name": "Contoso" }, "state": "LICENSE_STATE_ACTIVE",
+            "createTime": "2026-01-01T00:00:00.5Z",
+            "liaisons": [{ "contactId": "con_1", "name": "Ada", "email": "ada@contoso.example", "administrativeRights": true }],
+        });
+        let answer = json!({ "license": license, "licenseKey": "AAAAA-BBBBB", "factsRevision": "7" });
+        assert_eq!(
+            told("license.v1.CreateLicenseResponse", answer),
+            "\
+license_id   lic_1
+product_id   atlas-server
+quantity     25
+end_user
+  end_user_id  contoso
+  name         Contoso
+grace_days   0
+state        active
+revision     0
+create_time  2026-01-01T00:00:00Z
+liaisons
+  contact_id  name  email                administrative_rights
+  con_1       Ada   ada@contoso.example  yes
+
+facts_revision  7
+
+license_key  AAAAA-BBBBB
+It is told this once: hand it on, or keep it safe.
+"
+        );
+    }
+
+    #[test]
+    fn what_stands_before_the_one_thing_is_told_before_it() {
+        let answer =
+            json!({ "partnerName": "North", "supportContact": { "name": "Desk", "email": "help@north.example" } });
+        assert_eq!(
+            told("license.v1.FindSupportContactResponse", answer),
+            "partner_name  North\n\nname   Desk\nemail  help@north.example\n"
+        );
+    }
+
+    #[test]
+    fn findings_are_told_with_who_can_cure_them_and_how() {
+        let finding = json!({
+            "reason": "REASON_AGREEMENT_MISSING", "weight": "WEIGHT_BLOCKING", "cureBy": "CURE_BY_END_USER",
+            "message": "No support agreement covers the licence.", "remedy": "Conclude a support agreement.",
+        });
+        let answer = json!({ "answer": { "verdict": "VERDICT_NOT_ENTITLED", "findings": [finding] }, "revision": "9" });
+        assert_eq!(
+            told("license.v1.CheckEntitlementResponse", answer),
+            "\
+verdict  not-entitled
+findings
+  blocking AGREEMENT_MISSING: No support agreement covers the licence.
+    end user: Conclude a support agreement.
+
+revision  9
+"
+        );
+    }
+
+    #[test]
+    fn a_list_is_a_table_and_an_empty_one_says_so() {
+        let entries =
+            json!([{ "entryId": "led_1", "movement": "LEDGER_MOVEMENT_GRANT", "units": "5", "reference": "PO-7" }]);
+        assert_eq!(
+            told(
+                "license.v1.ListLedgerEntriesResponse",
+                json!({ "entries": entries, "page": { "nextPageToken": "t" } })
+            ),
+            "entry_id  movement  units  reference\nled_1     grant         5  PO-7\n"
+        );
+        assert_eq!(told("license.v1.ListLicensesResponse", json!({})), "No licenses.\n");
+    }
+
+    #[test]
+    fn a_text_of_several_lines_is_set_in() {
+        let article = json!({ "article": { "articleId": "art_1", "title": "Full", "body": "One.\nTwo." } });
+        let told = told("vendor.v1.GetArticleResponse", article);
+        assert!(told.contains("body\n  One.\n  Two.\n"), "{told}");
+    }
+}

@@ -1,0 +1,269 @@
+//! The groups and commands as clap has them, with the contract's comments as their help.
+
+use clap::builder::EnumValueParser;
+use clap::{Arg, ArgAction, Command, CommandFactory};
+use prost_reflect::{FieldDescriptor, Kind, MethodDescriptor, ServiceDescriptor};
+
+use super::flags::{self, Flag};
+use super::names::{self, Group};
+use super::pages::Paged;
+use super::{LIMIT, current, roles, values};
+use crate::Arguments;
+use crate::identities::Role;
+
+/// The name under which a command's subject is given without a flag.
+pub(super) const SUBJECT: &str = "subject";
+
+/// The heading of the flags that are about a call and not in its request.
+const OPTIONS: &str = "Options";
+
+/// How a text is given that is long, or that nobody else on the machine is to see.
+const FILES: &str = "A TEXT may be in a file: @FILE. One that begins with @ itself is written with @@.";
+
+/// The heads under which `vouch --help` lists the groups of each service.
+const HEADS: [(&str, &str); 3] = [
+    ("license", "The licence service's RPCs"),
+    ("vendor", "The vendor service's RPCs"),
+    ("partner", "The partner service's RPCs"),
+];
+
+/// Adds the contract's commands to the hand-written ones.
+pub(crate) fn add(mut program: Command) -> Command {
+    let groups = groups();
+    let width = groups.iter().map(|group| group.name.len()).max().unwrap_or_default();
+    let written = program.get_subcommands().map(|command| command.get_name().len()).max().unwrap_or_default();
+    let listed = HEADS.map(|(package, head)| {
+        let groups = groups.iter().filter(|group| names::package(&group.service) == package);
+        let lines = groups.map(|group| {
+            let about = first_sentence(vouch_contract::comment(group.service.full_name()));
+            format!("  {:<1$}  {about}\n", group.name, width.max(written))
+        });
+        format!("{}\n{}", style(&format!("{head}:")), lines.collect::<String>())
+    });
+    let listed = listed.join("\n");
+    for group in &groups {
+        program = program.subcommand(group_command(group));
+    }
+    program.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{}\n{{subcommands}}\n\n{listed}\n{}\n{{options}}\n\n{}",
+        style("Commands:"),
+        style("Options:"),
+        "`vouch COMMAND --help` tells more: of a group, its commands; of a command, its fields and who may\ncall it.\n"
+    ))
+}
+
+/// The RPC of a command.
+pub(super) fn method(group: &str, command: &str) -> Option<MethodDescriptor> {
+    let group = groups().into_iter().find(|candidate| candidate.name == group)?;
+    let mut commands = names::commands(&group.service).into_iter();
+    commands.find(|(name, _)| name == command).map(|(_, method)| method)
+}
+
+fn groups() -> Vec<Group> {
+    let program = Arguments::command();
+    let written: Vec<&str> = program.get_subcommands().map(Command::get_name).collect();
+    names::groups(&written)
+}
+
+fn group_command(group: &Group) -> Command {
+    let comment = vouch_contract::comment(group.service.full_name());
+    let commands = names::commands(&group.service).into_iter().map(|(name, method)| rpc_command(name, &method));
+    Command::new(group.name.clone())
+        .about(first_sentence(comment))
+        .long_about(paragraphs(comment))
+        // Listed under a head of their own.
+        .hide(true)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_flag(true)
+        .disable_help_subcommand(true)
+        .args(common())
+        .subcommands(commands)
+}
+
+/// What every command takes.
+fn common() -> [Arg; 5] {
+    [
+        Arg::new("help").short('h').long("help").action(ArgAction::Help).help("Print help; in short with -h"),
+        Arg::new("data")
+            .long("data")
+            .value_name("DIR")
+            .value_parser(clap::value_parser!(std::path::PathBuf))
+            .default_value("vouch-data")
+            .help("The data folder"),
+        Arg::new("as")
+            .long("as")
+            .value_name("ROLE")
+            .value_parser(EnumValueParser::<Role>::new())
+            .hide_possible_values(true)
+            .help("Who calls; where left out, somebody to whom it is granted"),
+        Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print the answer as JSON, nothing left out"),
+        Arg::new("wide").long("wide").action(ArgAction::SetTrue).help("Show every column, and what is empty"),
+    ]
+    .map(|arg| arg.global(true).help_heading(OPTIONS))
+}
+
+fn rpc_command(name: String, method: &MethodDescriptor) -> Command {
+    let comment = vouch_contract::comment(method.full_name());
+    let input = method.input();
+    let flags = flags::of(&input);
+    let subject = flags::subject(&flags);
+    // What the request carries says which of its fields are read.
+    let carried = flags::carried(&input).map(|field| vouch_contract::comment(field.full_name()));
+    let whole: Vec<String> = std::iter::once(comment).chain(carried).map(paragraphs).collect();
+    let mut command = Command::new(name)
+        .about(first_sentence(comment))
+        .long_about(whole.join("\n\n"))
+        .disable_help_flag(true)
+        .after_help(format!("RPC: {}\nGranted to: {}\n{FILES}", rpc(method), roles::list(method)));
+    if let Some(flag) = subject {
+        command = command.arg(subject_argument(flag));
+    }
+    for flag in &flags {
+        let is_subject = subject.is_some_and(|subject| subject.name == flag.name);
+        let excluded = flags.iter().filter(|other| flag.excludes(other)).map(Flag::field_path);
+        command = command.arg(argument(method, flag, is_subject).conflicts_with_all(excluded));
+    }
+    if Paged::of(method).is_some() {
+        command = command.arg(limit(&format!("How many are fetched and shown; 0: all [default: {LIMIT}]")));
+    } else if method.is_server_streaming() {
+        command = command.arg(limit("End after so many messages; where left out, Ctrl-C ends it"));
+    }
+    let request = Arg::new("request").long("request").value_name("JSON").help_heading(OPTIONS);
+    command
+        .arg(request.help("The request in proto3's JSON form, `-` for standard input; flags go before what is in it"))
+}
+
+fn limit(help: &str) -> Arg {
+    let arg = Arg::new("limit").long("limit").value_name("NUMBER").value_parser(clap::value_parser!(usize));
+    arg.help(help.to_owned()).help_heading(OPTIONS)
+}
+
+fn subject_argument(flag: &Flag) -> Arg {
+    let help = flag.field().map(|field| help(field, &[])).unwrap_or_default();
+    let arg = Arg::new(SUBJECT).value_name(flag.name.to_uppercase()).help(format!("{help} Or: --{} ID", flag.name));
+    match flag.field() {
+        Some(field) => arg.value_parser(values::parser(field)),
+        None => arg,
+    }
+}
+
+fn argument(method: &MethodDescriptor, flag: &Flag, is_subject: bool) -> Arg {
+    let arg = Arg::new(flag.field_path()).long(flag.name.clone()).help_heading("Fields").allow_negative_numbers(true);
+    let Some(field) = flag.field() else { return arg };
+    let (value_name, hint) = values::look(field);
+    let mut hints = vec![hint.to_owned()];
+    if field.is_list() || field.is_map() {
+        hints.push("May be given several times.".into());
+    }
+    if current::is_etag(method, flag) {
+        hints.push("Where left out, the command reads it first.".into());
+    } else if flag.name == "request-id" {
+        hints.push("Where left out, the command makes one.".into());
+    }
+    let mut arg = arg.value_name(value_name).value_parser(values::parser(field)).help(help(field, &hints));
+    if let Kind::Enum(_) = field.kind() {
+        arg = arg.value_delimiter(field.is_list().then_some(',')).ignore_case(true);
+    }
+    if field.kind() == Kind::Bool && !field.is_list() {
+        arg = arg.num_args(0..=1).require_equals(true).default_missing_value("true");
+    } else if field.is_list() || field.is_map() {
+        arg = arg.action(ArgAction::Append);
+    }
+    if is_subject {
+        arg = arg.conflicts_with(SUBJECT).hide(true);
+    }
+    // It can be said, and the service refuses it.
+    if flag.is_given_by_service() && !current::is_etag(method, flag) {
+        arg = arg.hide(true);
+    }
+    arg
+}
+
+/// A field's comment and what else there is to say, as one paragraph.
+fn help(field: &FieldDescriptor, hints: &[String]) -> String {
+    let comment = vouch_contract::comment(field.full_name()).replace('\n', " ");
+    let hints = hints.iter().filter(|hint| !hint.is_empty()).map(String::as_str);
+    std::iter::once(comment.as_str()).chain(hints).collect::<Vec<_>>().join(" ")
+}
+
+/// An RPC as `vouch call` takes it.
+fn rpc(method: &MethodDescriptor) -> String {
+    let service: ServiceDescriptor = method.parent_service().clone();
+    format!("{}/{}", service.full_name().trim_start_matches("vouch."), method.name())
+}
+
+/// A comment's lines joined to paragraphs, so that they can be broken anew; lines that are set in stay as they are.
+fn paragraphs(comment: &str) -> String {
+    let mut text = String::new();
+    for line in comment.lines() {
+        let is_drawn = line.starts_with("  ");
+        let joins = !text.is_empty() && !text.ends_with('\n') && !line.is_empty() && !is_drawn;
+        text.push_str(if joins { " " } else { "" });
+        text.push_str(line);
+        if line.is_empty() || is_drawn {
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn first_sentence(comment: &str) -> String {
+    let comment = comment.replace('\n', " ");
+    let end = comment.find(". ").or_else(|| comment.rfind('.')).unwrap_or(comment.len());
+    comment.get(..end).unwrap_or_default().to_owned()
+}
+
+/// A heading of help, as clap makes its own.
+fn style(heading: &str) -> String {
+    let style = clap::builder::Styles::default();
+    let header = style.get_header();
+    format!("{header}{heading}{header:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn program() -> Command {
+        add(Arguments::command())
+    }
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        program().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_every_flag_says_what_it_is() {
+        for group in program().get_subcommands() {
+            for command in group.get_subcommands() {
+                let name = format!("{} {}", group.get_name(), command.get_name());
+                assert!(command.get_about().is_some_and(|about| !about.to_string().is_empty()), "{name}");
+                for arg in command.get_arguments() {
+                    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                    assert!(!help.is_empty(), "{name} --{}", arg.get_id());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_help_lists_every_group_under_its_service() {
+        let help = program().render_help().to_string();
+        for (group, service) in [("license", "licence"), ("case-desk", "vendor"), ("ticket", "partner")] {
+            let head = help.find(&format!("The {service} service's RPCs")).unwrap();
+            assert!(help[head..].contains(&format!("\n  {group} ")), "{help}");
+        }
+        assert!(groups().iter().all(|group| help.contains(&format!("\n  {} ", group.name))), "{help}");
+        assert!(help.find("  up ").unwrap() < help.find("The licence service's").unwrap(), "{help}");
+    }
+
+    #[test]
+    fn a_comment_is_told_in_paragraphs_and_its_drawings_as_they_are() {
+        let comment = "One, and\nmore. Two.\n\n  A --b--> C\n  D\nThree.";
+        assert_eq!(paragraphs(comment), "One, and more. Two.\n  A --b--> C\n  D\nThree.");
+        assert_eq!(first_sentence(comment), "One, and more");
+        assert_eq!(first_sentence("Until v7.2 of it. More."), "Until v7.2 of it");
+    }
+}
