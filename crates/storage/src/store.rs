@@ -125,6 +125,22 @@ impl Store {
         }
     }
 
+    /// Runs a transaction and rolls it back: tells what would come of it.
+    pub async fn rehearse<T, F, Fut>(&self, work: F) -> Result<T, Error>
+    where
+        F: FnOnce(Tx) -> Fut,
+        Fut: Future<Output = Result<(Tx, T), WriteError>>,
+    {
+        match work(self.begin().await?).await {
+            Ok((tx, value)) => {
+                tx.rollback().await.map_err(StoreError::from)?;
+                Ok(value)
+            }
+            Err(WriteError::Store(error)) => Err(error.into()),
+            Err(WriteError::Refused(error)) => Err(error),
+        }
+    }
+
     /// Closes the pools: waits for running transactions, flushes, gives the file free.
     pub async fn close(&self) {
         self.readers.close().await;

@@ -132,6 +132,6 @@ async fn license(
         revision: 1,
         created_at: now,
     };
-    vouch_license::store::licenses::license_insert(tx, &license, 1).await?;
+    vouch_license::store::grants::license_insert(tx, &license, 1).await?;
     Ok(license.id)
 }

@@ -18,7 +18,7 @@ use crate::domain::license_key::LicenseKey;
 use crate::domain::partner::Standing;
 use crate::store::facts::key_digest;
 use crate::store::packed::pack_license;
-use crate::store::{agreements, catalog, changes, history as past, incidents, licenses, partners};
+use crate::store::{agreements, catalog, changes, grants, history as past, incidents, licenses, partners};
 
 /// A licence to be granted.
 #[derive(Debug, Clone)]
@@ -124,7 +124,7 @@ pub async fn create(
         created_at: call.now,
     };
     // Ordering: entering it locks the rows that it refers to, and the revision is the last lock of all.
-    licenses::license_insert(tx, &license, 0).await?;
+    grants::license_insert(tx, &license, 0).await?;
     orders::place(tx, &call.world, &order, &[license.id]).await?;
     let facts_revision = changes::revision_next(tx).await?;
     licenses::license_stamp(tx, license.id, facts_revision).await?;
@@ -245,7 +245,7 @@ async fn write<C>(
         note.clone_into(&mut next.state_note);
     }
     if next.terms.end_user_id != before.terms.end_user_id {
-        licenses::end_user_insert(tx, &next.terms.end_user_id, &next.terms.end_user_name).await?;
+        grants::end_user_insert(tx, &next.terms.end_user_id, &next.terms.end_user_name).await?;
     }
     licenses::license_update(tx, &next, facts_revision).await?;
     let change = history::change(call, next.revision, amendment.as_str(), note, before.differences(&next));

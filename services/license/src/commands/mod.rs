@@ -4,6 +4,7 @@ pub mod agreements;
 pub mod catalog;
 pub mod facts;
 pub mod history;
+pub mod import;
 pub mod incidents;
 pub mod licenses;
 pub mod notices;

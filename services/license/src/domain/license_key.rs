@@ -1,4 +1,4 @@
-//! Licence keys: 120 random bits in 24 characters, and a check character.
+//! Licence keys: 120 random bits in 24 characters, and a check character; and those that another system gave before.
 //!
 //! The alphabet is Crockford's base 32: no I, L, O or U, and the first three are read as the digits they look like. The
 //! check character is by the Luhn algorithm modulo 32, which finds every single wrong character and nearly every swap of
@@ -9,6 +9,8 @@ use std::fmt;
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const RANDOM: usize = 24;
 const GROUP: usize = 5;
+/// The shortest key of another system.
+const FOREIGN: usize = 8;
 
 /// A licence key in its canonical form. It is a secret: it is shown once and never logged.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,24 +30,26 @@ impl LicenseKey {
         Self(key)
     }
 
-    /// Reads a key as people write it: with or without hyphens and blanks, in either case.
+    /// Reads a key as people write it: with or without hyphens and blanks, in either case. What has not the form of this service's keys
+    /// may be one that another system gave.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong =
             || "must be a licence key: 25 letters and digits in groups of five; check for a typing error".to_owned();
         if text.len() > 64 {
             return Err(wrong());
         }
-        let key: String = text
-            .chars()
-            .filter(|c| !matches!(c, '-' | ' '))
-            .map(|c| match c.to_ascii_uppercase() {
-                'O' => '0',
-                'I' | 'L' => '1',
-                other => other,
-            })
-            .collect();
-        let fits = key.len() == RANDOM + 1 && key.bytes().all(|byte| ALPHABET.contains(&byte));
-        if fits && key.ends_with(check_character(&key[..RANDOM])) { Ok(Self(key)) } else { Err(wrong()) }
+        let written: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
+        let read = |c: char| match c.to_ascii_uppercase() {
+            'O' => '0',
+            'I' | 'L' => '1',
+            other => other,
+        };
+        let key: String = written.chars().map(read).collect();
+        if key.len() == RANDOM + 1 && key.bytes().all(|byte| ALPHABET.contains(&byte)) {
+            return if key.ends_with(check_character(&key[..RANDOM])) { Ok(Self(key)) } else { Err(wrong()) };
+        }
+        let is_foreign = written.len() >= FOREIGN && written.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_foreign { Ok(Self(written.to_ascii_uppercase())) } else { Err(wrong()) }
     }
 
     /// The key as it is handed to the end user: groups of five joined by hyphens.
@@ -120,6 +124,16 @@ mod tests {
         #[test]
         fn any_text_is_read_or_refused_without_a_panic(text in "\\PC{0,80}") {
             let _ = LicenseKey::parse(&text);
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_system_is_read_and_a_mistyped_one_of_ours_is_not() {
+        let foreign = LicenseKey::parse("acme-2019-00017").unwrap();
+        assert_eq!((foreign.canonical(), foreign.hint()), ("ACME201900017", "00017"));
+        assert_eq!(LicenseKey::parse("ACME 2019 00017"), Ok(foreign));
+        for wrong in ["", "short-7", "ümläute-und-mehr", "AAAAA-AAAAA-AAAAA-AAAAA-AAAAB", &"X".repeat(65)] {
+            assert!(LicenseKey::parse(wrong).is_err(), "{wrong:?}");
         }
     }
 

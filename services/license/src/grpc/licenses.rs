@@ -1,17 +1,17 @@
 //! `LicenseService`. `read` turns its requests into commands.
 
 mod file;
-mod read;
+pub(super) mod read;
 
 use prost::{Message, Name};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 use vouch_contract::content::Mutation;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::license_service_server::LicenseService;
 use vouch_core::code::PartnerId;
 use vouch_core::id::LicenseId;
 use vouch_core::{Error, Violations};
-use vouch_host::Call;
+use vouch_host::{Call, Streamed};
 use vouch_identity::Caller;
 
 use super::read::{ListOf, One};
@@ -22,7 +22,7 @@ use crate::domain::change::seen_by;
 use crate::domain::license::License;
 use crate::domain::license_key::LicenseKey;
 use crate::store::licenses;
-use read::{CHANGES, FileFor, LICENSES, RELEASES, Wanted};
+use read::{All, CHANGES, FileFor, LICENSES, RELEASES, Wanted};
 
 #[tonic::async_trait]
 impl LicenseService for Handlers {
@@ -185,6 +185,23 @@ impl LicenseService for Handlers {
                 Ok(pb::GetLicenseFileResponse { license_file, expires_at: Some(expires_at) })
             })
             .await
+    }
+
+    type ImportLicensesStream = Streamed<pb::ImportLicensesResponse>;
+
+    async fn import_licenses(
+        &self,
+        request: Request<Streaming<pb::ImportLicensesRequest>>,
+    ) -> Result<Response<Self::ImportLicensesStream>, Status> {
+        let (handlers, requests) = (self.clone(), request.into_inner());
+        Ok(vouch_host::streamed(self.stopping.clone(), |sender| handlers.import(requests, sender)))
+    }
+
+    async fn export_licenses(
+        &self,
+        request: Request<pb::ExportLicensesRequest>,
+    ) -> Result<Response<pb::ExportLicensesResponse>, Status> {
+        self.rpc.query(request, |call: Call<ListOf<All>>| async move { self.export(call.command.page).await }).await
     }
 
     async fn list_receivable_releases(

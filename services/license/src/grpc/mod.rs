@@ -6,6 +6,7 @@ mod checks;
 mod directory;
 mod entitlement;
 mod history;
+mod import;
 mod incidents;
 mod licenses;
 mod partners;

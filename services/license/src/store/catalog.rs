@@ -56,6 +56,12 @@ pub async fn tier_all(connection: &mut AnyConnection) -> Result<Vec<Tier>, Store
     sqlx::query("SELECT * FROM tiers").fetch_all(connection).await?.iter().map(read_tier).collect()
 }
 
+/// The codes of all products.
+pub async fn product_ids(connection: &mut AnyConnection) -> Result<Vec<String>, StoreError> {
+    let rows = sqlx::query("SELECT product_id FROM products").fetch_all(connection).await?;
+    rows.iter().map(|found| row::text(found, "product_id")).collect()
+}
+
 /// Every product with its releases.
 pub async fn product_all(connection: &mut AnyConnection) -> Result<Vec<Product>, StoreError> {
     let all = Page { size: i64::from(i32::MAX), after: String::new() };

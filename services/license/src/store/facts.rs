@@ -13,9 +13,12 @@ use crate::domain::license_key::{KeyDigest, LicenseKey};
 use crate::domain::partner::Standing;
 use crate::domain::product::Basis;
 
+/// The context in which keys of licences are digested.
+pub const DIGESTS: &str = "license-key";
+
 /// The keyed digest under which a licence's key is kept.
 pub fn key_digest(secrets: &Secrets, key: &LicenseKey) -> KeyDigest {
-    KeyDigest(secrets.digest("license-key", key.canonical().as_bytes()))
+    KeyDigest(secrets.digest(DIGESTS, key.canonical().as_bytes()))
 }
 
 /// The facts of a licence; `None` when there is no such licence. Read inside a snapshot, so that they are of one state.

@@ -9,67 +9,10 @@ use vouch_core::id::LicenseId;
 use vouch_host::Page;
 use vouch_storage::{Dialect, StoreError, WriteError, row};
 
-use super::agreements::{liaison_insert, liaison_list};
+use super::agreements::liaison_list;
 use super::packed::pack_license;
 use crate::domain::license::{License, LicenseKind, LicenseState, LicenseTerms, Validity};
 use crate::domain::license_key::KeyDigest;
-
-/// Adds a licence with the people named in it, and its end user where that one is new.
-pub async fn license_insert(
-    connection: &mut AnyConnection,
-    license: &License,
-    facts_revision: i64,
-) -> Result<(), WriteError> {
-    let terms = &license.terms;
-    end_user_insert(connection, &terms.end_user_id, &terms.end_user_name).await?;
-    sqlx::query(
-        "INSERT INTO licenses (license_id, key_digest, key_hint, product_id, quantity, end_user_id, end_user_name,
-             responsible_partner_id, reseller_partner_id, valid_from, valid_until, grace_days, maintenance_until, zone,
-             state, state_note, revision, created_at, facts, facts_revision, kind, order_reference)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
-    )
-    .bind(license.id.to_string())
-    .bind(license.key.0.as_slice())
-    .bind(&license.key_hint)
-    .bind(terms.product_id.as_str())
-    .bind(terms.quantity)
-    .bind(terms.end_user_id.as_str())
-    .bind(&terms.end_user_name)
-    .bind(terms.responsible_partner_id.as_str())
-    .bind(terms.reseller_partner_id.as_ref().map(PartnerId::as_str))
-    .bind(terms.validity.from.to_string())
-    .bind(terms.validity.until.map(|date| date.to_string()))
-    .bind(i64::from(terms.validity.grace_days))
-    .bind(terms.maintenance_until.map(|date| date.to_string()))
-    .bind(terms.validity.zone.iana_name().unwrap_or("UTC"))
-    .bind(license.state.as_str())
-    .bind(&license.state_note)
-    .bind(license.revision)
-    .bind(license.created_at.as_microsecond())
-    .bind(pack_license(license)?)
-    .bind(facts_revision)
-    .bind(terms.kind.as_str())
-    .bind(&terms.order_reference)
-    .execute(&mut *connection)
-    .await?;
-    for liaison in &license.liaisons {
-        liaison_insert(connection, &license.id.to_string(), liaison).await?;
-    }
-    Ok(())
-}
-
-/// Adds an end user where it is new.
-pub async fn end_user_insert(connection: &mut AnyConnection, id: &EndUserId, name: &str) -> Result<(), WriteError> {
-    sqlx::query(
-        "INSERT INTO end_users (end_user_id, name, available, reserved, captured, vendor_borne)
-         VALUES ($1, $2, 0, 0, 0, 0) ON CONFLICT (end_user_id) DO NOTHING",
-    )
-    .bind(id.as_str())
-    .bind(name)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
 
 /// Writes a changed licence over the old one. What is decided for good (product, first day, zone, order) stays.
 pub async fn license_update(

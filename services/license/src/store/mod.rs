@@ -7,6 +7,7 @@ pub mod agreements;
 pub mod catalog;
 pub mod changes;
 pub mod facts;
+pub mod grants;
 pub mod history;
 pub mod incidents;
 pub mod licenses;

@@ -104,7 +104,19 @@ pub async fn partner_list(connection: &mut AnyConnection, page: &Page) -> Result
 
 /// Every partner's standing.
 pub async fn standing_all(connection: &mut AnyConnection) -> Result<Vec<(PartnerId, Standing)>, StoreError> {
-    let rows = sqlx::query("SELECT partner_id, standing FROM partners").fetch_all(connection).await?;
+    standings(connection, "SELECT partner_id, standing FROM partners").await
+}
+
+/// The same, their rows held until the transaction ends, on an engine that has rows to hold.
+pub async fn standing_share(connection: &mut AnyConnection) -> Result<Vec<(PartnerId, Standing)>, StoreError> {
+    standings(connection, "SELECT partner_id, standing FROM partners ORDER BY partner_id FOR KEY SHARE").await
+}
+
+async fn standings(
+    connection: &mut AnyConnection,
+    sql: &'static str,
+) -> Result<Vec<(PartnerId, Standing)>, StoreError> {
+    let rows = sqlx::query(sql).fetch_all(connection).await?;
     let read = |found: &AnyRow| {
         let id = row::parsed(found, "partner_id", PartnerId::parse)?;
         Ok((id, row::word(found, "standing", Standing::parse)?))

@@ -10,6 +10,7 @@ mod checks;
 mod directory;
 mod entitlement;
 mod hostile;
+mod import;
 mod incidents;
 mod keys;
 mod license_files;

@@ -16,6 +16,7 @@ use crate::store::licenses::LicenseFilter;
 
 pub(super) const LICENSES: &str = "licenses";
 pub(super) const CHANGES: &str = "license-changes";
+pub(in crate::grpc) const EXPORT: &str = "exported-licenses";
 pub(super) const RELEASES: &str = "receivable-releases";
 const MOST_UNITS: i64 = 1_000_000_000;
 
@@ -42,6 +43,17 @@ pub(super) struct FileFor {
     pub license_id: LicenseId,
     /// For how many days.
     pub days: i32,
+}
+
+/// Every licence.
+pub(super) struct All;
+
+impl TryFrom<pb::ExportLicensesRequest> for ListOf<All> {
+    type Error = Violations;
+
+    fn try_from(request: pb::ExportLicensesRequest) -> Result<Self, Violations> {
+        Page::read(request.page, EXPORT).map(|page| Self { page, filter: All })
+    }
 }
 
 /// The place of a release, as the key of its list.
@@ -102,6 +114,11 @@ fn read_license(license: pb::License, v: &mut Violations) -> Option<CreateLicens
     v.refuse_set("revision", license.revision != 0);
     v.refuse_set("create_time", license.create_time.is_some());
     v.refuse_set("etag", !license.etag.is_empty());
+    read_terms(license, v)
+}
+
+/// Reads what is granted.
+pub(in crate::grpc) fn read_terms(license: pb::License, v: &mut Violations) -> Option<CreateLicense> {
     let product_id = v.take("product_id", ProductId::parse(&license.product_id));
     let quantity = v.take("quantity", read::within(license.quantity, 1, MOST_UNITS));
     let end_user = v.nested("end_user", license.end_user.clone(), read_end_user);
@@ -169,6 +186,11 @@ fn read_kind(number: i32) -> Result<LicenseKind, String> {
         Ok(pb::LicenseKind::Evaluation) => Ok(LicenseKind::Evaluation),
         Err(_) => Err(format!("has the unknown value {number}")),
     }
+}
+
+/// Reads the state in which a licence comes from elsewhere: left out, it is active.
+pub(in crate::grpc) fn read_kept_state(number: i32) -> Result<LicenseState, String> {
+    if number == 0 { Ok(LicenseState::Active) } else { read_state(number) }
 }
 
 fn read_state(number: i32) -> Result<LicenseState, String> {

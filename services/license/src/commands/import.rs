@@ -1,0 +1,145 @@
+//! Taking licences from another system: many at once, each of them there already or new.
+
+use std::collections::BTreeSet;
+
+use sqlx::AnyConnection;
+use vouch_core::Violations;
+use vouch_storage::{Dialect, Engine, Secrets, Store, Tx, WriteError};
+
+use crate::domain::agreement::Person;
+use crate::domain::license::License;
+use crate::store::facts::DIGESTS;
+use crate::store::grants::{end_user_insert_all, license_insert_some};
+use crate::store::{agreements, catalog, changes, licenses, partners};
+
+/// What came of a request.
+#[derive(Debug, Default)]
+pub struct Imported {
+    /// How many were entered.
+    pub created: usize,
+    /// How many were there already.
+    pub unchanged: usize,
+    /// Those that were not taken, by their place.
+    pub problems: Vec<(usize, Violations)>,
+    /// The revision with which checks know of what was entered; 0 where nothing was.
+    pub facts_revision: i64,
+}
+
+/// The name of the key with which this service digests keys.
+pub fn digest_key_id(secrets: &Secrets) -> String {
+    secrets.digest_key_id(DIGESTS)
+}
+
+/// Takes licences with their places in the request; where it is a rehearsal, nothing is kept.
+pub async fn take(store: &Store, licenses: &[(usize, License)], rehearse: bool) -> Result<Imported, vouch_core::Error> {
+    let dialect = store.dialect();
+    if licenses.is_empty() {
+        Ok(Imported::default())
+    } else if rehearse {
+        store.rehearse(|tx| enter(tx, dialect, licenses)).await
+    } else {
+        store.write(|tx| enter(tx, dialect, licenses)).await
+    }
+}
+
+async fn enter(mut tx: Tx, dialect: Dialect, rows: &[(usize, License)]) -> Result<(Tx, Imported), WriteError> {
+    let mut imported = Imported::default();
+    let known = known(&mut tx, dialect).await?;
+    let mut good = Vec::with_capacity(rows.len());
+    for (place, license) in rows {
+        let violations = known.against(license);
+        if violations.is_empty() {
+            good.push((*place, license));
+        } else {
+            imported.problems.push((*place, violations));
+        }
+    }
+    // Ordering: end users and partners are held before the revision, which is the last that others wait for; what is locked after it are
+    // new rows of this transaction.
+    let end_users = good.iter().map(|(_, license)| (&license.terms.end_user_id, license.terms.end_user_name.as_str()));
+    end_user_insert_all(&mut tx, dialect, end_users).await?;
+    let revision = changes::revision_next(&mut tx).await?;
+    for some in good.chunks(dialect.rows_per_insert()) {
+        let licenses: Vec<License> = some.iter().map(|(_, license)| License::clone(license)).collect();
+        let added = license_insert_some(&mut tx, &licenses, revision).await?;
+        let all_new = usize::try_from(added).is_ok_and(|added| added == licenses.len());
+        for (place, license) in some {
+            match if all_new { None } else { there_already(&mut tx, license).await? } {
+                None => {
+                    imported.created += 1;
+                    for liaison in &license.liaisons {
+                        agreements::liaison_insert(&mut tx, &license.id.to_string(), liaison).await?;
+                    }
+                }
+                Some(violations) if violations.is_empty() => imported.unchanged += 1,
+                Some(violations) => imported.problems.push((*place, violations)),
+            }
+        }
+    }
+    imported.problems.sort_by_key(|(place, _)| *place);
+    imported.facts_revision = if imported.created > 0 { revision } else { 0 };
+    Ok((tx, imported))
+}
+
+/// What stands against a licence that was not added: nothing where it is there with the same terms. `None` where it was added.
+async fn there_already(tx: &mut AnyConnection, license: &License) -> Result<Option<Violations>, WriteError> {
+    let mut violations = Violations::new();
+    match licenses::license_fetch_by_key(tx, &license.key).await? {
+        Some(there) if there.created_at == license.created_at && there.id == license.id && there.revision == 1 => {
+            return Ok(None);
+        }
+        Some(there) if is_same(&there, license) => {}
+        Some(there) => violations.add("license_key", format!("is the key of {}, which has other terms", there.id)),
+        None => violations.add("license.license_id", format!("{} is there with another key", license.id)),
+    }
+    Ok(Some(violations))
+}
+
+/// Whether two licences are the same but for what this service gave them.
+fn is_same(there: &License, license: &License) -> bool {
+    let people =
+        |license: &License| -> Vec<Person> { license.liaisons.iter().map(|liaison| liaison.person.clone()).collect() };
+    there.terms == license.terms
+        && there.state == license.state
+        && there.state_note == license.state_note
+        && there.key_hint == license.key_hint
+        && people(there) == people(license)
+}
+
+/// The products and partners that licences may name.
+struct Known {
+    products: BTreeSet<String>,
+    partners: BTreeSet<String>,
+}
+
+impl Known {
+    fn against(&self, license: &License) -> Violations {
+        let (terms, mut v) = (&license.terms, Violations::new());
+        if !self.products.contains(terms.product_id.as_str()) {
+            v.add("license.product_id", format!("there is no product {}", terms.product_id));
+        }
+        let chain = [
+            ("license.responsible_partner_id", Some(&terms.responsible_partner_id)),
+            ("license.reseller_partner_id", terms.reseller_partner_id.as_ref()),
+        ];
+        for (field, partner) in chain {
+            if let Some(partner) = partner.filter(|partner| !self.partners.contains(partner.as_str())) {
+                v.add(field, format!("there is no partner {partner}"));
+            }
+        }
+        v
+    }
+}
+
+async fn known(tx: &mut AnyConnection, dialect: Dialect) -> Result<Known, WriteError> {
+    let products = catalog::product_ids(tx).await?;
+    let partners = match dialect.0 {
+        Engine::Sqlite => partners::standing_all(tx).await?,
+        // Held: a partner that changes its standing waits for this transaction, and not this one for it.
+        Engine::Postgres => partners::standing_share(tx).await?,
+    };
+    Ok(Known {
+        products: products.into_iter().collect(),
+        partners: partners.into_iter().map(|(id, _)| id.to_string()).collect(),
+    })
+}
