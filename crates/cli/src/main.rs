@@ -2,10 +2,11 @@
 //!
 //! Read in this order: `folder` (a data folder with an authority, issuers and configurations), `services` (three processes on it), `up` (until Ctrl-C),
 //! `sample` (a catalogue to try things on), `demo` (the whole story), `contract` (a command for every RPC, made from the contract),
-//! `call` (any RPC, JSON in and out), `verify` (signed texts, offline), `collect` (diagnostics into a sealed file, offline), `bundle` (what is in one).
+//! `catalogue` (licences from files and into them), `call` (any RPC, JSON in and out), `verify` (signed texts, offline), `collect` (diagnostics into a sealed file, offline), `bundle` (what is in one).
 
 mod bundle;
 mod call;
+mod catalogue;
 mod collect;
 mod contract;
 mod demo;
@@ -99,8 +100,11 @@ struct DataFolder {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let mut program = contract::add(Arguments::command());
+    let mut program = catalogue::add(contract::add(Arguments::command()));
     let matches = program.get_matches_mut();
+    if let Some(outcome) = catalogue::run(&matches).await {
+        return ended(outcome);
+    }
     if let Some(outcome) = contract::run(&matches).await {
         return ended(outcome);
     }

@@ -122,6 +122,11 @@ pub(crate) fn bad(text: &str) -> String {
     format!("{BAD}{text}{BAD:#}")
 }
 
+/// Something that is wrong with what was given, on standard error.
+pub(crate) fn complaint(text: &str) {
+    remarked(format_args!("{BAD}✗{BAD:#} {text}"));
+}
+
 /// A remark on standard error: not part of the answer.
 pub(crate) fn remark(text: &str) {
     remarked(format_args!("{QUIET}{text}{QUIET:#}"));
