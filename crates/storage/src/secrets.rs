@@ -92,7 +92,8 @@ impl Secrets {
     /// What the key of a context's digests is known by, where they are kept elsewhere: it tells nothing of the key.
     pub fn digest_key_id(&self, context: &str) -> String {
         let of_nothing = self.digest(&format!("{context} key id"), b"");
-        of_nothing[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+        let (first, _) = of_nothing.split_at(8);
+        format!("{:016x}", first.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)))
     }
 
     /// A keyed digest: the same for the same text, useless without the root secret.
