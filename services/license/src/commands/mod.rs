@@ -1,13 +1,16 @@
 //! What the service does: each command locks what it needs, asks the domain, and writes what it says.
 
 pub mod agreements;
+pub mod business_calendar;
 pub mod catalog;
 pub mod facts;
 pub mod incidents;
+pub mod liaison_notices;
 pub mod licenses;
 pub mod notices;
 pub mod partners;
 pub mod proofs;
+pub mod terms;
 
 use vouch_core::{Error, Violations};
 

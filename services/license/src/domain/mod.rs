@@ -1,9 +1,11 @@
 //! The rules of licences and entitlement: plain types, data in and verdict out. No transport, no database, no clock.
 
 pub mod agreement;
+pub mod business_calendar;
 pub mod entitlement;
 pub mod guesses;
 pub mod incident;
+pub mod liaison_notice;
 pub mod license;
 pub mod license_key;
 pub mod notice;

@@ -11,15 +11,15 @@ use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 use super::packed::pack_agreement;
 use super::translate;
-use crate::domain::agreement::{Agreement, AgreementState, AgreementTerms, Liaison, Person};
+use crate::domain::agreement::{Agreement, AgreementState, AgreementTerms, Liaison, Person, Plan};
 
 /// Adds an agreement, without liaisons.
 pub async fn agreement_insert(connection: &mut AnyConnection, agreement: &Agreement) -> Result<(), WriteError> {
     let terms = &agreement.terms;
     sqlx::query(
         "INSERT INTO agreements (agreement_id, end_user_id, tier_id, valid_from, valid_until, zone, liaison_seats, state,
-             revision, created_at, facts)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+             revision, created_at, facts, plan)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(agreement.id.to_string())
     .bind(terms.end_user_id.as_str())
@@ -32,20 +32,30 @@ pub async fn agreement_insert(connection: &mut AnyConnection, agreement: &Agreem
     .bind(agreement.revision)
     .bind(agreement.created_at.as_microsecond())
     .bind(pack_agreement(agreement)?)
+    .bind(terms.plan.as_str())
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Writes an agreement's state and what checks know of it, with the revision that it has now.
+/// Writes what may change of an agreement, and what checks know of it, with the revision that it has now.
 pub async fn agreement_update(connection: &mut AnyConnection, agreement: &Agreement) -> Result<(), WriteError> {
-    sqlx::query("UPDATE agreements SET state = $2, revision = $3, facts = $4 WHERE agreement_id = $1")
-        .bind(agreement.id.to_string())
-        .bind(agreement.state.as_str())
-        .bind(agreement.revision)
-        .bind(pack_agreement(agreement)?)
-        .execute(connection)
-        .await?;
+    let terms = &agreement.terms;
+    sqlx::query(
+        "UPDATE agreements SET tier_id = $2, valid_until = $3, liaison_seats = $4, plan = $5, state = $6, revision = $7,
+             facts = $8
+         WHERE agreement_id = $1",
+    )
+    .bind(agreement.id.to_string())
+    .bind(terms.tier_id.as_str())
+    .bind(terms.until.to_string())
+    .bind(i64::from(terms.liaison_seats))
+    .bind(terms.plan.as_str())
+    .bind(agreement.state.as_str())
+    .bind(agreement.revision)
+    .bind(pack_agreement(agreement)?)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -148,6 +158,17 @@ pub async fn liaison_insert(
     Ok(())
 }
 
+/// Writes what may change of a person.
+pub async fn liaison_update(connection: &mut AnyConnection, liaison: &Liaison) -> Result<(), WriteError> {
+    sqlx::query("UPDATE liaisons SET name = $2, administrative_rights = $3 WHERE contact_id = $1")
+        .bind(liaison.id.to_string())
+        .bind(&liaison.person.name)
+        .bind(i16::from(liaison.person.administrative_rights))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Ends a person's role. False when the person has none there.
 pub async fn liaison_end(
     connection: &mut AnyConnection,
@@ -199,6 +220,7 @@ async fn with_liaisons(connection: &mut AnyConnection, found: Option<AnyRow>) ->
             until: row::parsed(&found, "valid_until", dates::date)?,
             zone: row::parsed(&found, "zone", dates::zone)?,
             liaison_seats: row::number(&found, "liaison_seats")?,
+            plan: row::word(&found, "plan", Plan::parse)?,
         },
         state: row::word(&found, "state", AgreementState::parse)?,
         liaisons: liaison_list(connection, &id.to_string()).await?,

@@ -176,6 +176,23 @@ pub async fn license_is_supported_by(
     Ok(found.is_some())
 }
 
+/// Whether a partner is responsible for a licence of an end user that is not revoked.
+pub async fn end_user_is_supported_by(
+    connection: &mut AnyConnection,
+    end_user_id: &EndUserId,
+    partner_id: &PartnerId,
+) -> Result<bool, StoreError> {
+    let found = sqlx::query(
+        "SELECT license_id FROM licenses WHERE end_user_id = $1 AND responsible_partner_id = $2 AND state <> $3 LIMIT 1",
+    )
+    .bind(end_user_id.as_str())
+    .bind(partner_id.as_str())
+    .bind(LicenseState::Revoked.as_str())
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.is_some())
+}
+
 /// The partner responsible for the licence of an end user that was issued last and is not revoked.
 pub async fn responsible_partner_fetch(
     connection: &mut AnyConnection,

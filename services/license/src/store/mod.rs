@@ -4,15 +4,18 @@
 //! read take any connection.
 
 pub mod agreements;
+pub mod business_calendar;
 pub mod catalog;
 pub mod changes;
 pub mod facts;
 pub mod incidents;
+pub mod liaison_notices;
 pub mod licenses;
 pub mod notices;
 pub mod packed;
 pub mod partners;
 pub mod proofs;
+pub mod seat_grants;
 mod translate;
 
 use sqlx::migrate::Migrator;

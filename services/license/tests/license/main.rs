@@ -4,6 +4,7 @@
 
 mod access;
 mod agreements;
+mod business_calendar;
 mod catalog;
 mod checks;
 mod directory;
@@ -11,6 +12,7 @@ mod entitlement;
 mod hostile;
 mod incidents;
 mod keys;
+mod liaison_notices;
 mod licenses;
 mod life;
 mod mail_server;
@@ -18,5 +20,7 @@ mod notices;
 mod proofs;
 mod registry;
 mod schema;
+mod successors;
 mod support;
+mod terms;
 mod watch;

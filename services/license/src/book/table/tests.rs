@@ -7,7 +7,7 @@ use vouch_core::code::{ProductId, TierId};
 use vouch_core::{Channel, Severity};
 
 use super::*;
-use crate::domain::agreement::{Agreement, AgreementTerms, Liaison, Person};
+use crate::domain::agreement::{Agreement, AgreementTerms, Liaison, Person, Plan};
 use crate::domain::entitlement::{Known, LicenseRef, Question, Viewer, judge};
 use crate::domain::incident::Account;
 use crate::domain::license::{License, LicenseTerms, Validity};
@@ -100,6 +100,7 @@ fn known(thrown: &Thrown) -> (Known, Vec<Agreement>) {
             until: day(from + days),
             zone: zone.clone(),
             liaison_seats: 3,
+            plan: Plan::Contract,
         },
         state: [AgreementState::Active, AgreementState::Suspended][usize::from(*state)],
         liaisons: thrown.people[1].then(|| liaison("grace@contoso.example")).into_iter().collect(),
@@ -114,6 +115,7 @@ fn known(thrown: &Thrown) -> (Known, Vec<Agreement>) {
             id: ProductId::parse("atlas").unwrap(),
             name: "Atlas".into(),
             basis: if thrown.needs_agreement { Basis::Agreement } else { Basis::Either(free) },
+            sdk: false,
             releases: vec![Release { version: "7".into(), released_on: day(0), end_of_support_on: Some(day(-1)) }],
             revision: 1,
             created_at: now(),
