@@ -14,6 +14,7 @@ const SERVED: &[&str] = &[
     "vouch.license.v1.IncidentService",
     "vouch.license.v1.LiaisonNoticeService",
     "vouch.license.v1.LicenseService",
+    "vouch.license.v1.NamedPersonService",
     "vouch.license.v1.PartnerRegistryService",
     "vouch.partner.v1.DiagnosticsService",
     "vouch.partner.v1.EndUserService",

@@ -105,3 +105,10 @@ pub async fn set_state(
     licenses::license_update_state(tx, &license, facts_revision).await?;
     Ok(Changed { value: license, facts_revision })
 }
+
+/// Writes a licence of which somebody is named no longer, and what checks know of it.
+pub(super) async fn people_changed(tx: &mut AnyConnection, license: License) -> Result<Changed<License>, WriteError> {
+    let facts_revision = changes::revision_next(tx).await?;
+    licenses::license_update_state(tx, &license, facts_revision).await?;
+    Ok(Changed { value: license, facts_revision })
+}

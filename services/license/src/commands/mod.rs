@@ -3,13 +3,16 @@
 pub mod agreements;
 pub mod business_calendar;
 pub mod catalog;
+pub mod employment;
 pub mod facts;
 pub mod incidents;
 pub mod liaison_notices;
 pub mod licenses;
 pub mod notices;
+pub mod online_accounts;
 pub mod partners;
 pub mod proofs;
+pub mod sdk_users;
 pub mod terms;
 
 use vouch_core::{Error, Violations};

@@ -2,6 +2,7 @@
 
 pub mod agreement;
 pub mod business_calendar;
+pub mod departure;
 pub mod entitlement;
 pub mod guesses;
 pub mod incident;
@@ -9,6 +10,8 @@ pub mod liaison_notice;
 pub mod license;
 pub mod license_key;
 pub mod notice;
+pub mod online_account;
 pub mod partner;
 pub mod product;
+pub mod sdk_user;
 pub mod tier;

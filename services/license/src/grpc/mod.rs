@@ -9,9 +9,12 @@ mod entitlement;
 mod incidents;
 mod liaison_notices;
 mod licenses;
+mod named_people;
+mod online_accounts;
 mod partners;
 mod read;
 mod read_terms;
+mod rights;
 mod watch_entitlements;
 mod watch_partners;
 mod wrap;
@@ -97,6 +100,7 @@ impl Handlers {
             catalog_service_server::CatalogServiceServer, directory_service_server::DirectoryServiceServer,
             entitlement_service_server::EntitlementServiceServer, incident_service_server::IncidentServiceServer,
             liaison_notice_service_server::LiaisonNoticeServiceServer, license_service_server::LicenseServiceServer,
+            named_person_service_server::NamedPersonServiceServer,
             partner_registry_service_server::PartnerRegistryServiceServer,
         };
         let limit = message_bytes;
@@ -105,6 +109,7 @@ impl Handlers {
             .add_service(AgreementServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(LiaisonNoticeServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(BusinessCalendarServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(NamedPersonServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(PartnerRegistryServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(IncidentServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(DirectoryServiceServer::new(self.clone()).max_decoding_message_size(limit))

@@ -7,14 +7,18 @@ pub mod agreements;
 pub mod business_calendar;
 pub mod catalog;
 pub mod changes;
+pub mod departures;
 pub mod facts;
 pub mod incidents;
 pub mod liaison_notices;
 pub mod licenses;
 pub mod notices;
+pub mod online_accounts;
 pub mod packed;
 pub mod partners;
 pub mod proofs;
+pub mod rights;
+pub mod sdk_users;
 pub mod seat_grants;
 mod translate;
 

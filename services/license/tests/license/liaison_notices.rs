@@ -78,9 +78,12 @@ impl Service {
         tokio::time::timeout(Duration::from_secs(30), asking).await.unwrap()
     }
 
-    /// The addresses named now.
+    /// The addresses named now, by their letters: ids of one millisecond have no order.
     pub(crate) async fn named_now(&self, agreement_id: &str) -> Vec<String> {
-        self.agreement(agreement_id).await.liaisons.into_iter().map(|liaison| liaison.email).collect()
+        let liaisons = self.agreement(agreement_id).await.liaisons.into_iter();
+        let mut named: Vec<_> = liaisons.map(|liaison| liaison.email).collect();
+        named.sort_unstable();
+        named
     }
 }
 
