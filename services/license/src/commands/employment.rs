@@ -12,7 +12,7 @@ use super::licenses::people_changed;
 use crate::domain::agreement::{Agreement, Liaison};
 use crate::domain::departure::Departure;
 use crate::domain::license::License;
-use crate::store::{agreements, departures, incidents, liaison_notices, licenses, online_accounts, sdk_users};
+use crate::store::{agreements, changes, departures, incidents, liaison_notices, licenses, online_accounts, sdk_users};
 
 /// A person whose employment ended.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub struct Ended {
     pub online_accounts: Vec<OnlineAccountId>,
     /// Pending notices that named the person.
     pub notices: Vec<LiaisonNoticeId>,
-    /// The revision of the facts with which checks know of it; 0 where they need not.
+    /// The revision of the facts with which checks know of it.
     pub facts_revision: i64,
 }
 
@@ -88,23 +88,25 @@ pub async fn end(tx: &mut AnyConnection, dialect: Dialect, call: &Call<EndEmploy
         recorded_at: call.now,
     };
     departures::departure_insert(tx, &departure).await?;
-    let facts_revision = write(tx, held, licensed).await?;
+    write(tx, held, licensed).await?;
+    // Whatever it was that ended: partners follow the facts, and end the person's sessions.
+    let facts_revision = changes::revision_next(tx).await?;
+    changes::end_user_stamp(tx, &departure.end_user_id, facts_revision).await?;
     Ok(Ended { departure, liaisons, sdk_users, online_accounts, notices, facts_revision })
 }
 
-/// Writes what names the person no longer; the last revision of the facts.
-async fn write(tx: &mut AnyConnection, held: Vec<Agreement>, licensed: Vec<License>) -> Result<i64, WriteError> {
+/// Writes what names the person no longer.
+async fn write(tx: &mut AnyConnection, held: Vec<Agreement>, licensed: Vec<License>) -> Result<(), WriteError> {
     for agreement in &held {
         agreements::agreement_update(tx, agreement).await?;
     }
-    let mut facts_revision = 0;
     for agreement in held {
-        facts_revision = changed(tx, agreement).await?.facts_revision;
+        changed(tx, agreement).await?;
     }
     for license in licensed {
-        facts_revision = people_changed(tx, license).await?.facts_revision;
+        people_changed(tx, license).await?;
     }
-    Ok(facts_revision)
+    Ok(())
 }
 
 async fn lock_agreements(

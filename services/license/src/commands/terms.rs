@@ -9,9 +9,10 @@ use vouch_host::Call;
 use vouch_storage::{Dialect, WriteError};
 
 use super::agreements::{changed, lock};
-use super::{Changed, check_etag};
-use crate::domain::agreement::{Agreement, Plan, SeatGrant};
+use super::{Changed, check_etag, notices};
+use crate::domain::agreement::{Agreement, Liaison, Plan, SeatGrant};
 use crate::domain::liaison_notice::course::{new_obstacle, obstacles};
+use crate::domain::notice::Notice;
 use crate::store::{agreements, catalog, liaison_notices, seat_grants};
 
 /// A later last day.
@@ -70,11 +71,19 @@ pub async fn renew(
     if until < today {
         return Err(wrong("must not lie in the past".into()).into());
     }
+    let was_over = terms.term().has_ended(call.now);
     agreement.terms.until = until;
     let others = agreements::agreement_list_of(tx, &agreement.terms.end_user_id).await?;
     let overlapping = others.iter().find(|other| other.id != agreement.id && other.terms.overlaps(&agreement.terms));
     if let Some(other) = overlapping {
         return Err(Error::already_exists("an agreement for some of these days,", other.id).into());
+    }
+    // Who was named while it was over, or whose letter was dropped for that, was told nothing.
+    for liaison in agreement.liaisons.iter().filter(|_| was_over) {
+        let named_now = Liaison { named_at: call.now, ..liaison.clone() };
+        if let Some(notice) = Notice::owed(call.world.id(), &agreement, &named_now) {
+            notices::owe(tx, &call.world, call.now, &notice).await?;
+        }
     }
     agreement.revision += 1;
     agreements::agreement_update(tx, &agreement).await?;

@@ -1,8 +1,6 @@
 //! Customers' written notices of changes of liaisons: what they say, what they count for, what they do.
 //!
 //! `course` follows pending notices one after another; `judge` finds what stands against a new one.
-//!
-//! Proves S03.
 
 pub mod course;
 mod judge;
@@ -176,27 +174,4 @@ pub fn changes_used(notices: &[LiaisonNotice], first_day: Date, year: i16) -> us
 }
 
 #[cfg(test)]
-mod tests {
-    use vouch_core::dates;
-
-    use super::*;
-
-    #[test]
-    fn s03_a_contract_year_begins_with_the_anniversary_of_the_first_day() {
-        let date = |text| dates::date(text).unwrap();
-        let cases = [
-            ("2025-09-15", "2025-09-15", 0, "2025-09-15"),
-            ("2025-09-15", "2026-09-14", 0, "2025-09-15"),
-            ("2025-09-15", "2026-09-15", 1, "2026-09-15"),
-            ("2025-09-15", "2026-09-20", 1, "2026-09-15"),
-            ("2024-02-29", "2025-02-27", 0, "2024-02-29"),
-            ("2024-02-29", "2025-02-28", 1, "2025-02-28"),
-            ("2024-02-29", "2028-02-28", 3, "2027-02-28"),
-            ("2024-02-29", "2028-02-29", 4, "2028-02-29"),
-        ];
-        for (first, day, year, begins) in cases {
-            let found = contract_year(date(first), date(day));
-            assert_eq!((found, anniversary(date(first), found)), (year, date(begins)), "{day} from {first}");
-        }
-    }
-}
+mod tests;

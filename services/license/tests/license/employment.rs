@@ -11,6 +11,7 @@ use crate::liaison_notices::{GRACE, addition, notice, removal, replaced};
 use crate::online_accounts::account;
 use crate::sdk_users::{LINUS, sdk_user};
 use crate::support::{ADA, Service, license, not_found};
+use crate::watch::Watching;
 
 fn ended(email: &str) -> pb::EndEmploymentRequest {
     pb::EndEmploymentRequest {
@@ -92,7 +93,7 @@ on_both_engines! {
 
         let of_linus = service.people().end_employment(ended(LINUS)).await.unwrap().into_inner();
         assert_eq!(of_linus.liaison_notice_ids, std::slice::from_ref(&to_linus.liaison_notice_id));
-        assert_eq!((of_linus.liaisons.len(), of_linus.facts_revision), (0, 0));
+        assert!(of_linus.liaisons.is_empty());
         let of_ada = service.people().end_employment(ended(ADA)).await.unwrap().into_inner();
         assert_eq!(of_ada.liaison_notice_ids, std::slice::from_ref(&to_ada.liaison_notice_id));
 
@@ -106,6 +107,18 @@ on_both_engines! {
             .submitted(pb::LiaisonNotice { additions: vec![addition("p@contoso.example")], ..notice(&id, "2026-06-22") })
             .await;
         assert_eq!(used, 2, "two notices, and no more than that");
+    }
+
+    async fn s08_partners_that_follow_the_facts_hear_of_it_whatever_it_was_that_ended(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("standard").await;
+        let kit = service.kit().await;
+        service.people().name_sdk_user(sdk_user(&kit, LINUS)).await.unwrap();
+        let before = service.set_state(&covered.license, pb::LicenseState::Suspended).await;
+        let mut north = Watching::start(service.partner(), before).await;
+        let told = service.people().end_employment(ended(LINUS)).await.unwrap().into_inner();
+        assert_eq!((told.sdk_user_ids.len(), told.liaisons.len()), (1, 0));
+        assert_eq!(north.until(told.facts_revision).await, ["contoso"]);
     }
 
     async fn s08_a_notice_of_ended_employment_is_read_whole(database: Database) {

@@ -127,6 +127,23 @@ on_both_engines! {
         assert_eq!(fields(service.agreements().renew_agreement(unsaid).await), ["valid_until"]);
     }
 
+    async fn m03_who_is_named_in_an_agreement_that_runs_again_is_told_the_support_contact(database: Database) {
+        let clock = ManualClock::at("2026-06-08T10:00:00Z");
+        let service = Service::start_with(&database, clock.world(), |_| {}).await.with_catalogue().await;
+        let ended = service.agreed_as(annual("2025-01-01", "2025-12-31")).await;
+        service.liaison(&ended.agreement_id, ADA).await;
+        let letters = async || {
+            let list = pb::ListSupportContactNoticesRequest { agreement_id: ended.agreement_id.clone(), page: None };
+            service.agreements().list_support_contact_notices(list).await.unwrap().into_inner().notices.len()
+        };
+        assert_eq!(letters().await, 0, "nobody is told while it is over");
+        let again = renew(&service.agreement(&ended.agreement_id).await, "");
+        let again = service.agreements().renew_agreement(again).await.unwrap().into_inner().agreement.unwrap();
+        assert_eq!(letters().await, 1);
+        service.agreements().renew_agreement(renew(&again, "2027-12-31")).await.unwrap();
+        assert_eq!(letters().await, 1, "what runs on is no news");
+    }
+
     async fn m03_an_agreement_moves_to_another_tier_and_plan_from_now_on(database: Database) {
         let clock = ManualClock::at("2026-06-08T10:00:00Z");
         let service = Service::start_with(&database, clock.world(), |_| {}).await.with_catalogue().await;
