@@ -6,11 +6,12 @@ use vouch_core::{Error, Kind, Reason, Violations};
 use vouch_host::Call;
 use vouch_storage::{Dialect, WriteError};
 
+use super::liaison_notices::hindered;
 use super::{Changed, all_known, check_etag, notices};
 use crate::domain::agreement::{Agreement, AgreementState, AgreementTerms, Liaison, Person};
-use crate::domain::liaison_notice::course::{Problem, new_obstacle, obstacles};
+use crate::domain::liaison_notice::course::Problem;
 use crate::domain::notice::Notice;
-use crate::store::{agreements, catalog, changes, incidents, liaison_notices};
+use crate::store::{agreements, catalog, changes, incidents};
 
 /// A person to be named.
 #[derive(Debug, Clone)]
@@ -101,13 +102,11 @@ pub async fn name_liaison(
         let message = format!("all {} seats for liaisons are taken", agreement.terms.liaison_seats);
         return Err(Error::Refused { kind: Kind::Refused, reason: Reason::SeatsExhausted, message }.into());
     }
-    let pending = liaison_notices::notice_list_pending_of(tx, &agreement.terms.end_user_id).await?;
-    let pending = || pending.iter().filter(|notice| notice.agreement_id == *agreement_id);
-    let before = obstacles(&agreement, pending());
+    let before = agreement.clone();
     let liaison = Liaison { id: call.world.id(), person: person.clone(), named_at: call.now };
     agreements::liaison_insert(tx, &agreement_id.to_string(), &liaison).await?;
     agreement.liaisons.push(liaison.clone());
-    if let Some(obstacle) = new_obstacle(&before, &obstacles(&agreement, pending())) {
+    if let Some(obstacle) = hindered(tx, &before, &agreement).await? {
         return Err(match obstacle.problem {
             Problem::NamedAlready(_) => Error::already_exists("a pending notice that names", &person.email),
             Problem::SeatsExceeded | Problem::NotNamed(_) | Problem::SuccessorNotNamed(_) => {

@@ -10,8 +10,8 @@ use vouch_storage::{Dialect, Store, WriteError};
 
 use super::agreements::{changed, lock};
 use super::notices;
-use crate::domain::agreement::Person;
-use crate::domain::liaison_notice::course::{new_obstacle, obstacles};
+use crate::domain::agreement::{Agreement, Person};
+use crate::domain::liaison_notice::course::{Obstacle, new_obstacle, obstacles};
 use crate::domain::liaison_notice::{
     Addition, LiaisonNotice, LiaisonNoticeState, Removal, changes_used, contract_year, judge,
 };
@@ -115,10 +115,9 @@ pub async fn withdraw(
         let (what, step) = ("notice", "be withdrawn");
         return Err(Error::StateConflict { what, id: id.to_string(), state, step }.into());
     }
-    let pending = liaison_notices::notice_list_pending_of(tx, &notice.end_user_id).await?;
-    let pending = || pending.iter().filter(|one| one.agreement_id == agreement_id);
-    let after = obstacles(&agreement, pending().filter(|one| one.id != id));
-    if let Some(obstacle) = new_obstacle(&obstacles(&agreement, pending()), &after) {
+    let pending = pending_of(tx, &agreement).await?;
+    let after = obstacles(&agreement, pending.iter().filter(|one| one.id != id));
+    if let Some(obstacle) = new_obstacle(&obstacles(&agreement, &pending), &after) {
         let message = format!("the pending notice {} rests on this one", obstacle.notice);
         let reason = Reason::LiaisonNoticeConflict;
         return Err(Error::Refused { kind: Kind::Refused, reason, message }.into());
@@ -127,6 +126,22 @@ pub async fn withdraw(
     notice.ended_at = Some(call.now);
     liaison_notices::notice_update(tx, &notice).await?;
     Ok(notice)
+}
+
+/// What would keep a pending notice from taking effect if an agreement changed so, and does not now.
+pub(super) async fn hindered(
+    tx: &mut AnyConnection,
+    before: &Agreement,
+    after: &Agreement,
+) -> Result<Option<Obstacle>, WriteError> {
+    let pending = pending_of(tx, after).await?;
+    Ok(new_obstacle(&obstacles(before, &pending), &obstacles(after, &pending)))
+}
+
+async fn pending_of(tx: &mut AnyConnection, agreement: &Agreement) -> Result<Vec<LiaisonNotice>, WriteError> {
+    let mut pending = liaison_notices::notice_list_pending_of(tx, &agreement.terms.end_user_id).await?;
+    pending.retain(|notice| notice.agreement_id == agreement.id);
+    Ok(pending)
 }
 
 /// How many notices take effect in one go.

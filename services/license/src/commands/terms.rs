@@ -9,11 +9,11 @@ use vouch_host::Call;
 use vouch_storage::{Dialect, WriteError};
 
 use super::agreements::{changed, lock};
+use super::liaison_notices::hindered;
 use super::{Changed, check_etag, notices};
 use crate::domain::agreement::{Agreement, Liaison, Plan, SeatGrant};
-use crate::domain::liaison_notice::course::{new_obstacle, obstacles};
 use crate::domain::notice::Notice;
-use crate::store::{agreements, catalog, liaison_notices, seat_grants};
+use crate::store::{agreements, catalog, seat_grants};
 
 /// A later last day.
 #[derive(Debug, Clone)]
@@ -133,9 +133,7 @@ pub async fn grant_seats(
     if usize::from(seats) < agreement.liaisons.len() {
         return Err(exhausted(format!("{} people are named in the agreement", agreement.liaisons.len())).into());
     }
-    let pending = liaison_notices::notice_list_pending_of(tx, &agreement.terms.end_user_id).await?;
-    let pending = || pending.iter().filter(|notice| notice.agreement_id == agreement_id);
-    let before = obstacles(&agreement, pending());
+    let before = agreement.clone();
     let grant = SeatGrant {
         id: call.world.id(),
         agreement_id,
@@ -146,7 +144,7 @@ pub async fn grant_seats(
         granted_at: call.now,
     };
     agreement.terms.liaison_seats = seats;
-    if let Some(obstacle) = new_obstacle(&before, &obstacles(&agreement, pending())) {
+    if let Some(obstacle) = hindered(tx, &before, &agreement).await? {
         return Err(exhausted(format!("the pending notice {} names more people", obstacle.notice)).into());
     }
     seat_grants::grant_insert(tx, &grant).await?;
