@@ -49,14 +49,18 @@ impl DirectoryService for Handlers {
             .query(request, |call: Call<PersonOf>| async move {
                 let PersonOf { end_user_id, email } = &call.command;
                 let mut snapshot = self.store().snapshot().await?;
-                let is_seen = match scope(&call.caller)? {
+                let own = scope(&call.caller)?;
+                let is_seen = match &own {
                     None => incidents::account_fetch(&mut snapshot, end_user_id).await?.is_some(),
-                    Some(partner) => licenses::end_user_is_supported_by(&mut snapshot, end_user_id, &partner).await?,
+                    Some(partner) => licenses::end_user_is_supported_by(&mut snapshot, end_user_id, partner).await?,
                 };
                 if !is_seen {
                     return Err(Error::not_found("end user", end_user_id));
                 }
-                let rights = rights_fetch(&mut snapshot, end_user_id, email).await?;
+                let mut rights = rights_fetch(&mut snapshot, end_user_id, email).await?;
+                if let Some(partner) = &own {
+                    rights = rights.seen_by(partner);
+                }
                 Ok(judged(rights, email, call.now))
             })
             .await

@@ -1,7 +1,7 @@
 //! Everything that a person has at an end user, read as one state.
 
 use sqlx::AnyConnection;
-use vouch_core::code::EndUserId;
+use vouch_core::code::{EndUserId, PartnerId};
 use vouch_storage::StoreError;
 
 use super::{agreements, licenses, online_accounts, sdk_users};
@@ -20,6 +20,17 @@ pub struct Rights {
     pub sdk_licenses: Vec<License>,
     /// The person's accounts that were not ended, each with its agreement.
     pub accounts: Vec<(OnlineAccount, Agreement)>,
+}
+
+impl Rights {
+    /// What a partner is told of it: of licences, those for which it is responsible. Agreements are the end user's as a whole.
+    #[must_use]
+    pub fn seen_by(mut self, partner: &PartnerId) -> Self {
+        for licenses in [&mut self.licenses, &mut self.sdk_licenses] {
+            licenses.retain(|license| license.terms.responsible_partner_id == *partner);
+        }
+        self
+    }
 }
 
 /// What a person with this address has at an end user.

@@ -328,6 +328,37 @@ on_both_engines! {
         assert_eq!(service.named_now(&id).await, [ADA], "nor does it change anything");
     }
 
+    async fn s03_naming_and_notices_at_once_do_not_share_the_last_seats(database: Database) {
+        let clock = ManualClock::at("2026-06-08T15:00:00Z");
+        let (service, id) = Service::in_contract_year(&database, &clock, 3).await;
+        let callers: Vec<_> = (0..10)
+            .map(|n| {
+                let email = format!("p{n}@contoso.example");
+                let fill = pb::LiaisonNotice { additions: vec![addition(&email)], ..notice(&id, "2026-06-15") };
+                let (mut notices, mut agreements) = (service.liaison_notices(), service.agreements());
+                let name = name_request(&id, &email);
+                tokio::spawn(async move {
+                    if n % 2 == 0 {
+                        agreements.name_liaison(name).await.is_ok()
+                    } else {
+                        notices.submit_liaison_notice(submit(fill)).await.is_ok()
+                    }
+                })
+            })
+            .collect();
+        let mut taken = 0;
+        for caller in callers {
+            taken += usize::from(caller.await.unwrap());
+        }
+        assert_eq!(taken, 3);
+        clock.set("2026-06-15T06:00:00Z");
+        let list = pb::ListLiaisonNoticesRequest::default();
+        for pending in service.liaison_notices().list_liaison_notices(list).await.unwrap().into_inner().notices {
+            service.applied(&pending.liaison_notice_id).await;
+        }
+        assert_eq!(service.named_now(&id).await.len(), 3, "every promise was kept");
+    }
+
     async fn s03_nine_at_once_use_no_more_than_the_six_that_there_are(database: Database) {
         let clock = ManualClock::at("2026-06-08T15:00:00Z");
         let (service, id) = Service::in_contract_year(&database, &clock, 10).await;

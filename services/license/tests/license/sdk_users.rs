@@ -3,6 +3,7 @@
 //! Proves S09.
 
 use tonic::Code;
+use tonic::transport::Channel;
 use vouch_contract::pb::common::v1 as common;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::directory_service_client::DirectoryServiceClient;
@@ -96,6 +97,25 @@ on_both_engines! {
         let answer = north.check_entitlement(check).await.unwrap().into_inner().answer.unwrap();
         let reasons: Vec<_> = answer.findings.iter().map(common::Finding::reason).collect();
         assert_eq!((answer.verdict(), reasons), (pb::Verdict::NotEntitled, vec![common::Reason::ContactNotNamed]));
+    }
+
+    async fn s09_a_partner_is_told_of_the_kits_that_it_supports(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let of_north = service.kit().await;
+        let south = pb::License { product_id: "forge".into(), responsible_partner_id: "south".into(), ..license("contoso") };
+        let request = pb::CreateLicenseRequest { request_id: fresh(), license: Some(south) };
+        let of_south = service.licenses().create_license(request).await.unwrap().into_inner().license.unwrap();
+        service.people().name_sdk_user(sdk_user(&of_north, LINUS)).await.unwrap();
+        service.people().name_sdk_user(sdk_user(&of_south, ADA)).await.unwrap();
+        let told = async |channel: Channel, email: &str| {
+            let mut partner = DirectoryServiceClient::new(channel);
+            let told = partner.get_person_rights(rights_of("contoso", email)).await.unwrap().into_inner();
+            told.developer_product_ids.len()
+        };
+        let (north, south) = (service.partner(), service.other_partner());
+        assert_eq!((told(north.clone(), LINUS).await, told(north, ADA).await), (1, 0));
+        assert_eq!((told(south.clone(), LINUS).await, told(south, ADA).await), (0, 1));
+        assert_eq!((told(service.vendor(), LINUS).await, told(service.vendor(), ADA).await), (1, 1));
     }
 
     async fn s09_as_many_are_named_as_the_licence_has_units(database: Database) {
