@@ -41,6 +41,16 @@ registry! {
     ContactId, ContactTag, "con";
     /// A letter that tells an end user its support contact, in the licence service.
     NoticeId, NoticeTag, "ntc";
+    /// A change of an agreement's seats, in the licence service.
+    SeatGrantId, SeatGrantTag, "sgr";
+    /// A customer's written notice of a change of liaisons, in the licence service.
+    LiaisonNoticeId, LiaisonNoticeTag, "lno";
+    /// A named user of a development kit, in the licence service.
+    SdkUserId, SdkUserTag, "sdk";
+    /// An online account, in the licence service.
+    OnlineAccountId, OnlineAccountTag, "acc";
+    /// A notice of ended employment, in the licence service.
+    DepartureId, DepartureTag, "dep";
     /// Incidents set aside for an escalation.
     HoldId, HoldTag, "hold";
     /// A line of the incident ledger.

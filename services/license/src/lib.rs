@@ -45,6 +45,8 @@ const FOLLOW_FACTS: Duration = Duration::from_millis(250);
 const ROTATE_KEYS: Duration = Duration::from_hours(1);
 /// How often holds that nobody settled are looked for.
 const LET_LAPSE: Duration = Duration::from_mins(10);
+/// How often notices of changes of liaisons are looked for whose day has begun.
+const APPLY_NOTICES: Duration = Duration::from_secs(1);
 /// How often letters that are due are looked for.
 const SEND_LETTERS: Duration = Duration::from_millis(500);
 /// How often letters that could not be sent for a day are tried once more.
@@ -86,6 +88,11 @@ pub async fn serve(
     server.jobs.every("let holds lapse", LET_LAPSE, move || {
         let (store, world) = (lapsing.clone(), of_world.clone());
         async move { commands::incidents::lapse(&store, &world).await.map(|_| ()) }
+    });
+    let (noticing, of_world) = (store.clone(), world.clone());
+    server.jobs.at_once_and_every("apply notices of changes of liaisons", APPLY_NOTICES, move || {
+        let (store, world) = (noticing.clone(), of_world.clone());
+        async move { commands::liaison_notices::apply_due(&store, &world).await.map(|_| ()) }
     });
     if let Some(mail) = &config.mail {
         vouch_storage::outbox::recover(&store).await?;

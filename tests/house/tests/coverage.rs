@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 /// The RPC services that are served today: all that the contract has. A service enters with its handlers.
 const SERVED: &[&str] = &[
     "vouch.license.v1.AgreementService",
+    "vouch.license.v1.BusinessCalendarService",
     "vouch.license.v1.CatalogService",
     "vouch.license.v1.DirectoryService",
     "vouch.license.v1.EntitlementService",
     "vouch.license.v1.IncidentService",
+    "vouch.license.v1.LiaisonNoticeService",
     "vouch.license.v1.LicenseService",
+    "vouch.license.v1.NamedPersonService",
     "vouch.license.v1.PartnerRegistryService",
     "vouch.partner.v1.DiagnosticsService",
     "vouch.partner.v1.EndUserService",

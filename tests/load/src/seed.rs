@@ -6,7 +6,7 @@ use sqlx::AnyConnection;
 use vouch_core::code::{EndUserId, PartnerId, ProductId, TierId};
 use vouch_core::id::{LicenseId, LicenseTag};
 use vouch_core::{World, dates};
-use vouch_license::domain::agreement::{Agreement, AgreementState, AgreementTerms, Liaison, Person};
+use vouch_license::domain::agreement::{Agreement, AgreementState, AgreementTerms, Liaison, Person, Plan};
 use vouch_license::domain::license::{License, LicenseKind, LicenseState, LicenseTerms, Validity};
 use vouch_license::domain::license_key::KeyDigest;
 use vouch_license::store::changes;
@@ -86,6 +86,7 @@ async fn agreement(
             until: dates::date("2036-12-31").unwrap(),
             zone: dates::zone("America/Denver").unwrap(),
             liaison_seats: 3,
+            plan: Plan::Contract,
         },
         state: AgreementState::Active,
         liaisons: (0..3).map(liaison).collect(),

@@ -6,8 +6,11 @@ use vouch_core::{Error, Kind, Reason, Violations};
 use vouch_host::Call;
 use vouch_storage::{Dialect, WriteError};
 
+use super::history::{self, Actor};
+use super::liaison_notices::hindered;
 use super::{Changed, all_known, check_etag, notices};
 use crate::domain::agreement::{Agreement, AgreementState, AgreementTerms, Liaison, Person};
+use crate::domain::liaison_notice::course::Problem;
 use crate::domain::notice::Notice;
 use crate::store::{agreements, catalog, changes, incidents};
 
@@ -18,6 +21,21 @@ pub struct NameLiaison {
     pub agreement_id: AgreementId,
     /// The person.
     pub person: Person,
+}
+
+/// What is to change of a person; what is `None` stays.
+#[derive(Debug, Clone)]
+pub struct UpdateLiaison {
+    /// The agreement.
+    pub agreement_id: AgreementId,
+    /// The agreement's etag as the caller read it.
+    pub etag: String,
+    /// The person.
+    pub contact_id: ContactId,
+    /// The name.
+    pub name: Option<String>,
+    /// Whether the person has administrative rights on the product.
+    pub administrative_rights: Option<bool>,
 }
 
 /// A person whose role ends.
@@ -85,14 +103,46 @@ pub async fn name_liaison(
         let message = format!("all {} seats for liaisons are taken", agreement.terms.liaison_seats);
         return Err(Error::Refused { kind: Kind::Refused, reason: Reason::SeatsExhausted, message }.into());
     }
+    let before = agreement.clone();
     let liaison = Liaison { id: call.world.id(), person: person.clone(), named_at: call.now };
     agreements::liaison_insert(tx, &agreement_id.to_string(), &liaison).await?;
     agreement.liaisons.push(liaison.clone());
-    agreement.revision += 1;
-    agreements::agreement_update(tx, &agreement).await?;
-    if let Some(notice) = Notice::owed(call.world.id(), &agreement, &liaison) {
-        notices::owe(tx, call, &notice).await?;
+    if let Some(obstacle) = hindered(tx, &before, &agreement).await? {
+        return Err(match obstacle.problem {
+            Problem::NamedAlready(_) => Error::already_exists("a pending notice that names", &person.email),
+            Problem::SeatsExceeded | Problem::NotNamed(_) | Problem::SuccessorNotNamed(_) => {
+                let message = format!("the last seat is promised by the pending notice {}", obstacle.notice);
+                Error::Refused { kind: Kind::Refused, reason: Reason::SeatsExhausted, message }
+            }
+        }
+        .into());
     }
+    agreement.revision += 1;
+    history::write_agreement(tx, &Actor::of(call), ("liaison named", ""), &agreement).await?;
+    if let Some(notice) = Notice::owed(call.world.id(), &agreement, &liaison) {
+        notices::owe(tx, &call.world, call.now, &notice).await?;
+    }
+    Ok((changed(tx, agreement).await?, liaison))
+}
+
+/// Changes what is known of a liaison.
+pub async fn update_liaison(
+    tx: &mut AnyConnection,
+    dialect: Dialect,
+    call: &Call<UpdateLiaison>,
+) -> Result<(Changed<Agreement>, Liaison), WriteError> {
+    let UpdateLiaison { agreement_id, etag, contact_id, name, administrative_rights } = call.command.clone();
+    let mut agreement = lock(tx, dialect, agreement_id).await?;
+    check_etag("agreement", &agreement_id, &etag, agreement.revision)?;
+    let liaison = agreement.liaisons.iter_mut().find(|liaison| liaison.id == contact_id);
+    let liaison = liaison.ok_or_else(|| Error::not_found("liaison", contact_id))?;
+    let person = &mut liaison.person;
+    person.name = name.unwrap_or_else(|| person.name.clone());
+    person.administrative_rights = administrative_rights.unwrap_or(person.administrative_rights);
+    let liaison = liaison.clone();
+    agreements::liaison_update(tx, &liaison).await?;
+    agreement.revision += 1;
+    history::write_agreement(tx, &Actor::of(call), ("liaison updated", ""), &agreement).await?;
     Ok((changed(tx, agreement).await?, liaison))
 }
 
@@ -109,7 +159,7 @@ pub async fn end_liaison(
     }
     agreement.liaisons.retain(|liaison| liaison.id != *contact_id);
     agreement.revision += 1;
-    agreements::agreement_update(tx, &agreement).await?;
+    history::write_agreement(tx, &Actor::of(call), ("liaison ended", ""), &agreement).await?;
     changed(tx, agreement).await
 }
 
@@ -132,19 +182,23 @@ pub async fn set_state(
     }
     agreement.state = *state;
     agreement.revision += 1;
-    agreements::agreement_update(tx, &agreement).await?;
+    let what = match state {
+        AgreementState::Active => "resumed",
+        AgreementState::Suspended => "suspended",
+    };
+    history::write_agreement(tx, &Actor::of(call), (what, ""), &agreement).await?;
     changed(tx, agreement).await
 }
 
-/// Stamps what checks know of the end user.
-async fn changed(tx: &mut AnyConnection, agreement: Agreement) -> Result<Changed<Agreement>, WriteError> {
+/// Stamps what checks know of the end user. Every command that wrote an agreement ends here.
+pub(super) async fn changed(tx: &mut AnyConnection, agreement: Agreement) -> Result<Changed<Agreement>, WriteError> {
     let facts_revision = changes::revision_next(tx).await?;
     changes::end_user_stamp(tx, &agreement.terms.end_user_id, facts_revision).await?;
     Ok(Changed { value: agreement, facts_revision })
 }
 
 /// Ordering: the end user's row first, as every command that concerns one, then the agreement's; the revision of the facts last.
-async fn lock(tx: &mut AnyConnection, dialect: Dialect, id: AgreementId) -> Result<Agreement, WriteError> {
+pub(super) async fn lock(tx: &mut AnyConnection, dialect: Dialect, id: AgreementId) -> Result<Agreement, WriteError> {
     let not_found = || Error::not_found("agreement", id);
     let end_user_id = agreements::agreement_fetch(tx, id).await?.ok_or_else(not_found)?.terms.end_user_id;
     incidents::account_lock(tx, dialect, &end_user_id).await?;

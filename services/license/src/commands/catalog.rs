@@ -21,6 +21,8 @@ pub struct CreateProduct {
     pub name: String,
     /// What entitles to assisted support.
     pub basis: Basis,
+    /// Whether it is a development kit.
+    pub sdk: bool,
 }
 
 /// A release to be added.
@@ -54,7 +56,7 @@ pub async fn create_product(
     tx: &mut AnyConnection,
     call: &Call<CreateProduct>,
 ) -> Result<Changed<Product>, WriteError> {
-    let CreateProduct { id, name, basis } = call.command.clone();
+    let CreateProduct { id, name, basis, sdk } = call.command.clone();
     let mut violations = Violations::new();
     if let Basis::Either(tier) = &basis
         && catalog::tier_fetch(tx, tier).await?.is_none()
@@ -62,7 +64,7 @@ pub async fn create_product(
         violations.add("product.default_tier_id", format!("there is no tier {tier}"));
     }
     all_known(violations)?;
-    let product = Product { id, name, basis, releases: Vec::new(), revision: 1, created_at: call.now };
+    let product = Product { id, name, basis, sdk, releases: Vec::new(), revision: 1, created_at: call.now };
     catalog::product_insert(tx, &product).await?;
     changed(tx, product).await
 }

@@ -1,18 +1,73 @@
 //! Who changed what, for the history.
 
+use jiff::Timestamp;
+use sqlx::AnyConnection;
 use vouch_host::Call;
+use vouch_storage::WriteError;
 
-use crate::domain::change::{Change, FieldChange};
+use crate::domain::agreement::Agreement;
+use crate::domain::change::{Change, FieldChange, differences};
+use crate::domain::license::License;
+use crate::store::packed::pack_license;
+use crate::store::{agreements, history, licenses};
 
-/// The record of a change by a caller.
-pub fn change<C>(call: &Call<C>, revision: i64, what: &str, note: &str, fields: Vec<FieldChange>) -> Change {
-    Change {
-        revision,
-        what: what.to_owned(),
-        at: call.now,
-        by: call.caller.subject.clone(),
-        partner: call.caller.partner().map(|id| id.to_string()).unwrap_or_default(),
-        note: note.to_owned(),
-        fields,
+/// Who changes something, and when.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    by: String,
+    partner: String,
+    at: Timestamp,
+}
+
+impl Actor {
+    /// The caller.
+    pub fn of<C>(call: &Call<C>) -> Self {
+        let partner = call.caller.partner().map(|id| id.to_string()).unwrap_or_default();
+        Self { by: call.caller.subject.clone(), partner, at: call.now }
     }
+
+    /// The service itself, when the day of something has come.
+    pub fn service(now: Timestamp) -> Self {
+        Self { by: "service".into(), partner: String::new(), at: now }
+    }
+
+    /// The record of a change.
+    pub fn change(&self, revision: i64, what: &str, note: &str, fields: Vec<FieldChange>) -> Change {
+        Change {
+            revision,
+            what: what.to_owned(),
+            at: self.at,
+            by: self.by.clone(),
+            partner: self.partner.clone(),
+            note: note.to_owned(),
+            fields,
+        }
+    }
+}
+
+/// Writes a changed agreement, and its history.
+pub async fn write_agreement(
+    tx: &mut AnyConnection,
+    actor: &Actor,
+    (what, note): (&str, &str),
+    agreement: &Agreement,
+) -> Result<(), WriteError> {
+    // People may have been written before: who was named is in the facts, which are written with the row.
+    let (before, facts) = agreements::agreement_kept(tx, agreement.id).await?;
+    agreements::agreement_update(tx, agreement).await?;
+    let change = actor.change(agreement.revision, what, note, differences(before, agreement.fields()));
+    history::change_insert(tx, &agreement.id.to_string(), &change, Some(facts)).await
+}
+
+/// Writes a changed licence, and its history.
+pub async fn write_license(
+    tx: &mut AnyConnection,
+    actor: &Actor,
+    (what, note): (&str, &str),
+    (before, next): (&License, &License),
+    facts_revision: i64,
+) -> Result<(), WriteError> {
+    licenses::license_update(tx, next, facts_revision).await?;
+    let change = actor.change(next.revision, what, note, before.differences(next));
+    history::change_insert(tx, &next.id.to_string(), &change, Some(pack_license(before)?)).await
 }

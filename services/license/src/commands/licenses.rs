@@ -4,21 +4,21 @@ use jiff::civil::Date;
 use sqlx::AnyConnection;
 use vouch_core::code::{EndUserId, PartnerId};
 use vouch_core::id::LicenseId;
-use vouch_core::{Error, Violations};
+use vouch_core::{Error, Kind, Reason, Violations};
 use vouch_host::Call;
 use vouch_identity::{Caller, CallerKind};
 use vouch_storage::{Dialect, Secrets, WriteError};
 
+use super::history::{self, Actor};
 use super::orders::{self, Order};
-use super::{Changed, all_known, check_etag, history};
+use super::{Changed, all_known, check_etag};
 use crate::domain::agreement::{Liaison, Person};
 use crate::domain::license::amendment::{Amendment, Transfer};
 use crate::domain::license::{License, LicenseState, LicenseTerms};
 use crate::domain::license_key::LicenseKey;
 use crate::domain::partner::Standing;
 use crate::store::facts::key_digest;
-use crate::store::packed::pack_license;
-use crate::store::{agreements, catalog, changes, grants, history as past, incidents, licenses, partners};
+use crate::store::{agreements, catalog, changes, grants, history as past, incidents, licenses, partners, sdk_users};
 
 /// A licence to be granted.
 #[derive(Debug, Clone)]
@@ -153,6 +153,13 @@ pub async fn amend(
     orders::place(tx, &call.world, &order, &[license.id]).await?;
     if license.terms.end_user_id != next.terms.end_user_id {
         agreements::liaison_end_all(tx, &license.id.to_string(), call.now).await?;
+        sdk_users::user_end_all_of(tx, license.id, call.now).await?;
+    } else if next.terms.quantity < license.terms.quantity {
+        let named = sdk_users::user_count(tx, license.id).await?;
+        if next.terms.quantity < named {
+            let message = format!("{named} people are named as users of the development kit");
+            return Err(Error::Refused { kind: Kind::Refused, reason: Reason::SdkUsersExhausted, message }.into());
+        }
     }
     let facts_revision = changes::revision_next(tx).await?;
     let next = write(tx, call, (&license, next), (amendment, note), facts_revision).await?;
@@ -247,9 +254,8 @@ async fn write<C>(
     if next.terms.end_user_id != before.terms.end_user_id {
         grants::end_user_insert(tx, &next.terms.end_user_id, &next.terms.end_user_name).await?;
     }
-    licenses::license_update(tx, &next, facts_revision).await?;
-    let change = history::change(call, next.revision, amendment.as_str(), note, before.differences(&next));
-    past::change_insert(tx, &next.id.to_string(), &change, Some(pack_license(before)?)).await?;
+    let what = (amendment.as_str(), note);
+    history::write_license(tx, &Actor::of(call), what, (before, &next), facts_revision).await?;
     Ok(next)
 }
 
@@ -314,4 +320,15 @@ fn orderer(caller: &Caller) -> Option<PartnerId> {
 
 fn today(license: &License, now: jiff::Timestamp) -> Date {
     now.to_zoned(license.terms.validity.zone.clone()).date()
+}
+
+/// Writes a licence of which somebody is named no longer, and what checks know of it.
+pub(super) async fn people_changed(
+    tx: &mut AnyConnection,
+    actor: &Actor,
+    before: &License,
+    license: &License,
+) -> Result<(), WriteError> {
+    let facts_revision = changes::revision_next(tx).await?;
+    history::write_license(tx, actor, ("employment ended", ""), (before, license), facts_revision).await
 }

@@ -1,17 +1,23 @@
 //! What the service does: each command locks what it needs, asks the domain, and writes what it says.
 
 pub mod agreements;
+pub mod business_calendar;
 pub mod catalog;
+pub mod employment;
 pub mod facts;
 pub mod history;
 pub mod import;
 pub mod incidents;
+pub mod liaison_notices;
 pub mod licenses;
 pub mod notices;
+pub mod online_accounts;
 pub mod orders;
 pub mod partners;
 pub mod past;
 pub mod proofs;
+pub mod sdk_users;
+pub mod terms;
 
 use vouch_core::{Error, Violations};
 

@@ -1,10 +1,10 @@
 //! Telling named people their support contact: owed with the naming, sent once the agreement runs.
 
+use jiff::Timestamp;
 use sqlx::AnyConnection;
 use vouch_core::code::PartnerId;
 use vouch_core::id::{NoticeId, OutboxId};
 use vouch_core::{Error, World, id};
-use vouch_host::Call;
 use vouch_storage::outbox::{self, Entry};
 use vouch_storage::{Store, WriteError};
 
@@ -35,10 +35,10 @@ pub enum Next {
 pub type Outcome<'a> = Option<(NoticeId, NoticeState, &'a [PartnerId], &'a str)>;
 
 /// Owes a person a notice.
-pub async fn owe<C>(tx: &mut AnyConnection, call: &Call<C>, notice: &Notice) -> Result<(), WriteError> {
+pub async fn owe(tx: &mut AnyConnection, world: &World, now: Timestamp, notice: &Notice) -> Result<(), WriteError> {
     notices::notice_insert(tx, notice).await?;
     let lane = notice.id.to_string();
-    outbox::enqueue(tx, call.world.id(), &lane, KIND, lane.as_bytes(), call.now, notice.due_at).await
+    outbox::enqueue(tx, world.id(), &lane, KIND, lane.as_bytes(), now, notice.due_at).await
 }
 
 /// Reads what is to be done about an entry's notice.

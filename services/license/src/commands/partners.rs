@@ -7,7 +7,8 @@ use vouch_host::Call;
 use vouch_identity::SpiffeId;
 use vouch_storage::{Dialect, WriteError};
 
-use super::{Changed, check_etag, history};
+use super::history::Actor;
+use super::{Changed, check_etag};
 use crate::domain::change::differences;
 use crate::domain::order::OrderQuotas;
 use crate::domain::partner::{Partner, PartnerProfile, Standing, SupportContact};
@@ -106,7 +107,7 @@ pub async fn set_standing(
     let (before, after) = (before.as_str(), standing.as_str());
     let fields = differences(vec![("standing", before.into())], vec![("standing", after.into())]);
     let what = if *standing == Standing::Good { "reinstated" } else { "suspended" };
-    let change = history::change(call, partner.revision, what, "", fields);
+    let change = Actor::of(call).change(partner.revision, what, "", fields);
     past::change_insert(tx, id.as_str(), &change, Some(before.as_bytes().to_vec())).await?;
     changed(tx, partner).await
 }

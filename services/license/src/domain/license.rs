@@ -133,6 +133,13 @@ pub struct License {
 }
 
 impl License {
+    /// Whether it entitles to anything at an instant; grace does.
+    pub fn is_in_force(&self, now: Timestamp) -> bool {
+        let validity = &self.terms.validity;
+        let phase = validity.term().phase(&validity.zone, now);
+        self.state == LicenseState::Active && matches!(phase, Phase::Valid | Phase::InGrace(_))
+    }
+
     /// Whether a partner may see it: the one that supports it, or the one that sold it.
     pub fn is_seen_by(&self, partner: &PartnerId) -> bool {
         self.terms.responsible_partner_id == *partner || self.terms.reseller_partner_id.as_ref() == Some(partner)

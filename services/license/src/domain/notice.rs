@@ -160,7 +160,7 @@ mod tests {
     use vouch_core::{World, dates};
 
     use super::*;
-    use crate::domain::agreement::{AgreementState, Person};
+    use crate::domain::agreement::{AgreementState, Person, Plan};
     use crate::domain::partner::{PartnerProfile, Programme, Standing, SupportContact};
 
     fn liaison(named_at: &str) -> Liaison {
@@ -176,6 +176,7 @@ mod tests {
             until: dates::date("2027-06-07").unwrap(),
             zone: dates::zone("America/Denver").unwrap(),
             liaison_seats: 2,
+            plan: Plan::Contract,
         };
         let created_at = "2026-05-01T10:00:00Z".parse().unwrap();
         Agreement { id: World::system().id(), terms, state: AgreementState::Active, liaisons, revision: 1, created_at }

@@ -22,6 +22,8 @@ pub struct Product {
     pub name: String,
     /// What entitles to assisted support.
     pub basis: Basis,
+    /// Whether it is a development kit, whose licences are bought for named persons.
+    pub sdk: bool,
     /// Its releases, newest first.
     pub releases: Vec<Release>,
     /// How often it was changed.

@@ -10,10 +10,11 @@ use vouch_host::Call;
 
 use super::Handlers;
 use super::read::{self, ListOf, One};
-use crate::commands::Changed;
+use super::read_terms::{SEAT_GRANTS, SeatGrantsOf, read_plan};
 use crate::commands::agreements::{self as commands, EndLiaison, NameLiaison, SetAgreementState};
-use crate::domain::agreement::{AgreementState, AgreementTerms, Person};
-use crate::store::{agreements, notices};
+use crate::commands::{Changed, terms};
+use crate::domain::agreement::{AgreementState, AgreementTerms, Person, Plan};
+use crate::store::{agreements, notices, seat_grants};
 
 #[tonic::async_trait]
 impl AgreementService for Handlers {
@@ -116,6 +117,25 @@ impl AgreementService for Handlers {
         self.told(answer, |answer| answer.facts_revision).await
     }
 
+    async fn list_agreement_changes(
+        &self,
+        request: Request<pb::ListAgreementChangesRequest>,
+    ) -> Result<Response<pb::ListAgreementChangesResponse>, Status> {
+        self.rpc
+            .query(request, |call: Call<ChangesOf>| async move {
+                let ChangesOf(ListOf { page, filter: id }) = call.command;
+                let mut snapshot = self.store().snapshot().await?;
+                if agreements::agreement_fetch(&mut snapshot, id).await?.is_none() {
+                    return Err(Error::not_found("agreement", id));
+                }
+                drop(snapshot);
+                let changes = self.changes_of(&id.to_string()).await?;
+                let (changes, info) = super::history::page_of(changes, &page, CHANGES);
+                Ok(pb::ListAgreementChangesResponse { changes, page: Some(info) })
+            })
+            .await
+    }
+
     async fn set_agreement_state(
         &self,
         request: Request<pb::SetAgreementStateRequest>,
@@ -130,9 +150,107 @@ impl AgreementService for Handlers {
             .await;
         self.told(answer, |answer| answer.facts_revision).await
     }
+
+    async fn renew_agreement(
+        &self,
+        request: Request<pb::RenewAgreementRequest>,
+    ) -> Result<Response<pb::RenewAgreementResponse>, Status> {
+        let dialect = self.store().dialect();
+        let answer = self
+            .rpc
+            .mutate("AgreementService/RenewAgreement", request, |mut tx, call| async move {
+                let Changed { value: agreement, facts_revision } = terms::renew(&mut tx, dialect, &call).await?;
+                Ok((tx, pb::RenewAgreementResponse { agreement: Some(agreement.into()), facts_revision }))
+            })
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
+    }
+
+    async fn change_agreement_tier(
+        &self,
+        request: Request<pb::ChangeAgreementTierRequest>,
+    ) -> Result<Response<pb::ChangeAgreementTierResponse>, Status> {
+        let dialect = self.store().dialect();
+        let answer = self
+            .rpc
+            .mutate("AgreementService/ChangeAgreementTier", request, |mut tx, call| async move {
+                let Changed { value: agreement, facts_revision } = terms::change_tier(&mut tx, dialect, &call).await?;
+                Ok((tx, pb::ChangeAgreementTierResponse { agreement: Some(agreement.into()), facts_revision }))
+            })
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
+    }
+
+    async fn grant_seats(
+        &self,
+        request: Request<pb::GrantSeatsRequest>,
+    ) -> Result<Response<pb::GrantSeatsResponse>, Status> {
+        let dialect = self.store().dialect();
+        let answer = self
+            .rpc
+            .mutate("AgreementService/GrantSeats", request, |mut tx, call| async move {
+                let (changed, grant) = terms::grant_seats(&mut tx, dialect, &call).await?;
+                let Changed { value: agreement, facts_revision } = changed;
+                let (agreement, grant) = (Some(agreement.into()), Some(grant.into()));
+                Ok((tx, pb::GrantSeatsResponse { agreement, grant, facts_revision }))
+            })
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
+    }
+
+    async fn list_seat_grants(
+        &self,
+        request: Request<pb::ListSeatGrantsRequest>,
+    ) -> Result<Response<pb::ListSeatGrantsResponse>, Status> {
+        self.rpc
+            .query(request, |call: Call<SeatGrantsOf>| async move {
+                let SeatGrantsOf(ListOf { page, filter: id }) = call.command;
+                let mut snapshot = self.store().snapshot().await?;
+                if agreements::agreement_fetch(&mut snapshot, id).await?.is_none() {
+                    return Err(Error::not_found("agreement", id));
+                }
+                let mut grants = seat_grants::grant_list(&mut snapshot, id, &page).await?;
+                let info = page.cut(&mut grants, SEAT_GRANTS, |grant| grant.id.to_string());
+                let grants = grants.into_iter().map(Into::into).collect();
+                Ok(pb::ListSeatGrantsResponse { grants, page: Some(info) })
+            })
+            .await
+    }
+
+    async fn update_liaison(
+        &self,
+        request: Request<pb::UpdateLiaisonRequest>,
+    ) -> Result<Response<pb::UpdateLiaisonResponse>, Status> {
+        let dialect = self.store().dialect();
+        let answer = self
+            .rpc
+            .mutate("AgreementService/UpdateLiaison", request, |mut tx, call| async move {
+                let (changed, liaison) = commands::update_liaison(&mut tx, dialect, &call).await?;
+                let Changed { value: agreement, facts_revision } = changed;
+                let (agreement, liaison) = (Some(agreement.into()), Some(liaison.into()));
+                Ok((tx, pb::UpdateLiaisonResponse { agreement, liaison, facts_revision }))
+            })
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
+    }
 }
 
 const AGREEMENTS: &str = "agreements";
+const CHANGES: &str = "agreement-changes";
+
+/// The history of an agreement.
+struct ChangesOf(ListOf<AgreementId>);
+
+impl TryFrom<pb::ListAgreementChangesRequest> for ChangesOf {
+    type Error = Violations;
+
+    fn try_from(request: pb::ListAgreementChangesRequest) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let id = violations.take("agreement_id", id::parse(&request.agreement_id));
+        let page = violations.absorb(vouch_host::Page::read(request.page, CHANGES));
+        violations.finish(page.zip(id).map(|(page, filter)| Self(ListOf { page, filter })))
+    }
+}
 const NOTICES: &str = "support-contact-notices";
 
 /// Agreements, perhaps of one end user.
@@ -172,6 +290,7 @@ impl TryFrom<pb::CreateAgreementRequest> for AgreementTerms {
             }
             let zone = v.take("zone", dates::zone(&agreement.zone));
             let liaison_seats = v.take("liaison_seats", read::within(agreement.liaison_seats, 1, 1000));
+            let plan = v.take("plan", read_plan(agreement.plan));
             Some(Self {
                 end_user_id: end_user_id?,
                 tier_id: tier_id?,
@@ -179,6 +298,7 @@ impl TryFrom<pb::CreateAgreementRequest> for AgreementTerms {
                 until: until?,
                 zone: zone?,
                 liaison_seats: liaison_seats?,
+                plan: plan?.unwrap_or(Plan::Contract),
             })
         });
         violations.finish(terms)

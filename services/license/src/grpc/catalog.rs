@@ -141,7 +141,7 @@ impl TryFrom<pb::CreateProductRequest> for CreateProduct {
             let id = v.take("product_id", ProductId::parse(&product.product_id));
             let name = v.take("name", text::line(&product.name, 200));
             let basis = read_basis(&product, v);
-            Some(Self { id: id?, name: name?, basis: basis? })
+            Some(Self { id: id?, name: name?, basis: basis?, sdk: product.sdk })
         });
         violations.finish(command)
     }

@@ -8,12 +8,14 @@ use vouch_core::{Error, Kind, Reason, Violations};
 use vouch_host::Call;
 use vouch_identity::{Caller, CallerKind};
 
-use super::Handlers;
+use super::rights::{PersonOf, judged};
+use super::{Handlers, scope};
 use crate::domain::guesses::network;
 use crate::domain::license::LicenseState;
 use crate::domain::license_key::LicenseKey;
 use crate::store::facts::key_digest;
-use crate::store::{licenses, partners};
+use crate::store::rights::rights_fetch;
+use crate::store::{incidents, licenses, partners};
 
 #[tonic::async_trait]
 impl DirectoryService for Handlers {
@@ -35,6 +37,31 @@ impl DirectoryService for Handlers {
                     partner_name: partner.profile.name,
                     support_contact: Some(partner.profile.support_contact.into()),
                 })
+            })
+            .await
+    }
+
+    async fn get_person_rights(
+        &self,
+        request: Request<pb::GetPersonRightsRequest>,
+    ) -> Result<Response<pb::GetPersonRightsResponse>, Status> {
+        self.rpc
+            .query(request, |call: Call<PersonOf>| async move {
+                let PersonOf { end_user_id, email } = &call.command;
+                let mut snapshot = self.store().snapshot().await?;
+                let own = scope(&call.caller)?;
+                let is_seen = match &own {
+                    None => incidents::account_fetch(&mut snapshot, end_user_id).await?.is_some(),
+                    Some(partner) => licenses::end_user_is_supported_by(&mut snapshot, end_user_id, partner).await?,
+                };
+                if !is_seen {
+                    return Err(Error::not_found("end user", end_user_id));
+                }
+                let mut rights = rights_fetch(&mut snapshot, end_user_id, email).await?;
+                if let Some(partner) = &own {
+                    rights = rights.seen_by(partner);
+                }
+                Ok(judged(rights, email, call.now))
             })
             .await
     }

@@ -8,8 +8,8 @@ use vouch_core::{Error, Reason, Violations, id, text};
 use vouch_host::{Call, Rotation, Streamed};
 use vouch_identity::Caller;
 
-use super::Handlers;
 use super::checks::{Batch, Check, Checked, ask_as, read_question};
+use super::{Handlers, read};
 use crate::commands::proofs::{self, Holder, Surroundings};
 use crate::domain::entitlement::ProofRequest;
 
@@ -178,10 +178,7 @@ impl TryFrom<pb::IssueEntitlementProofRequest> for ProofRequest {
             Some(question)
         });
         let escalation_id = violations.take("escalation_id", id::parse(&request.escalation_id));
-        let bundle_root = violations.take(
-            "bundle_root",
-            <[u8; 32]>::try_from(request.bundle_root.as_ref()).map_err(|_| "must be a SHA-256 digest of 32 bytes"),
-        );
+        let bundle_root = violations.take("bundle_root", read::digest(&request.bundle_root));
         let audience = violations.take("audience", text::line(&request.audience, 100));
         let command = (|| {
             Some(Self {

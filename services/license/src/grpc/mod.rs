@@ -1,6 +1,7 @@
 //! The RPC services: parse, call, wrap, map. One file for each; `read` and `wrap` turn messages into values and back.
 
 mod agreements;
+mod business_calendar;
 mod catalog;
 mod checks;
 mod directory;
@@ -8,9 +9,14 @@ mod entitlement;
 mod history;
 mod import;
 mod incidents;
+mod liaison_notices;
 mod licenses;
+mod named_people;
+mod online_accounts;
 mod partners;
 mod read;
+mod read_terms;
+mod rights;
 mod watch_entitlements;
 mod watch_partners;
 mod wrap;
@@ -91,15 +97,21 @@ impl Handlers {
     /// Every RPC service of the package, with the limit on messages.
     pub(crate) fn routes(self, message_bytes: usize) -> Routes {
         use pb::{
-            agreement_service_server::AgreementServiceServer, catalog_service_server::CatalogServiceServer,
-            directory_service_server::DirectoryServiceServer, entitlement_service_server::EntitlementServiceServer,
-            incident_service_server::IncidentServiceServer, license_service_server::LicenseServiceServer,
+            agreement_service_server::AgreementServiceServer,
+            business_calendar_service_server::BusinessCalendarServiceServer,
+            catalog_service_server::CatalogServiceServer, directory_service_server::DirectoryServiceServer,
+            entitlement_service_server::EntitlementServiceServer, incident_service_server::IncidentServiceServer,
+            liaison_notice_service_server::LiaisonNoticeServiceServer, license_service_server::LicenseServiceServer,
+            named_person_service_server::NamedPersonServiceServer,
             partner_registry_service_server::PartnerRegistryServiceServer,
         };
         let limit = message_bytes;
         Routes::new(CatalogServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(LicenseServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(AgreementServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(LiaisonNoticeServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(BusinessCalendarServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(NamedPersonServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(PartnerRegistryServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(IncidentServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(DirectoryServiceServer::new(self.clone()).max_decoding_message_size(limit))

@@ -104,6 +104,25 @@ impl PartnerRegistryService for Handlers {
         self.told(Ok(changed), |answer| answer.facts_revision).await
     }
 
+    async fn list_partner_changes(
+        &self,
+        request: Request<pb::ListPartnerChangesRequest>,
+    ) -> Result<Response<pb::ListPartnerChangesResponse>, Status> {
+        self.rpc
+            .query(request, |call: Call<ListOf<PartnerId>>| async move {
+                let ListOf { page, filter: id } = call.command;
+                let mut snapshot = self.store().snapshot().await?;
+                if partners::partner_fetch(&mut snapshot, &id).await?.is_none() {
+                    return Err(Error::not_found("partner", id));
+                }
+                drop(snapshot);
+                let changes = self.changes_of(id.as_str()).await?;
+                let (changes, info) = super::history::page_of(changes, &page, CHANGES);
+                Ok(pb::ListPartnerChangesResponse { changes, page: Some(info) })
+            })
+            .await
+    }
+
     type WatchPartnersStream = Streamed<pb::WatchPartnersResponse>;
 
     async fn watch_partners(
@@ -116,6 +135,7 @@ impl PartnerRegistryService for Handlers {
 }
 
 const PARTNERS: &str = "partners";
+const CHANGES: &str = "partner-changes";
 const MAX_BUNDLE: usize = 64 * 1024;
 
 /// Every partner.
@@ -136,6 +156,17 @@ impl TryFrom<pb::ListPartnersRequest> for ListOf<AllPartners> {
 
     fn try_from(request: pb::ListPartnersRequest) -> Result<Self, Violations> {
         Page::read(request.page, PARTNERS).map(|page| Self { page, filter: AllPartners })
+    }
+}
+
+impl TryFrom<pb::ListPartnerChangesRequest> for ListOf<PartnerId> {
+    type Error = Violations;
+
+    fn try_from(request: pb::ListPartnerChangesRequest) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let id = violations.take("partner_id", PartnerId::parse(&request.partner_id));
+        let page = violations.absorb(Page::read(request.page, CHANGES));
+        violations.finish(page.zip(id).map(|(page, filter)| Self { page, filter }))
     }
 }
 

@@ -35,6 +35,11 @@ pub(super) fn within<N: Into<i64> + Copy, T: TryFrom<i64>>(number: N, least: i64
     T::try_from(number).map_err(|_| wrong())
 }
 
+/// Reads a SHA-256 digest.
+pub(super) fn digest(bytes: &[u8]) -> Result<[u8; 32], &'static str> {
+    <[u8; 32]>::try_from(bytes).map_err(|_| "must be a SHA-256 digest of 32 bytes")
+}
+
 /// Reads a list request that may be narrowed to one end user.
 pub(super) fn list_of(
     page: Option<vouch_contract::pb::common::v1::PageRequest>,

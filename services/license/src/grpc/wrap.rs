@@ -4,7 +4,7 @@ use vouch_contract::convert::{self, timestamp};
 use vouch_contract::pb::license::v1 as pb;
 
 use crate::commands::etag;
-use crate::domain::agreement::{Agreement, AgreementState, Liaison};
+use crate::domain::agreement::{Agreement, AgreementState, Liaison, Plan, SeatGrant};
 use crate::domain::entitlement::{Answer, Cover, Known};
 use crate::domain::incident::{Account, Hold, HoldState, LedgerEntry, Movement};
 use crate::domain::license::{License, LicenseKind, LicenseState};
@@ -29,6 +29,7 @@ impl From<Product> for pb::Product {
             releases: product.releases.into_iter().map(Into::into).collect(),
             create_time: Some(timestamp(product.created_at)),
             etag: etag(product.revision),
+            sdk: product.sdk,
         }
     }
 }
@@ -147,6 +148,29 @@ impl From<Agreement> for pb::Agreement {
             .into(),
             create_time: Some(timestamp(agreement.created_at)),
             etag: etag(agreement.revision),
+            plan: plan(terms.plan).into(),
+        }
+    }
+}
+
+fn plan(plan: Plan) -> pb::AgreementPlan {
+    match plan {
+        Plan::Monthly => pb::AgreementPlan::Monthly,
+        Plan::Annual => pb::AgreementPlan::Annual,
+        Plan::Contract => pb::AgreementPlan::Contract,
+    }
+}
+
+impl From<SeatGrant> for pb::SeatGrant {
+    fn from(grant: SeatGrant) -> Self {
+        Self {
+            seat_grant_id: grant.id.to_string(),
+            agreement_id: grant.agreement_id.to_string(),
+            seats_before: grant.before.into(),
+            seats_after: grant.after.into(),
+            note: grant.note,
+            granted_by: grant.granted_by,
+            grant_time: Some(timestamp(grant.granted_at)),
         }
     }
 }

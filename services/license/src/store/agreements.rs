@@ -9,17 +9,18 @@ use vouch_core::id::{AgreementId, ContactId};
 use vouch_host::Page;
 use vouch_storage::{Dialect, StoreError, WriteError, row};
 
-use super::packed::pack_agreement;
+use super::packed::{named_in, pack_agreement, read_agreement};
 use super::translate;
-use crate::domain::agreement::{Agreement, AgreementState, AgreementTerms, Liaison, Person};
+use crate::domain::agreement::{Agreement, AgreementState, AgreementTerms, Liaison, Person, Plan};
+use crate::domain::change::Fields;
 
 /// Adds an agreement, without liaisons.
 pub async fn agreement_insert(connection: &mut AnyConnection, agreement: &Agreement) -> Result<(), WriteError> {
     let terms = &agreement.terms;
     sqlx::query(
         "INSERT INTO agreements (agreement_id, end_user_id, tier_id, valid_from, valid_until, zone, liaison_seats, state,
-             revision, created_at, facts)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+             revision, created_at, facts, plan)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(agreement.id.to_string())
     .bind(terms.end_user_id.as_str())
@@ -32,21 +33,41 @@ pub async fn agreement_insert(connection: &mut AnyConnection, agreement: &Agreem
     .bind(agreement.revision)
     .bind(agreement.created_at.as_microsecond())
     .bind(pack_agreement(agreement)?)
+    .bind(terms.plan.as_str())
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Writes an agreement's state and what checks know of it, with the revision that it has now.
+/// Writes what may change of an agreement, and what checks know of it, with the revision that it has now.
 pub async fn agreement_update(connection: &mut AnyConnection, agreement: &Agreement) -> Result<(), WriteError> {
-    sqlx::query("UPDATE agreements SET state = $2, revision = $3, facts = $4 WHERE agreement_id = $1")
-        .bind(agreement.id.to_string())
-        .bind(agreement.state.as_str())
-        .bind(agreement.revision)
-        .bind(pack_agreement(agreement)?)
-        .execute(connection)
-        .await?;
+    let terms = &agreement.terms;
+    sqlx::query(
+        "UPDATE agreements SET tier_id = $2, valid_until = $3, liaison_seats = $4, plan = $5, state = $6, revision = $7,
+             facts = $8
+         WHERE agreement_id = $1",
+    )
+    .bind(agreement.id.to_string())
+    .bind(terms.tier_id.as_str())
+    .bind(terms.until.to_string())
+    .bind(i64::from(terms.liaison_seats))
+    .bind(terms.plan.as_str())
+    .bind(agreement.state.as_str())
+    .bind(agreement.revision)
+    .bind(pack_agreement(agreement)?)
+    .execute(connection)
+    .await?;
     Ok(())
+}
+
+/// An agreement as it was written last, whoever was named or ended since: its fields, and its facts.
+pub async fn agreement_kept(connection: &mut AnyConnection, id: AgreementId) -> Result<(Fields, Vec<u8>), StoreError> {
+    let found = sqlx::query("SELECT * FROM agreements WHERE agreement_id = $1").bind(id.to_string());
+    let found = found.fetch_one(connection).await?;
+    let facts = row::bytes(&found, "facts")?;
+    let named = named_in(&read_agreement(&facts)?);
+    let state = row::word(&found, "state", AgreementState::parse)?;
+    Ok((read_terms(&found)?.fields(state, named.into_iter()), facts))
 }
 
 /// Packs an agreement's facts where they are not yet.
@@ -148,6 +169,17 @@ pub async fn liaison_insert(
     Ok(())
 }
 
+/// Writes what may change of a person.
+pub async fn liaison_update(connection: &mut AnyConnection, liaison: &Liaison) -> Result<(), WriteError> {
+    sqlx::query("UPDATE liaisons SET name = $2, administrative_rights = $3 WHERE contact_id = $1")
+        .bind(liaison.id.to_string())
+        .bind(&liaison.person.name)
+        .bind(i16::from(liaison.person.administrative_rights))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Ends a person's role. False when the person has none there.
 pub async fn liaison_end(
     connection: &mut AnyConnection,
@@ -202,17 +234,22 @@ async fn with_liaisons(connection: &mut AnyConnection, found: Option<AnyRow>) ->
     let id: AgreementId = row::id(&found, "agreement_id")?;
     Ok(Some(Agreement {
         id,
-        terms: AgreementTerms {
-            end_user_id: row::parsed(&found, "end_user_id", EndUserId::parse)?,
-            tier_id: row::parsed(&found, "tier_id", TierId::parse)?,
-            from: row::parsed(&found, "valid_from", dates::date)?,
-            until: row::parsed(&found, "valid_until", dates::date)?,
-            zone: row::parsed(&found, "zone", dates::zone)?,
-            liaison_seats: row::number(&found, "liaison_seats")?,
-        },
+        terms: read_terms(&found)?,
         state: row::word(&found, "state", AgreementState::parse)?,
         liaisons: liaison_list(connection, &id.to_string()).await?,
         revision: row::integer(&found, "revision")?,
         created_at: row::instant(&found, "created_at")?,
     }))
+}
+
+fn read_terms(found: &AnyRow) -> Result<AgreementTerms, StoreError> {
+    Ok(AgreementTerms {
+        end_user_id: row::parsed(found, "end_user_id", EndUserId::parse)?,
+        tier_id: row::parsed(found, "tier_id", TierId::parse)?,
+        from: row::parsed(found, "valid_from", dates::date)?,
+        until: row::parsed(found, "valid_until", dates::date)?,
+        zone: row::parsed(found, "zone", dates::zone)?,
+        liaison_seats: row::number(found, "liaison_seats")?,
+        plan: row::word(found, "plan", Plan::parse)?,
+    })
 }

@@ -75,13 +75,15 @@ pub async fn product_insert(connection: &mut AnyConnection, product: &Product) -
         Basis::Agreement => None,
     };
     sqlx::query(
-        "INSERT INTO products (product_id, name, default_tier_id, revision, created_at) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO products (product_id, name, default_tier_id, revision, created_at, sdk)
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(product.id.as_str())
     .bind(&product.name)
     .bind(default_tier)
     .bind(product.revision)
     .bind(product.created_at.as_microsecond())
+    .bind(i16::from(product.sdk))
     .execute(connection)
     .await
     .map_err(|error| translate::exists(error, &product.id))?;
@@ -215,6 +217,7 @@ fn read_product(found: &AnyRow, releases: Vec<Release>) -> Result<Product, Store
         id: row::parsed(found, "product_id", ProductId::parse)?,
         name: row::text(found, "name")?,
         basis: default_tier.map_or(Basis::Agreement, Basis::Either),
+        sdk: row::flag(found, "sdk")?,
         releases,
         revision: row::integer(found, "revision")?,
         created_at: row::instant(found, "created_at")?,

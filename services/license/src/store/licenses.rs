@@ -142,6 +142,40 @@ pub async fn license_is_supported_by(
     Ok(found.is_some())
 }
 
+/// The licences of an end user that name a person with this address now, by id.
+pub async fn license_list_naming(
+    connection: &mut AnyConnection,
+    end_user_id: &EndUserId,
+    email: &str,
+) -> Result<Vec<LicenseId>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT l.license_id FROM licenses l JOIN liaisons p ON p.holder_id = l.license_id
+         WHERE l.end_user_id = $1 AND p.email = $2 AND p.ended_at IS NULL ORDER BY l.license_id",
+    )
+    .bind(end_user_id.as_str())
+    .bind(email)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|found| row::id(found, "license_id")).collect()
+}
+
+/// Whether a partner is responsible for a licence of an end user that is not revoked.
+pub async fn end_user_is_supported_by(
+    connection: &mut AnyConnection,
+    end_user_id: &EndUserId,
+    partner_id: &PartnerId,
+) -> Result<bool, StoreError> {
+    let found = sqlx::query(
+        "SELECT license_id FROM licenses WHERE end_user_id = $1 AND responsible_partner_id = $2 AND state <> $3 LIMIT 1",
+    )
+    .bind(end_user_id.as_str())
+    .bind(partner_id.as_str())
+    .bind(LicenseState::Revoked.as_str())
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.is_some())
+}
+
 /// The partner responsible for the licence of an end user that was issued last and is not revoked.
 pub async fn responsible_partner_fetch(
     connection: &mut AnyConnection,

@@ -4,18 +4,25 @@
 //! read take any connection.
 
 pub mod agreements;
+pub mod business_calendar;
 pub mod catalog;
 pub mod changes;
+pub mod departures;
 pub mod facts;
 pub mod grants;
 pub mod history;
 pub mod incidents;
+pub mod liaison_notices;
 pub mod licenses;
 pub mod notices;
+pub mod online_accounts;
 pub mod orders;
 pub mod packed;
 pub mod partners;
 pub mod proofs;
+pub mod rights;
+pub mod sdk_users;
+pub mod seat_grants;
 mod translate;
 
 use vouch_storage::{Migrations, Step};
@@ -25,12 +32,14 @@ const SQLITE: &[Step] = &[
     (1001, "support_contact_notices", include_str!("../../migrations/sqlite/1001_support_contact_notices.sql")),
     (1002, "facts", include_str!("../../migrations/sqlite/1002_facts.sql")),
     (1003, "license_life", include_str!("../../migrations/sqlite/1003_license_life.sql")),
+    (1005, "named_people", include_str!("../../migrations/sqlite/1005_named_people.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "license", include_str!("../../migrations/postgres/1000_license.sql")),
     (1001, "support_contact_notices", include_str!("../../migrations/postgres/1001_support_contact_notices.sql")),
     (1002, "facts", include_str!("../../migrations/postgres/1002_facts.sql")),
     (1003, "license_life", include_str!("../../migrations/postgres/1003_license_life.sql")),
+    (1005, "named_people", include_str!("../../migrations/postgres/1005_named_people.sql")),
 ];
 
 /// The service's migrations, for both engines.

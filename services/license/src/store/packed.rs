@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use vouch_core::id::ContactId;
 use vouch_storage::StoreError;
 
 use crate::domain::agreement::{Agreement, AgreementState, Liaison};
@@ -135,6 +137,12 @@ pub fn read_license(bytes: &[u8]) -> Result<PackedLicense<'_>, StoreError> {
 pub fn read_agreement(bytes: &[u8]) -> Result<PackedAgreement<'_>, StoreError> {
     let AnyAgreement::V1(packed) = postcard::from_bytes(bytes).map_err(|error| corrupt("agreements.facts", &error))?;
     Ok(packed)
+}
+
+/// The people named in an agreement's facts.
+pub fn named_in(packed: &PackedAgreement<'_>) -> Vec<ContactId> {
+    let (people, _) = packed.named.as_chunks::<32>();
+    people.iter().map(|person| ContactId::from_uuid(Uuid::from_bytes(half(person)))).collect()
 }
 
 /// The first half of a digest: 128 bits of a keyed digest are nobody's to choose.

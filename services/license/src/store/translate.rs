@@ -31,6 +31,16 @@ const RULES: &[Rule] = &[
         sqlite: "liaisons.holder_id, liaisons.email",
         what: "a named contact with the address of",
     },
+    Rule {
+        postgres: "sdk_users_license_email",
+        sqlite: "sdk_users.license_id, sdk_users.email",
+        what: "a named user with the address of",
+    },
+    Rule {
+        postgres: "online_accounts_agreement_email",
+        sqlite: "online_accounts.agreement_id, online_accounts.email",
+        what: "an online account with the address of",
+    },
 ];
 
 /// Turns the violation of a known rule into `AlreadyExists`; everything else stays the store's.

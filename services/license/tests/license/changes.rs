@@ -5,10 +5,10 @@
 use vouch_contract::convert::timestamp;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_core::testing::ManualClock;
-use vouch_host::testing::{fields, fresh};
+use vouch_host::testing::{fields, fresh, refused};
 use vouch_storage::on_both_engines;
 
-use crate::support::{Covered, Service, release_request};
+use crate::support::{Covered, Service, not_found, release_request};
 
 fn check_at(covered: &Covered, at: &str) -> pb::CheckEntitlementRequest {
     let as_of = Some(timestamp(at.parse().unwrap()));
@@ -65,6 +65,11 @@ on_both_engines! {
         standing(pb::PartnerStanding::Good).await;
         service.catalog().publish_release(release_request("7.3.0", "2026-05-03")).await.unwrap();
         clock.set("2026-06-01T08:00:00Z");
+        let list = |id: &str| pb::ListPartnerChangesRequest { partner_id: id.into(), page: None };
+        let told = service.registry().list_partner_changes(list("north")).await.unwrap().into_inner().changes;
+        let words: Vec<_> = told.iter().map(|change| change.change.as_str()).collect();
+        assert_eq!(words, ["suspended", "reinstated"]);
+        assert_eq!(refused(service.registry().list_partner_changes(list("nobody")).await), not_found());
         assert_eq!(reasons_at(&service, &covered, "2026-05-01T12:00:00Z").await, [""; 0]);
         assert_eq!(reasons_at(&service, &covered, "2026-05-02T12:00:00Z").await, ["PARTNER_SUSPENDED"]);
         assert_eq!(reasons_at(&service, &covered, "2026-05-03T12:00:00Z").await, [""; 0]);
@@ -75,6 +80,41 @@ on_both_engines! {
         let answer = service.entitlement().check_entitlement(newer).await.unwrap().into_inner().answer.unwrap();
         let told: Vec<_> = answer.findings.iter().map(|finding| finding.reason().as_str_name()).collect();
         assert_eq!(told, ["REASON_PARTNER_SUSPENDED", "REASON_VERSION_UNKNOWN"]);
+    }
+
+    async fn q02_the_agreement_of_then_and_the_people_named_in_it_decide(database: Database) {
+        let clock = ManualClock::at("2026-05-01T08:00:00Z");
+        let service = Service::start_with(&database, clock.world(), |_| {}).await.with_catalogue().await;
+        let covered = service.cover("standard").await;
+        let id = &covered.agreement.agreement_id;
+        let set_state = async |state: pb::AgreementState| {
+            let get = pb::GetAgreementRequest { agreement_id: id.clone() };
+            let etag = service.agreements().get_agreement(get).await.unwrap().into_inner().agreement.unwrap().etag;
+            let (agreement_id, state) = (id.clone(), state.into());
+            let set = pb::SetAgreementStateRequest { request_id: fresh(), agreement_id, etag, state };
+            service.agreements().set_agreement_state(set).await.unwrap();
+        };
+        clock.set("2026-05-02T08:00:00Z");
+        set_state(pb::AgreementState::Suspended).await;
+        clock.set("2026-05-03T08:00:00Z");
+        set_state(pb::AgreementState::Active).await;
+        let contact_id = covered.agreement.liaisons[0].contact_id.clone();
+        let end = pb::EndLiaisonRequest { request_id: fresh(), agreement_id: id.clone(), contact_id };
+        service.agreements().end_liaison(end.clone()).await.unwrap();
+        clock.set("2026-06-01T08:00:00Z");
+        assert_eq!(reasons_at(&service, &covered, "2026-05-01T12:00:00Z").await, [""; 0]);
+        let suspended = ["CONTACT_NOT_NAMED", "AGREEMENT_SUSPENDED"];
+        assert_eq!(reasons_at(&service, &covered, "2026-05-02T12:00:00Z").await, suspended);
+        assert_eq!(reasons_at(&service, &covered, "2026-05-03T12:00:00Z").await, ["CONTACT_NOT_NAMED"]);
+
+        let list = pb::ListAgreementChangesRequest { agreement_id: id.clone(), page: None };
+        let told = service.agreements().list_agreement_changes(list).await.unwrap().into_inner().changes;
+        let words: Vec<_> = told.iter().map(|change| change.change.as_str()).collect();
+        assert_eq!(words, ["liaison named", "suspended", "resumed", "liaison ended"]);
+        let field = &told[3].fields[0];
+        assert_eq!((field.field.as_str(), &field.before, field.after.as_str()), ("liaisons", &end.contact_id, ""));
+        let unknown = pb::ListAgreementChangesRequest { agreement_id: "agr_00000000000000000000000000".into(), page: None };
+        assert_eq!(refused(service.agreements().list_agreement_changes(unknown).await), not_found());
     }
 
     async fn q02_an_incident_that_was_left_then_counts(database: Database) {

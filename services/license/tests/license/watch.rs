@@ -16,20 +16,20 @@ use crate::checks::other_covered;
 use crate::support::{NORTH_RESELLER, Service};
 
 /// One caller's watch, and how far it came.
-struct Watching {
+pub(crate) struct Watching {
     stream: Streaming<pb::WatchEntitlementsResponse>,
     revision: i64,
 }
 
 impl Watching {
-    async fn start(channel: Channel, after_revision: i64) -> Self {
+    pub(crate) async fn start(channel: Channel, after_revision: i64) -> Self {
         let request = pb::WatchEntitlementsRequest { after_revision };
         let stream = EntitlementServiceClient::new(channel).watch_entitlements(request).await.unwrap().into_inner();
         Self { stream, revision: after_revision }
     }
 
     /// What is told until a revision is reached: licences with their states, and end users.
-    async fn until(&mut self, revision: i64) -> Vec<String> {
+    pub(crate) async fn until(&mut self, revision: i64) -> Vec<String> {
         let mut told = Vec::new();
         let telling = async {
             while self.revision < revision {

@@ -7,7 +7,7 @@ use vouch_core::code::{ProductId, TierId};
 use vouch_core::{Channel, Severity};
 
 use super::*;
-use crate::domain::agreement::{Agreement, AgreementTerms, Liaison, Person};
+use crate::domain::agreement::{Agreement, AgreementTerms, Liaison, Person, Plan};
 use crate::domain::entitlement::{Known, LicenseRef, Question, Viewer, judge};
 use crate::domain::incident::Account;
 use crate::domain::license::{License, LicenseKind, LicenseTerms, Validity};
@@ -103,6 +103,7 @@ fn known(thrown: &Thrown) -> (Known, Vec<Agreement>) {
             until: day(from + days),
             zone: zone.clone(),
             liaison_seats: 3,
+            plan: Plan::Contract,
         },
         state: [AgreementState::Active, AgreementState::Suspended][usize::from(*state)],
         liaisons: thrown.people[1].then(|| liaison("grace@contoso.example")).into_iter().collect(),
@@ -123,6 +124,7 @@ fn known(thrown: &Thrown) -> (Known, Vec<Agreement>) {
                 end_of_support_on: Some(day(-1)),
                 early_access_on: None,
             }],
+            sdk: false,
             revision: 1,
             created_at: now(),
         },

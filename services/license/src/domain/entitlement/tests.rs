@@ -7,7 +7,7 @@ use vouch_core::{Reason, Severity, Weight, World, dates};
 
 use super::*;
 use crate::domain::agreement::Agreement;
-use crate::domain::agreement::{AgreementState, AgreementTerms, Liaison, Person};
+use crate::domain::agreement::{AgreementState, AgreementTerms, Liaison, Person, Plan};
 use crate::domain::incident::Account;
 use crate::domain::license::License;
 use crate::domain::license::{LicenseKind, LicenseState, LicenseTerms, Validity};
@@ -93,6 +93,7 @@ fn facts() -> Known {
             id: product_id,
             name: "Atlas".into(),
             basis: Basis::Either(TierId::parse("free").unwrap()),
+            sdk: false,
             releases: vec![
                 release("8.0", "2026-06-01", None),
                 release("7.2", "2026-05-31", None),
@@ -111,6 +112,7 @@ fn facts() -> Known {
                 until: dates::date("2026-06-30").unwrap(),
                 zone: denver,
                 liaison_seats: 3,
+                plan: Plan::Contract,
             },
             state: AgreementState::Active,
             liaisons: vec![liaison("ada@contoso.example")],
