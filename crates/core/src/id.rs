@@ -39,9 +39,11 @@ registry! {
     ContactId, ContactTag, "con";
     /// A letter that tells an end user its support contact, in the licence service.
     NoticeId, NoticeTag, "ntc";
-    /// Incidents set aside for an escalation.
+    /// Incidents set aside for an escalation or for a partner's own work.
     HoldId, HoldTag, "hold";
-    /// A line of the incident ledger.
+    /// A pack of incidents, in the licence service.
+    PackId, PackTag, "pck";
+    /// An entry of the incident ledger.
     LedgerEntryId, LedgerEntryTag, "led";
     /// An issued proof (its `jti`).
     ProofId, ProofTag, "prf";

@@ -45,6 +45,8 @@ const FOLLOW_FACTS: Duration = Duration::from_millis(250);
 const ROTATE_KEYS: Duration = Duration::from_hours(1);
 /// How often holds that nobody settled are looked for.
 const LET_LAPSE: Duration = Duration::from_mins(10);
+/// How often packs that have ended and anniversaries that have passed are looked for.
+const APPLY_DUE: Duration = Duration::from_mins(1);
 /// How often letters that are due are looked for.
 const SEND_LETTERS: Duration = Duration::from_millis(500);
 /// How often letters that could not be sent for a day are tried once more.
@@ -86,6 +88,11 @@ pub async fn serve(
     server.jobs.every("let holds lapse", LET_LAPSE, move || {
         let (store, world) = (lapsing.clone(), of_world.clone());
         async move { commands::incidents::lapse(&store, &world).await.map(|_| ()) }
+    });
+    let (counted, of_world) = (store.clone(), world.clone());
+    server.jobs.every("apply what time does to incidents", APPLY_DUE, move || {
+        let (store, world) = (counted.clone(), of_world.clone());
+        async move { commands::incidents::apply_due(&store, &world).await.map(|_| ()) }
     });
     if let Some(mail) = &config.mail {
         vouch_storage::outbox::recover(&store).await?;

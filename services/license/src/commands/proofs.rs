@@ -9,7 +9,7 @@ use vouch_identity::SpiffeId;
 use vouch_proof::{Act, Agreement, Bundle, EntitlementProof, Incident, License};
 use vouch_storage::{Dialect, Secrets, Tx, WriteError};
 
-use super::incidents::{Reservation, reserve};
+use super::incidents::escalations::{Doing, Reservation, reserve};
 use crate::domain::entitlement::{Answer, Cover, Known, ProofRequest, Viewer, judge};
 use crate::domain::incident::Hold;
 use crate::domain::tier::Tier;
@@ -78,16 +78,18 @@ pub async fn issue(
         escalation_id: request.escalation_id,
         end_user_id: &cover.end_user_id,
         units: tier.charging.units(),
-        waivable: request.question.severity == Some(Severity::SiteDown),
+        is_down: request.question.severity == Some(Severity::SiteDown),
         proof_expires_at: expires_at,
     };
-    let Some(hold) = reserve(&mut tx, dialect, world, now, &reservation).await? else {
+    let workload = holder.workload.to_string();
+    let doing = Doing { dialect, world, now, by: &workload };
+    let Some(hold) = reserve(&mut tx, doing, &reservation).await? else {
         answer.findings.remove(Reason::IncidentsExhausted);
         answer.findings.add(no_incident_left());
         return Err(refused(answer.findings));
     };
     answer.findings.remove(Reason::IncidentsExhausted);
-    if hold.units < tier.charging.units() {
+    if hold.paid() < tier.charging.units() {
         answer.findings.add(no_incident_left().as_warning());
     }
 
@@ -118,8 +120,8 @@ struct Proven<'a> {
 fn claims(around: Surroundings<'_>, holder: &Holder, request: &ProofRequest, proven: &Proven<'_>) -> EntitlementProof {
     let Proven { cover, tier, product, hold, expires_at } = proven;
     let issued_at = around.now.as_second();
-    // Without an incident set aside, the proof opens nothing but what is helped without one.
-    let waived = hold.units < tier.charging.units();
+    // Without an incident set aside, or with one owed, the proof opens nothing but what is helped without one.
+    let waived = hold.paid() < tier.charging.units();
     let severities = Severity::ALL
         .into_iter()
         .filter(|severity| tier.covers(*severity) && (!waived || *severity == Severity::SiteDown));
@@ -149,7 +151,7 @@ fn claims(around: Surroundings<'_>, holder: &Holder, request: &ProofRequest, pro
         contact: cover.contact_id.map(|id| id.to_string()).unwrap_or_default(),
         bundle: Bundle { alg: "sha-256".into(), root: data_encoding::HEXLOWER.encode(&request.bundle_root) },
         esc: request.escalation_id.to_string(),
-        inc: Incident { hold: hold.id.to_string(), units: hold.units },
+        inc: Incident { hold: hold.id.to_string(), units: hold.paid() },
     }
 }
 
