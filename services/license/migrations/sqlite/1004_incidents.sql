@@ -36,6 +36,9 @@ ALTER TABLE holds ADD COLUMN borne BIGINT NOT NULL DEFAULT 0 CHECK (borne >= 0);
 ALTER TABLE holds ADD COLUMN reversed BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE holds ADD COLUMN packs TEXT NOT NULL DEFAULT '';
 ALTER TABLE holds ADD COLUMN minutes BIGINT;
+-- The reservation with which an escalated ticket was charged already: it carries one escalation.
+ALTER TABLE holds ADD COLUMN charged_hold_id TEXT REFERENCES holds (hold_id);
+CREATE UNIQUE INDEX holds_charged_hold_id ON holds (charged_hold_id) WHERE charged_hold_id IS NOT NULL;
 CREATE INDEX holds_owing ON holds (end_user_id, hold_id) WHERE owed > 0;
 CREATE INDEX holds_reserved ON holds (lapses_at) WHERE state = 'reserved';
 

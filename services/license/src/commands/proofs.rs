@@ -79,6 +79,7 @@ pub async fn issue(
         end_user_id: &cover.end_user_id,
         units: tier.charging.units(),
         is_down: request.question.severity == Some(Severity::SiteDown),
+        charge: request.charge,
         proof_expires_at: expires_at,
     };
     let workload = holder.workload.to_string();
@@ -89,12 +90,14 @@ pub async fn issue(
         return Err(refused(answer.findings));
     };
     answer.findings.remove(Reason::IncidentsExhausted);
-    if hold.paid() < tier.charging.units() {
+    let wanted = if hold.charge.is_some() { 0 } else { tier.charging.units() };
+    if hold.paid() < wanted {
         answer.findings.add(no_incident_left().as_warning());
     }
 
     let product = facts.as_ref().map(|facts| facts.product.id.to_string()).unwrap_or_default();
-    let claims = claims(around, holder, request, &Proven { cover, tier: &tier, product, hold: &hold, expires_at });
+    let claims =
+        claims(around, holder, request, &Proven { cover, tier: &tier, product, hold: &hold, wanted, expires_at });
     let record = IssuedProof {
         id: vouch_core::id::parse(&claims.jti).map_err(Error::internal)?,
         hold_id: hold.id,
@@ -114,14 +117,16 @@ struct Proven<'a> {
     tier: &'a Tier,
     product: String,
     hold: &'a Hold,
+    /// How many units it has to have.
+    wanted: u32,
     expires_at: Timestamp,
 }
 
 fn claims(around: Surroundings<'_>, holder: &Holder, request: &ProofRequest, proven: &Proven<'_>) -> EntitlementProof {
-    let Proven { cover, tier, product, hold, expires_at } = proven;
+    let Proven { cover, tier, product, hold, wanted, expires_at } = proven;
     let issued_at = around.now.as_second();
     // Without an incident set aside, or with one owed, the proof opens nothing but what is helped without one.
-    let waived = hold.paid() < tier.charging.units();
+    let waived = hold.paid() < *wanted;
     let severities = Severity::ALL
         .into_iter()
         .filter(|severity| tier.covers(*severity) && (!waived || *severity == Severity::SiteDown));

@@ -8,8 +8,8 @@ use vouch_core::{Error, Reason, Violations, id, text};
 use vouch_host::{Call, Rotation, Streamed};
 use vouch_identity::Caller;
 
-use super::Handlers;
 use super::checks::{Batch, Check, Checked, ask_as, read_question};
+use super::{Handlers, read};
 use crate::commands::proofs::{self, Holder, Surroundings};
 use crate::domain::entitlement::ProofRequest;
 
@@ -183,12 +183,14 @@ impl TryFrom<pb::IssueEntitlementProofRequest> for ProofRequest {
             <[u8; 32]>::try_from(request.bundle_root.as_ref()).map_err(|_| "must be a SHA-256 digest of 32 bytes"),
         );
         let audience = violations.take("audience", text::line(&request.audience, 100));
+        let charge = violations.take("charged_hold_id", read::optional(&request.charged_hold_id, id::parse));
         let command = (|| {
             Some(Self {
                 question: question?,
                 escalation_id: escalation_id?,
                 bundle_root: bundle_root?,
                 audience: audience?,
+                charge: charge?,
             })
         })();
         violations.finish(command)

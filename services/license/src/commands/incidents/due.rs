@@ -5,7 +5,7 @@ use vouch_storage::{Store, WriteError};
 
 use super::escalations::{SettleHold, settle_if};
 use super::purse::{Doing, close, open};
-use crate::domain::incident::Settlement;
+use crate::domain::incident::{Hold, Settlement};
 use crate::store::incidents;
 
 /// How many are dealt with in one go.
@@ -18,16 +18,27 @@ pub async fn lapse(store: &Store, world: &World) -> Result<usize, Error> {
     let mut snapshot = store.snapshot().await?;
     let unsettled = incidents::hold_list_unsettled(&mut snapshot, doing.now, IN_ONE_GO).await?;
     drop(snapshot);
+    let is_over = |hold: &Hold| {
+        if hold.lapses_at < doing.now {
+            return Ok(());
+        }
+        Err(Error::StateConflict { what: "hold", id: hold.id.to_string(), state: "renewed", step: "lapse" })
+    };
+    let mut lapsed = 0;
     for hold_id in &unsettled {
         let command = &SettleHold { hold_id: *hold_id, settlement: Settlement::Release };
-        store
-            .write(|mut tx| async move {
-                settle_if(&mut tx, doing, command, |_| Ok(())).await?;
-                Ok::<_, WriteError>((tx, ()))
-            })
-            .await?;
+        let released = store.write(|mut tx| async move {
+            settle_if(&mut tx, doing, command, is_over).await?;
+            Ok::<_, WriteError>((tx, ()))
+        });
+        match released.await {
+            Ok(()) => lapsed += 1,
+            // Its proof was renewed after the list was read.
+            Err(Error::StateConflict { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
-    Ok(unsettled.len())
+    Ok(lapsed)
 }
 
 /// Does to every account what time has to do to it. Returns to how many. Each is a transaction of its own under the

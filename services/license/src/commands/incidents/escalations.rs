@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
-use vouch_core::Error;
 use vouch_core::code::{EndUserId, PartnerId};
 use vouch_core::id::{EscalationId, HoldId};
+use vouch_core::{Error, Kind, Reason};
 use vouch_storage::{StoreError, WriteError};
 
 pub use super::purse::Doing;
@@ -37,6 +37,8 @@ pub struct Reservation<'a> {
     pub units: u32,
     /// Whether a site is down: what is not there is owed then.
     pub is_down: bool,
+    /// The reservation with which the ticket was charged already.
+    pub charge: Option<HoldId>,
     /// Until when the proof that comes with it lives.
     pub proof_expires_at: Timestamp,
 }
@@ -48,7 +50,7 @@ pub async fn reserve(
     doing: Doing<'_>,
     reservation: &Reservation<'_>,
 ) -> Result<Option<Hold>, WriteError> {
-    let Reservation { partner_id, escalation_id, end_user_id, units, is_down, proof_expires_at } = *reservation;
+    let Reservation { partner_id, escalation_id, end_user_id, is_down, proof_expires_at, .. } = *reservation;
     // Ordering: the account's row is locked before the hold is looked for, so that two requests for one escalation of
     // one end user see one another; those of two end users meet at the hold's own uniqueness.
     let state = incidents::account_lock(tx, doing.dialect, end_user_id).await?.unwrap_or_default();
@@ -60,9 +62,16 @@ pub async fn reserve(
             Error::StateConflict { what: "escalation", id: reference, state, step: "be proven for this one" }.into()
         );
     }
+    // A renewal that does not name the charge again rests on it all the same.
+    let charge = found.as_ref().and_then(|hold| hold.charge).or(reservation.charge);
+    let is_carried_anew = charge.is_some() && found.as_ref().is_none_or(|hold| hold.charge != charge);
+    if let (Some(charge), true) = (charge, is_carried_anew) {
+        check_charge(tx, partner_id, end_user_id, charge).await?;
+    }
+    let units = if charge.is_some() { 0 } else { reservation.units };
     let asks_for_nothing = to_reserve(found.as_ref(), units, is_down, state.balance) == Some(Needed::default());
     // A renewal has what it needs: its packs need not be read.
-    let mut purse = if asks_for_nothing && !state.is_due(doing.now) {
+    let mut purse = if asks_for_nothing && !is_carried_anew && !state.is_due(doing.now) {
         Purse::new(state, Vec::new())
     } else {
         open_locked(tx, doing.now, end_user_id, state).await?
@@ -83,9 +92,14 @@ pub async fn reserve(
         shares: Vec::new(),
         state: HoldState::Reserved,
         minutes: None,
+        charge: None,
         lapses_at,
     };
     let mut hold = Hold { lapses_at, ..found.unwrap_or_else(fresh) };
+    if let (Some(charge), true) = (charge, is_carried_anew) {
+        meet(tx, &mut purse, &hold.shares).await?;
+        hold.rest_on(charge, &mut purse, doing.now)?;
+    }
     hold.fill(&mut purse, needed)?;
     if !is_new {
         incidents::hold_update(tx, &hold).await?;
@@ -94,6 +108,26 @@ pub async fn reserve(
     }
     close(tx, doing, end_user_id, &purse).await?;
     Ok(Some(hold))
+}
+
+/// Refuses a charge that cannot carry an escalation of this end user.
+async fn check_charge(
+    tx: &mut AnyConnection,
+    partner_id: &PartnerId,
+    end_user_id: &EndUserId,
+    charge: HoldId,
+) -> Result<(), WriteError> {
+    let is_theirs = |hold: &Hold| hold.partner_id == *partner_id && hold.end_user_id == *end_user_id;
+    let found = incidents::hold_fetch(tx, charge).await?.filter(is_theirs);
+    // Under the lock of the end user's row, whose both holds are: no other escalation is taken on at the same time.
+    let problem = match found {
+        None => "is not known",
+        Some(hold) if !hold.is_charged_ticket() => "is no captured charge of a ticket",
+        Some(_) if incidents::hold_fetch_carried(tx, charge).await?.is_some() => "carries another escalation",
+        Some(_) => return Ok(()),
+    };
+    let (kind, reason) = (Kind::Refused, Reason::ChargeNotApplicable);
+    Err(Error::Refused { kind, reason, message: format!("the reservation {charge} {problem}") }.into())
 }
 
 /// Settles the hold of an escalation.

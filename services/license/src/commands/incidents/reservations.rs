@@ -92,6 +92,7 @@ pub async fn reserve(
         shares: Vec::new(),
         state: HoldState::Reserved,
         minutes: None,
+        charge: None,
         lapses_at: doing.now + LAPSE,
     };
     hold.fill(&mut purse, Needed { take: *units, owe: 0 })?;

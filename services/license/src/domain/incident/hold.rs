@@ -114,6 +114,8 @@ pub struct Hold {
     pub state: HoldState,
     /// For how many minutes an appointment was captured.
     pub minutes: Option<u32>,
+    /// The reservation with which the ticket of an escalation was charged already.
+    pub charge: Option<HoldId>,
     /// When it lapses if nobody settles it.
     pub lapses_at: Timestamp,
 }
@@ -140,6 +142,14 @@ impl Hold {
         self.units + self.owed + self.borne + self.reversed
     }
 
+    /// Whether it is a charge of a ticket, of which escalating it adds nothing (H04).
+    pub fn is_charged_ticket(&self) -> bool {
+        match self.purpose {
+            Purpose::TechnicalSupport | Purpose::Appointment => self.state == HoldState::Captured,
+            Purpose::Escalation | Purpose::ProfessionalService => false,
+        }
+    }
+
     /// What is moved for it is booked under this.
     fn cause(&self) -> Cause {
         Cause { reference: self.reference.clone(), hold_id: Some(self.id), ..Cause::default() }
@@ -160,6 +170,16 @@ impl Hold {
         self.shares.extend(purse.spend(needed.take - pays, movement, self.cause())?);
         self.units += needed.take;
         self.owe(purse, needed.owe, Movement::Owe)
+    }
+
+    /// Rests on a charge from now on. What it set aside goes back; what was captured before stays so.
+    pub fn rest_on(&mut self, charge: HoldId, purse: &mut Purse, now: Timestamp) -> Result<(), BelowZero> {
+        if self.state == HoldState::Reserved {
+            self.release(purse, now)?;
+            self.fill(purse, Needed::default())?;
+        }
+        self.charge = Some(charge);
+        Ok(())
     }
 
     /// Pays what it owes from a pack, as far as that goes. True when that was anything.

@@ -50,6 +50,7 @@ fn hold(purpose: Purpose) -> Hold {
         shares: Vec::new(),
         state: HoldState::Reserved,
         minutes: None,
+        charge: None,
         lapses_at: Timestamp::MAX,
     }
 }

@@ -13,9 +13,9 @@ use crate::domain::incident::{Hold, HoldState, Purpose, Share};
 /// Adds a hold. False when the partner's reference has one already: another transaction was faster.
 pub async fn hold_insert(connection: &mut AnyConnection, hold: &Hold) -> Result<bool, WriteError> {
     let query = sqlx::query(
-        "INSERT INTO holds (hold_id, units, owed, borne, reversed, packs, state, minutes, lapses_at, partner_id, purpose,
-             reference, description, end_user_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+        "INSERT INTO holds (hold_id, units, owed, borne, reversed, packs, state, minutes, lapses_at,
+             charged_hold_id, partner_id, purpose, reference, description, end_user_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          ON CONFLICT (partner_id, reference) DO NOTHING",
     );
     let inserted = bind_changing(query, hold)
@@ -33,7 +33,7 @@ pub async fn hold_insert(connection: &mut AnyConnection, hold: &Hold) -> Result<
 pub async fn hold_update(connection: &mut AnyConnection, hold: &Hold) -> Result<(), WriteError> {
     let query = sqlx::query(
         "UPDATE holds SET units = $2, owed = $3, borne = $4, reversed = $5, packs = $6, state = $7, minutes = $8,
-             lapses_at = $9
+             lapses_at = $9, charged_hold_id = $10
          WHERE hold_id = $1",
     );
     bind_changing(query, hold).execute(connection).await?;
@@ -84,6 +84,12 @@ pub async fn hold_fetch_of(
     found.as_ref().map(read_hold).transpose()
 }
 
+/// The hold of the escalation that a charge carries, if it carries one.
+pub async fn hold_fetch_carried(connection: &mut AnyConnection, charge: HoldId) -> Result<Option<Hold>, StoreError> {
+    let found = sqlx::query("SELECT * FROM holds WHERE charged_hold_id = $1").bind(charge.to_string());
+    found.fetch_optional(connection).await?.as_ref().map(read_hold).transpose()
+}
+
 /// The hold with this id.
 pub async fn hold_fetch(connection: &mut AnyConnection, id: HoldId) -> Result<Option<Hold>, StoreError> {
     let found = sqlx::query("SELECT * FROM holds WHERE hold_id = $1").bind(id.to_string());
@@ -101,6 +107,7 @@ fn bind_changing<'q>(query: Query<'q, Any, AnyArguments>, hold: &Hold) -> Query<
         .bind(hold.state.as_str())
         .bind(hold.minutes.map(i64::from))
         .bind(hold.lapses_at.as_microsecond())
+        .bind(hold.charge.map(|id| id.to_string()))
 }
 
 /// Shares as one column keeps them: `pck_…=1 pck_…=2`.
@@ -134,6 +141,7 @@ fn read_hold(found: &AnyRow) -> Result<Hold, StoreError> {
         shares: row::parsed(found, "packs", read_shares)?,
         state: row::word(found, "state", HoldState::parse)?,
         minutes: minutes.map(u32::try_from).transpose().map_err(out_of_range)?,
+        charge: row::optional_parsed(found, "charged_hold_id", id::parse)?,
         lapses_at: row::instant(found, "lapses_at")?,
     })
 }

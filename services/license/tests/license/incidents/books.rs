@@ -9,7 +9,7 @@ use vouch_contract::pb::common::v1 as common;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::incident_service_client::IncidentServiceClient;
 use vouch_core::Entropy;
-use vouch_core::testing::SeededEntropy;
+use vouch_core::testing::{ManualClock, SeededEntropy};
 use vouch_host::testing::fresh;
 use vouch_storage::on_both_engines;
 
@@ -24,7 +24,7 @@ const STEPS: usize = 14;
 type Holds = Arc<Mutex<Vec<String>>>;
 
 /// One caller: whatever comes of its steps, refusals among them, is right as long as the books agree.
-async fn call(service: Arc<Service>, covered: Arc<Covered>, holds: Holds, seed: u64) {
+async fn call(service: Arc<Service>, covered: Arc<Covered>, clock: Arc<ManualClock>, holds: Holds, seed: u64) {
     let entropy = SeededEntropy::new(seed);
     let dice = |sides: usize| {
         let mut bytes = [0; 8];
@@ -32,16 +32,21 @@ async fn call(service: Arc<Service>, covered: Arc<Covered>, holds: Holds, seed: 
         usize::from(bytes[0]) % sides
     };
     let any = |dice: usize| holds.lock().unwrap().get(dice).cloned();
-    let mut staff = service.incidents();
     let mut north = IncidentServiceClient::new(service.partner());
     let mut vendor = IncidentServiceClient::new(service.vendor());
     let mut entitlement = service.entitlement();
     for step in 0..STEPS {
         let known = any(dice(STEPS));
-        match (dice(8), known) {
+        // Made anew for each step: time passes, and tokens end.
+        let mut staff = service.incidents();
+        match (dice(9), known) {
             (0, _) => {
-                staff.grant_incidents(grant(i64::try_from(dice(4) + 1).unwrap())).await.unwrap();
+                let pack = grant(i64::try_from(dice(8) + 1).unwrap());
+                let expires_on = ["", "2026-08-31", "2027-03-31", "2028-01-31"][dice(4)].to_owned();
+                let pack = pb::GrantIncidentsRequest { expires_on, zone: "Europe/Berlin".into(), ..pack };
+                let _ = staff.grant_incidents(pack).await;
             }
+            (8, _) => clock.advance_seconds(20 * 24 * 3600),
             (1 | 2, _) | (_, None) => {
                 let mut request = covered.proof_request(&escalation());
                 if dice(2) == 0 {
@@ -86,16 +91,19 @@ async fn call(service: Arc<Service>, covered: Arc<Covered>, holds: Holds, seed: 
 
 on_both_engines! {
     async fn h05_whatever_callers_do_at_once_no_balance_is_below_zero_and_the_books_agree(database: Database) {
-        let service = Arc::new(Service::start(&database).await.with_catalogue().await);
+        let clock = ManualClock::at("2026-06-08T10:00:00Z");
+        let service = Arc::new(Service::start_with(&database, clock.world(), |_| {}).await.with_catalogue().await);
         let covered = Arc::new(service.cover("prepaid").await);
         service.incidents().grant_incidents(grant(5)).await.unwrap();
         let holds = Holds::default();
         let callers: Vec<_> = (1..=CALLERS)
-            .map(|seed| tokio::spawn(call(service.clone(), covered.clone(), holds.clone(), seed)))
+            .map(|seed| tokio::spawn(call(service.clone(), covered.clone(), clock.clone(), holds.clone(), seed)))
             .collect();
         for caller in callers {
             caller.await.unwrap();
         }
+        // A change books what time has done meanwhile.
+        service.incidents().grant_incidents(grant(20)).await.unwrap();
 
         let entries = ledger(&service).await;
         let mut sums: BTreeMap<pb::LedgerAccount, i64> = BTreeMap::new();

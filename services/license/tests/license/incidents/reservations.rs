@@ -12,7 +12,7 @@ use vouch_license::commands::incidents::lapse;
 use vouch_storage::on_both_engines;
 
 use super::{account, grant, hold, ledger, settle};
-use crate::support::{NORTH, Service, not_found};
+use crate::support::{NORTH, Service, escalation, not_found};
 
 pub(super) fn work(reference: &str, purpose: pb::ChargePurpose) -> pb::ReserveIncidentsRequest {
     pb::ReserveIncidentsRequest {
@@ -168,6 +168,60 @@ on_both_engines! {
         let another = pb::ReserveIncidentsRequest { reference: "project 2".into(), ..service_of(1) };
         assert_eq!(refused(north.reserve_incidents(another).await), failed("PARTNER_SUSPENDED"));
         north.settle_reservation(captured(&own, 0)).await.unwrap();
+    }
+
+    async fn h04_escalating_a_charged_ticket_adds_nothing(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("prepaid").await;
+        service.incidents().grant_incidents(grant(4)).await.unwrap();
+        let mut north = IncidentServiceClient::new(service.partner());
+        let mut prove = service.entitlement();
+        let ticket = reserved(&mut north, work("ticket 1", pb::ChargePurpose::TechnicalSupport)).await.hold_id;
+        let visit = reserved(&mut north, work("visit 1", pb::ChargePurpose::Appointment)).await.hold_id;
+        let first = covered.proof_request(&escalation());
+        let escalated = prove.issue_entitlement_proof(first.clone()).await.unwrap().into_inner().hold.unwrap();
+        assert_eq!((escalated.units, account(&service).await), (1, (0, 4, 0, 0)));
+
+        let charged = pb::IssueEntitlementProofRequest { charged_hold_id: ticket.clone(), ..first.clone() };
+        let early = prove.issue_entitlement_proof(charged.clone()).await;
+        assert_eq!(refused(early), failed("CHARGE_NOT_APPLICABLE"), "no technician has responded yet");
+        north.settle_reservation(captured(&ticket, 0)).await.unwrap();
+        north.settle_reservation(captured(&visit, 60)).await.unwrap();
+        for renewed in [&charged, &charged, &first] {
+            let hold = prove.issue_entitlement_proof(renewed.clone()).await.unwrap().into_inner().hold.unwrap();
+            assert_eq!((hold.hold_id == escalated.hold_id, hold.units, hold.owed), (true, 0, 0));
+        }
+        assert_eq!(account(&service).await, (1, 0, 3, 0), "what was set aside went back");
+        let mut vendor = IncidentServiceClient::new(service.vendor());
+        vendor.settle_hold(settle(&escalated.hold_id, pb::Settlement::Capture)).await.unwrap();
+        assert_eq!(account(&service).await, (1, 0, 3, 0), "1 for the ticket, 2 for the appointment, 0 for the escalation");
+
+        let another = pb::IssueEntitlementProofRequest { escalation_id: escalation(), ..charged.clone() };
+        let twice = prove.issue_entitlement_proof(another).await;
+        assert_eq!(refused(twice), failed("CHARGE_NOT_APPLICABLE"), "it carries one escalation");
+        let bad = pb::IssueEntitlementProofRequest { charged_hold_id: "hold_1".into(), ..charged };
+        assert_eq!(fields(prove.issue_entitlement_proof(bad).await), ["charged_hold_id"]);
+    }
+
+    async fn h04_callers_at_once_rest_one_escalation_on_a_charge(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("prepaid").await;
+        service.incidents().grant_incidents(grant(1)).await.unwrap();
+        let mut north = IncidentServiceClient::new(service.partner());
+        let ticket = reserved(&mut north, work("ticket 1", pb::ChargePurpose::TechnicalSupport)).await.hold_id;
+        north.settle_reservation(captured(&ticket, 0)).await.unwrap();
+        let callers: Vec<_> = (0..5)
+            .map(|_| {
+                let (mut client, request) = (service.entitlement(), covered.proof_request(&escalation()));
+                let request = pb::IssueEntitlementProofRequest { charged_hold_id: ticket.clone(), ..request };
+                tokio::spawn(async move { client.issue_entitlement_proof(request).await.is_ok() })
+            })
+            .collect();
+        let mut carried = 0;
+        for caller in callers {
+            carried += u8::from(caller.await.unwrap());
+        }
+        assert_eq!((carried, account(&service).await), (1, (0, 0, 1, 0)));
     }
 
     async fn bad_reservations_settlements_and_quotes_name_every_field(database: Database) {
