@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 const BEGUN: &[&str] = &[
     "b01", "b02", "b03", "b04", "b05", "b06", "h03", "h04", "h05", "h06", "m01", "m05", "m07", "m13", "q01", "q02",
     "q03", "q04", "q07", "q08", "q10", "s01", "v01", "v02", "v03", "v04", "v05", "v06", "v07", "v08", "w04", "w06",
+    "w18",
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -146,6 +146,10 @@ on_both_engines! {
         assert_eq!(refused(service.incidents().get_incident_account(request).await), not_found());
         let request = pb::ListLedgerEntriesRequest { end_user_id: "contoso".into(), page: None };
         assert_eq!(refused(service.incidents().list_ledger_entries(request).await), not_found());
+        let page_token = data_encoding::BASE64URL_NOPAD.encode(b"1:ledger:led_01k0000000e008000000000001");
+        let page = Some(common::PageRequest { page_size: 5, page_token });
+        let old = pb::ListLedgerEntriesRequest { end_user_id: "contoso".into(), page };
+        assert_eq!(fields(service.incidents().list_ledger_entries(old).await), ["page.page_token"]);
         let unknown = World::system().id::<vouch_core::id::HoldTag>().to_string();
         let mut vendor = IncidentServiceClient::new(service.vendor());
         assert_eq!(refused(vendor.settle_hold(settle(&unknown, pb::Settlement::Capture)).await), not_found());

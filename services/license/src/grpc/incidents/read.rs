@@ -179,7 +179,14 @@ impl TryFrom<pb::ListLedgerEntriesRequest> for Ledger {
     type Error = Violations;
 
     fn try_from(request: pb::ListLedgerEntriesRequest) -> Result<Self, Violations> {
-        list_of_one(request.page, LEDGER, &request.end_user_id).map(Self)
+        let list = list_of_one(request.page, LEDGER, &request.end_user_id)?;
+        // The ledger is read on by its lines; a token of a version that went by ids names none.
+        let is_a_line = list.page.after.is_empty() || list.page.after.parse::<i64>().is_ok();
+        let mut violations = Violations::new();
+        if !is_a_line {
+            violations.add("page.page_token", "must be the next_page_token of a page of this list");
+        }
+        violations.finish(Some(Self(list)))
     }
 }
 

@@ -18,7 +18,7 @@ use super::{grant, ledger, left, settle};
 use crate::support::{Covered, Service, escalation};
 
 const CALLERS: u64 = 6;
-const STEPS: usize = 14;
+const STEPS: usize = 30;
 
 /// Holds that somebody has made, for everybody to settle.
 type Holds = Arc<Mutex<Vec<String>>>;

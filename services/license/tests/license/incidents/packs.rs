@@ -12,7 +12,7 @@ use vouch_license::store::changes::revision_fetch;
 use vouch_storage::on_both_engines;
 
 use super::{account, grant, hold, ledger, left, movements, settle};
-use crate::support::{Service, not_found};
+use crate::support::{Service, escalation, not_found};
 
 const DENVER: &str = "America/Denver";
 
@@ -104,6 +104,24 @@ on_both_engines! {
             assert_eq!(left(&service).await, expected);
         }
         assert_eq!(account(&service).await, (3, 0, 0, 0));
+    }
+
+    async fn h05_a_proof_takes_nothing_of_a_pack_that_has_ended_even_before_that_is_booked(database: Database) {
+        let clock = ManualClock::at("2026-06-01T12:00:00Z");
+        let service = Service::start_with(&database, clock.world(), |_| {}).await.with_catalogue().await;
+        let covered = service.cover("prepaid").await;
+        service.incidents().grant_incidents(pack(1, "2026-06-30")).await.unwrap();
+        clock.set("2026-07-01T06:00:00Z");
+        let ordinary = covered.proof_request(&escalation());
+        let refusal = service.entitlement().issue_entitlement_proof(ordinary.clone()).await.unwrap_err();
+        let found = vouch_contract::status::findings(&refusal).unwrap().findings;
+        assert_eq!(found[0].reason(), common::Reason::IncidentsExhausted);
+        let mut down = ordinary;
+        down.question.as_mut().unwrap().severity = common::Severity::SiteDown.into();
+        let issued = service.entitlement().issue_entitlement_proof(down).await.unwrap().into_inner();
+        assert_eq!(issued.hold.unwrap().owed, 1);
+        let expected = [pb::LedgerMovement::Grant, pb::LedgerMovement::Expire, pb::LedgerMovement::Owe];
+        assert_eq!(movements(&service).await, expected);
     }
 
     async fn packs_are_listed_in_pages_to_those_who_may_see_the_account(database: Database) {

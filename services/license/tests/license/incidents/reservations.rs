@@ -173,28 +173,28 @@ on_both_engines! {
     async fn h04_escalating_a_charged_ticket_adds_nothing(database: Database) {
         let service = Service::start(&database).await.with_catalogue().await;
         let covered = service.cover("prepaid").await;
-        service.incidents().grant_incidents(grant(4)).await.unwrap();
+        service.incidents().grant_incidents(grant(5)).await.unwrap();
         let mut north = IncidentServiceClient::new(service.partner());
         let mut prove = service.entitlement();
         let ticket = reserved(&mut north, work("ticket 1", pb::ChargePurpose::TechnicalSupport)).await.hold_id;
         let visit = reserved(&mut north, work("visit 1", pb::ChargePurpose::Appointment)).await.hold_id;
         let first = covered.proof_request(&escalation());
         let escalated = prove.issue_entitlement_proof(first.clone()).await.unwrap().into_inner().hold.unwrap();
-        assert_eq!((escalated.units, account(&service).await), (1, (0, 4, 0, 0)));
+        assert_eq!((escalated.units, account(&service).await), (1, (1, 4, 0, 0)));
 
         let charged = pb::IssueEntitlementProofRequest { charged_hold_id: ticket.clone(), ..first.clone() };
         let early = prove.issue_entitlement_proof(charged.clone()).await;
         assert_eq!(refused(early), failed("CHARGE_NOT_APPLICABLE"), "no technician has responded yet");
         north.settle_reservation(captured(&ticket, 0)).await.unwrap();
-        north.settle_reservation(captured(&visit, 60)).await.unwrap();
+        north.settle_reservation(captured(&visit, 90)).await.unwrap();
         for renewed in [&charged, &charged, &first] {
             let hold = prove.issue_entitlement_proof(renewed.clone()).await.unwrap().into_inner().hold.unwrap();
             assert_eq!((hold.hold_id == escalated.hold_id, hold.units, hold.owed), (true, 0, 0));
         }
-        assert_eq!(account(&service).await, (1, 0, 3, 0), "what was set aside went back");
+        assert_eq!(account(&service).await, (1, 0, 4, 0), "what was set aside went back");
         let mut vendor = IncidentServiceClient::new(service.vendor());
         vendor.settle_hold(settle(&escalated.hold_id, pb::Settlement::Capture)).await.unwrap();
-        assert_eq!(account(&service).await, (1, 0, 3, 0), "1 for the ticket, 2 for the appointment, 0 for the escalation");
+        assert_eq!(account(&service).await, (1, 0, 4, 0), "1 for the ticket, 3 for the appointment, 0 for the escalation");
 
         let another = pb::IssueEntitlementProofRequest { escalation_id: escalation(), ..charged.clone() };
         let twice = prove.issue_entitlement_proof(another).await;

@@ -1,4 +1,6 @@
 //! Whatever is done to an account, in whatever order and at whatever time, its books agree.
+//!
+//! Proves H05.
 
 use std::collections::BTreeMap;
 
