@@ -51,9 +51,11 @@ registry! {
     OnlineAccountId, OnlineAccountTag, "acc";
     /// A notice of ended employment, in the licence service.
     DepartureId, DepartureTag, "dep";
-    /// Incidents set aside for an escalation.
+    /// Incidents set aside for an escalation or for a partner's own work.
     HoldId, HoldTag, "hold";
-    /// A line of the incident ledger.
+    /// A pack of incidents, in the licence service.
+    PackId, PackTag, "pck";
+    /// An entry of the incident ledger.
     LedgerEntryId, LedgerEntryTag, "led";
     /// An issued proof (its `jti`).
     ProofId, ProofTag, "prf";

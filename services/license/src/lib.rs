@@ -47,6 +47,8 @@ const ROTATE_KEYS: Duration = Duration::from_hours(1);
 const LET_LAPSE: Duration = Duration::from_mins(10);
 /// How often notices of changes of liaisons are looked for whose day has begun.
 const APPLY_NOTICES: Duration = Duration::from_secs(1);
+/// How often packs that have ended and anniversaries that have passed are looked for.
+const APPLY_DUE: Duration = Duration::from_mins(1);
 /// How often letters that are due are looked for.
 const SEND_LETTERS: Duration = Duration::from_millis(500);
 /// How often letters that could not be sent for a day are tried once more.
@@ -93,6 +95,11 @@ pub async fn serve(
     server.jobs.at_once_and_every("apply notices of changes of liaisons", APPLY_NOTICES, move || {
         let (store, world) = (noticing.clone(), of_world.clone());
         async move { commands::liaison_notices::apply_due(&store, &world).await.map(|_| ()) }
+    });
+    let (counted, of_world) = (store.clone(), world.clone());
+    server.jobs.every("apply what time does to incidents", APPLY_DUE, move || {
+        let (store, world) = (counted.clone(), of_world.clone());
+        async move { commands::incidents::apply_due(&store, &world).await.map(|_| ()) }
     });
     if let Some(mail) = &config.mail {
         vouch_storage::outbox::recover(&store).await?;

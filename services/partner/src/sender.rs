@@ -268,6 +268,7 @@ async fn mint(sending: &Sending<'_>, request: &pb::EscalateCaseRequest, bundle: 
         escalation_id: escalation_id.unwrap_or_default(),
         bundle_root: bundle.root.0.to_vec().into(),
         audience: sending.link.audience.clone(),
+        ..Default::default()
     };
     Ok(within(sending.link.entitlement().issue_entitlement_proof(request)).await?.proof)
 }

@@ -9,7 +9,7 @@ use vouch_identity::SpiffeId;
 use vouch_proof::{Act, Agreement, Bundle, EntitlementProof, Incident, License};
 use vouch_storage::{Dialect, Secrets, Tx, WriteError};
 
-use super::incidents::{Reservation, reserve};
+use super::incidents::escalations::{Doing, Reservation, reserve};
 use crate::domain::entitlement::{Answer, Cover, Known, ProofRequest, Viewer, judge};
 use crate::domain::incident::Hold;
 use crate::domain::tier::Tier;
@@ -78,21 +78,26 @@ pub async fn issue(
         escalation_id: request.escalation_id,
         end_user_id: &cover.end_user_id,
         units: tier.charging.units(),
-        waivable: request.question.severity == Some(Severity::SiteDown),
+        is_down: request.question.severity == Some(Severity::SiteDown),
+        charge: request.charge,
         proof_expires_at: expires_at,
     };
-    let Some(hold) = reserve(&mut tx, dialect, world, now, &reservation).await? else {
+    let workload = holder.workload.to_string();
+    let doing = Doing { dialect, world, now, by: &workload };
+    let Some(hold) = reserve(&mut tx, doing, &reservation).await? else {
         answer.findings.remove(Reason::IncidentsExhausted);
         answer.findings.add(no_incident_left());
         return Err(refused(answer.findings));
     };
     answer.findings.remove(Reason::IncidentsExhausted);
-    if hold.units < tier.charging.units() {
+    let wanted = if hold.charge.is_some() { 0 } else { tier.charging.units() };
+    if hold.paid() < wanted {
         answer.findings.add(no_incident_left().as_warning());
     }
 
     let product = facts.as_ref().map(|facts| facts.product.id.to_string()).unwrap_or_default();
-    let claims = claims(around, holder, request, &Proven { cover, tier: &tier, product, hold: &hold, expires_at });
+    let claims =
+        claims(around, holder, request, &Proven { cover, tier: &tier, product, hold: &hold, wanted, expires_at });
     let record = IssuedProof {
         id: vouch_core::id::parse(&claims.jti).map_err(Error::internal)?,
         hold_id: hold.id,
@@ -112,14 +117,16 @@ struct Proven<'a> {
     tier: &'a Tier,
     product: String,
     hold: &'a Hold,
+    /// How many units it has to have.
+    wanted: u32,
     expires_at: Timestamp,
 }
 
 fn claims(around: Surroundings<'_>, holder: &Holder, request: &ProofRequest, proven: &Proven<'_>) -> EntitlementProof {
-    let Proven { cover, tier, product, hold, expires_at } = proven;
+    let Proven { cover, tier, product, hold, wanted, expires_at } = proven;
     let issued_at = around.now.as_second();
-    // Without an incident set aside, the proof opens nothing but what is helped without one.
-    let waived = hold.units < tier.charging.units();
+    // Without an incident set aside, or with one owed, the proof opens nothing but what is helped without one.
+    let waived = hold.paid() < *wanted;
     let severities = Severity::ALL
         .into_iter()
         .filter(|severity| tier.covers(*severity) && (!waived || *severity == Severity::SiteDown));
@@ -149,7 +156,7 @@ fn claims(around: Surroundings<'_>, holder: &Holder, request: &ProofRequest, pro
         contact: cover.contact_id.map(|id| id.to_string()).unwrap_or_default(),
         bundle: Bundle { alg: "sha-256".into(), root: data_encoding::HEXLOWER.encode(&request.bundle_root) },
         esc: request.escalation_id.to_string(),
-        inc: Incident { hold: hold.id.to_string(), units: hold.units },
+        inc: Incident { hold: hold.id.to_string(), units: hold.paid() },
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use vouch_core::code::{EndUserId, PartnerId, ProductId, TierId};
-use vouch_core::id::{AgreementId, ContactId, EscalationId, LicenseId};
+use vouch_core::id::{AgreementId, ContactId, EscalationId, HoldId, LicenseId};
 use vouch_core::{Channel, Findings, Severity};
 
 use super::license_key::LicenseKey;
@@ -113,4 +113,6 @@ pub struct ProofRequest {
     pub bundle_root: [u8; 32],
     /// The vendor service that it is for.
     pub audience: String,
+    /// The reservation with which the ticket was charged already.
+    pub charge: Option<HoldId>,
 }

@@ -180,12 +180,14 @@ impl TryFrom<pb::IssueEntitlementProofRequest> for ProofRequest {
         let escalation_id = violations.take("escalation_id", id::parse(&request.escalation_id));
         let bundle_root = violations.take("bundle_root", read::digest(&request.bundle_root));
         let audience = violations.take("audience", text::line(&request.audience, 100));
+        let charge = violations.take("charged_hold_id", read::optional(&request.charged_hold_id, id::parse));
         let command = (|| {
             Some(Self {
                 question: question?,
                 escalation_id: escalation_id?,
                 bundle_root: bundle_root?,
                 audience: audience?,
+                charge: charge?,
             })
         })();
         violations.finish(command)

@@ -1,19 +1,26 @@
 //! `IncidentService`.
 
+mod read;
+mod wrap;
+
+use sqlx::AnyConnection;
 use tonic::{Request, Response, Status};
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::incident_service_server::IncidentService;
-use vouch_core::code::EndUserId;
-use vouch_core::{Error, Violations, id, text};
+use vouch_core::Error;
+use vouch_core::code::{EndUserId, PartnerId};
 use vouch_host::Call;
+use vouch_identity::Caller;
 
-use super::read::{self, ListOf, One};
-use super::{Handlers, scope, wrap};
+use super::read::{ListOf, One};
+use super::{Handlers, scope};
 use crate::commands::Changed;
-use crate::commands::incidents::{self as commands, GrantIncidents, SettleHold};
-use crate::domain::incident::Settlement;
+use crate::commands::incidents::escalations::{self, Doing, SettleHold};
+use crate::commands::incidents::{as_of, granting, reservations, reversals};
+use crate::domain::incident::{Pack, Purse, price};
 use crate::store::incidents;
 use crate::store::licenses::license_is_supported_by;
+use read::{Ledger, Packs, Quote};
 
 #[tonic::async_trait]
 impl IncidentService for Handlers {
@@ -25,9 +32,9 @@ impl IncidentService for Handlers {
         let answer = self
             .rpc
             .mutate("IncidentService/GrantIncidents", request, |mut tx, call| async move {
-                let Changed { value: account, facts_revision } = commands::grant(&mut tx, dialect, &call).await?;
-                let account = Some(wrap::account(&call.command.end_user_id, account));
-                Ok((tx, pb::GrantIncidentsResponse { account, facts_revision }))
+                let Changed { value, facts_revision } = granting::grant(&mut tx, dialect, &call).await?;
+                let account = Some(wrap::account(&call.command.end_user_id, &value.account));
+                Ok((tx, pb::GrantIncidentsResponse { account, facts_revision, pack: Some(value.pack.into()) }))
             })
             .await;
         self.told(answer, |answer| answer.facts_revision).await
@@ -40,15 +47,9 @@ impl IncidentService for Handlers {
         self.rpc
             .query(request, |call: Call<One<EndUserId>>| async move {
                 let One(id) = &call.command;
-                let not_found = || Error::not_found("end user", id);
                 let mut snapshot = self.store().snapshot().await?;
-                if let Some(partner_id) = scope(&call.caller)?
-                    && !license_is_supported_by(&mut snapshot, id, &partner_id).await?
-                {
-                    return Err(not_found());
-                }
-                let account = incidents::account_fetch(&mut snapshot, id).await?.ok_or_else(not_found)?;
-                Ok(pb::GetIncidentAccountResponse { account: Some(wrap::account(id, account)) })
+                let purse = seen(&mut snapshot, &call, id).await?;
+                Ok(pb::GetIncidentAccountResponse { account: Some(wrap::account(id, purse.state())) })
             })
             .await
     }
@@ -59,12 +60,96 @@ impl IncidentService for Handlers {
     ) -> Result<Response<pb::SettleHoldResponse>, Status> {
         self.rpc
             .query(request, |call: Call<SettleHold>| async move {
-                let (command, world, dialect) = (&call.command, &call.world, self.store().dialect());
+                let (command, doing) = (&call.command, Doing::of(&call, self.store().dialect()));
                 let settle = self.store().write(|mut tx| async move {
-                    let hold = commands::settle(&mut tx, dialect, world, call.now, command).await?;
+                    let hold = escalations::settle(&mut tx, doing, command).await?;
                     Ok((tx, hold))
                 });
                 Ok(pb::SettleHoldResponse { hold: Some(settle.await?.into()) })
+            })
+            .await
+    }
+
+    async fn reserve_incidents(
+        &self,
+        request: Request<pb::ReserveIncidentsRequest>,
+    ) -> Result<Response<pb::ReserveIncidentsResponse>, Status> {
+        let dialect = self.store().dialect();
+        let answer = self
+            .rpc
+            .mutate("IncidentService/ReserveIncidents", request, |mut tx, call| async move {
+                let partner_id = partner_of(&call.caller)?;
+                let Changed { value: hold, facts_revision } =
+                    reservations::reserve(&mut tx, dialect, &call, &partner_id).await?;
+                Ok((tx, pb::ReserveIncidentsResponse { reservation: Some(hold.into()), facts_revision }))
+            })
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
+    }
+
+    async fn settle_reservation(
+        &self,
+        request: Request<pb::SettleReservationRequest>,
+    ) -> Result<Response<pb::SettleReservationResponse>, Status> {
+        let dialect = self.store().dialect();
+        let answer = self
+            .rpc
+            .mutate("IncidentService/SettleReservation", request, |mut tx, call| async move {
+                let partner_id = partner_of(&call.caller)?;
+                let Changed { value: hold, facts_revision } =
+                    reservations::settle(&mut tx, dialect, &call, &partner_id).await?;
+                Ok((tx, pb::SettleReservationResponse { reservation: Some(hold.into()), facts_revision }))
+            })
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
+    }
+
+    async fn quote_appointment(
+        &self,
+        request: Request<pb::QuoteAppointmentRequest>,
+    ) -> Result<Response<pb::QuoteAppointmentResponse>, Status> {
+        self.rpc
+            .query(request, |call: Call<Quote>| async move {
+                let Quote { end_user_id, minutes } = &call.command;
+                let mut snapshot = self.store().snapshot().await?;
+                let available = seen(&mut snapshot, &call, end_user_id).await?.balance().available;
+                let units = price::appointment(*minutes);
+                let payable = i64::from(units) <= available;
+                Ok(pb::QuoteAppointmentResponse { units: wrap::count(units), payable, available })
+            })
+            .await
+    }
+
+    async fn reverse_charge(
+        &self,
+        request: Request<pb::ReverseChargeRequest>,
+    ) -> Result<Response<pb::ReverseChargeResponse>, Status> {
+        let dialect = self.store().dialect();
+        let answer = self
+            .rpc
+            .mutate("IncidentService/ReverseCharge", request, |mut tx, call| async move {
+                let Changed { value, facts_revision } = reversals::reverse(&mut tx, dialect, &call).await?;
+                let account = Some(wrap::account(&value.end_user_id, &value.account));
+                Ok((tx, pb::ReverseChargeResponse { account, units: wrap::count(value.units), facts_revision }))
+            })
+            .await;
+        self.told(answer, |answer| answer.facts_revision).await
+    }
+
+    async fn list_incident_packs(
+        &self,
+        request: Request<pb::ListIncidentPacksRequest>,
+    ) -> Result<Response<pb::ListIncidentPacksResponse>, Status> {
+        self.rpc
+            .query(request, |call: Call<Packs>| async move {
+                let Packs(ListOf { page, filter: id }) = &call.command;
+                let mut snapshot = self.store().snapshot().await?;
+                let purse = seen(&mut snapshot, &call, id).await?;
+                let mut packs = incidents::pack_list(&mut snapshot, id, page).await?;
+                let info = page.cut(&mut packs, PACKS, |pack| pack.id.to_string());
+                // What time has done to a pack, and nobody has booked yet, is told all the same.
+                let now = |pack: Pack| purse.pack(pack.id).cloned().unwrap_or(pack).into();
+                Ok(pb::ListIncidentPacksResponse { packs: packs.into_iter().map(now).collect(), page: Some(info) })
             })
             .await
     }
@@ -74,14 +159,14 @@ impl IncidentService for Handlers {
         request: Request<pb::ListLedgerEntriesRequest>,
     ) -> Result<Response<pb::ListLedgerEntriesResponse>, Status> {
         self.rpc
-            .query(request, |call: Call<ListOf<EndUserId>>| async move {
-                let ListOf { page, filter: id } = call.command;
+            .query(request, |call: Call<Ledger>| async move {
+                let Ledger(ListOf { page, filter: id }) = call.command;
                 let mut snapshot = self.store().snapshot().await?;
                 if incidents::account_fetch(&mut snapshot, &id).await?.is_none() {
                     return Err(Error::not_found("end user", id));
                 }
                 let mut entries = incidents::ledger_list(&mut snapshot, &id, &page).await?;
-                let info = page.cut(&mut entries, LEDGER, |entry| entry.id.to_string());
+                let info = page.cut(&mut entries, LEDGER, |entry| entry.line.to_string());
                 let entries = entries.into_iter().map(Into::into).collect();
                 Ok(pb::ListLedgerEntriesResponse { entries, page: Some(info) })
             })
@@ -90,56 +175,19 @@ impl IncidentService for Handlers {
 }
 
 const LEDGER: &str = "ledger";
+const PACKS: &str = "packs";
 
-impl TryFrom<pb::GrantIncidentsRequest> for GrantIncidents {
-    type Error = Violations;
-
-    fn try_from(request: pb::GrantIncidentsRequest) -> Result<Self, Violations> {
-        let mut violations = Violations::new();
-        let end_user_id = violations.take("end_user_id", EndUserId::parse(&request.end_user_id));
-        let units = violations.take("units", read::within(request.units, 1, 100_000));
-        let order_reference = violations.take("order_reference", text::line(&request.order_reference, 100));
-        let command = (|| Some(Self { end_user_id: end_user_id?, units: units?, order_reference: order_reference? }))();
-        violations.finish(command)
+/// An account as its caller may see it, as it is now: a partner sees those of the end users that it is responsible for.
+async fn seen<C>(connection: &mut AnyConnection, call: &Call<C>, id: &EndUserId) -> Result<Purse, Error> {
+    let not_found = || Error::not_found("end user", id);
+    if let Some(partner_id) = scope(&call.caller)?
+        && !license_is_supported_by(connection, id, &partner_id).await?
+    {
+        return Err(not_found());
     }
+    as_of(connection, id, call.now).await?.ok_or_else(not_found)
 }
 
-impl TryFrom<pb::GetIncidentAccountRequest> for One<EndUserId> {
-    type Error = Violations;
-
-    fn try_from(request: pb::GetIncidentAccountRequest) -> Result<Self, Violations> {
-        let mut violations = Violations::new();
-        let id = violations.take("end_user_id", EndUserId::parse(&request.end_user_id));
-        violations.finish(id.map(Self))
-    }
-}
-
-impl TryFrom<pb::SettleHoldRequest> for SettleHold {
-    type Error = Violations;
-
-    fn try_from(request: pb::SettleHoldRequest) -> Result<Self, Violations> {
-        let mut violations = Violations::new();
-        let hold_id = violations.take("hold_id", id::parse(&request.hold_id));
-        let settlement = match pb::Settlement::try_from(request.settlement) {
-            Ok(pb::Settlement::Capture) => Some(Settlement::Capture),
-            Ok(pb::Settlement::Release) => Some(Settlement::Release),
-            Ok(pb::Settlement::Unspecified) => violations.take("settlement", Err("is required")),
-            Err(_) => violations.take("settlement", Err(format!("has the unknown value {}", request.settlement))),
-        };
-        violations.finish(hold_id.zip(settlement).map(|(hold_id, settlement)| Self { hold_id, settlement }))
-    }
-}
-
-impl TryFrom<pb::ListLedgerEntriesRequest> for ListOf<EndUserId> {
-    type Error = Violations;
-
-    fn try_from(request: pb::ListLedgerEntriesRequest) -> Result<Self, Violations> {
-        let list = read::list_of(request.page, LEDGER, "end_user_id", &request.end_user_id)?;
-        let id = list.filter.ok_or_else(|| {
-            let mut violations = Violations::new();
-            violations.add("end_user_id", "is required");
-            violations
-        })?;
-        Ok(Self { page: list.page, filter: id })
-    }
+fn partner_of(caller: &Caller) -> Result<PartnerId, Error> {
+    caller.partner().ok_or_else(|| Error::internal("a partner's workload came without its partner"))
 }

@@ -6,14 +6,12 @@ use vouch_contract::pb::license::v1 as pb;
 use crate::commands::etag;
 use crate::domain::agreement::{Agreement, AgreementState, Liaison, Plan, SeatGrant};
 use crate::domain::entitlement::{Answer, Cover, Known};
-use crate::domain::incident::{Account, Hold, HoldState, LedgerEntry, Movement};
 use crate::domain::license::{License, LicenseKind, LicenseState};
 use crate::domain::notice::{Notice, NoticeState};
 use crate::domain::order::OrderQuotas;
 use crate::domain::partner::{Partner, Programme, Standing, SupportContact};
 use crate::domain::product::{Basis, Product, Release};
 use crate::domain::tier::{Charging, Tier};
-use vouch_core::code::EndUserId;
 
 impl From<Product> for pb::Product {
     fn from(product: Product) -> Self {
@@ -225,53 +223,6 @@ impl From<OrderQuotas> for pb::OrderQuotas {
 impl From<SupportContact> for pb::SupportContact {
     fn from(contact: SupportContact) -> Self {
         Self { name: contact.name, email: contact.email, phone: contact.phone, portal_url: contact.portal_url }
-    }
-}
-
-/// An account with the code of the end user whose it is.
-pub(super) fn account(end_user_id: &EndUserId, account: Account) -> pb::IncidentAccount {
-    pb::IncidentAccount {
-        end_user_id: end_user_id.to_string(),
-        available: account.available,
-        reserved: account.reserved,
-        captured: account.captured,
-        vendor_borne: account.vendor_borne,
-    }
-}
-
-impl From<Hold> for pb::Hold {
-    fn from(hold: Hold) -> Self {
-        Self {
-            hold_id: hold.id.to_string(),
-            escalation_id: hold.escalation_id.to_string(),
-            units: i32::try_from(hold.units).unwrap_or(i32::MAX),
-            state: match hold.state {
-                HoldState::Reserved => pb::HoldState::Reserved,
-                HoldState::Captured => pb::HoldState::Captured,
-                HoldState::Released => pb::HoldState::Released,
-            }
-            .into(),
-        }
-    }
-}
-
-impl From<LedgerEntry> for pb::LedgerEntry {
-    fn from(entry: LedgerEntry) -> Self {
-        Self {
-            entry_id: entry.id.to_string(),
-            movement: match entry.movement {
-                Movement::Grant => pb::LedgerMovement::Grant,
-                Movement::Reserve => pb::LedgerMovement::Reserve,
-                Movement::Capture => pb::LedgerMovement::Capture,
-                Movement::Release => pb::LedgerMovement::Release,
-                Movement::CaptureAnew => pb::LedgerMovement::CaptureAnew,
-                Movement::VendorBears => pb::LedgerMovement::VendorBears,
-            }
-            .into(),
-            units: entry.units,
-            reference: entry.reference,
-            booked_at: Some(timestamp(entry.booked_at)),
-        }
     }
 }
 

@@ -48,7 +48,7 @@ pub async fn facts_fetch(
         Basis::Either(tier) => catalog::tier_fetch(connection, tier).await?.map(Arc::new),
         Basis::Agreement => None,
     };
-    let account = incidents::account_fetch(connection, &terms.end_user_id).await?.unwrap_or_default();
+    let account = incidents::account_fetch(connection, &terms.end_user_id).await?.unwrap_or_default().balance;
     Ok(Some(Known {
         product,
         agreement,

@@ -32,6 +32,7 @@ const SQLITE: &[Step] = &[
     (1001, "support_contact_notices", include_str!("../../migrations/sqlite/1001_support_contact_notices.sql")),
     (1002, "facts", include_str!("../../migrations/sqlite/1002_facts.sql")),
     (1003, "license_life", include_str!("../../migrations/sqlite/1003_license_life.sql")),
+    (1004, "incidents", include_str!("../../migrations/sqlite/1004_incidents.sql")),
     (1005, "named_people", include_str!("../../migrations/sqlite/1005_named_people.sql")),
 ];
 const POSTGRES: &[Step] = &[
@@ -39,6 +40,7 @@ const POSTGRES: &[Step] = &[
     (1001, "support_contact_notices", include_str!("../../migrations/postgres/1001_support_contact_notices.sql")),
     (1002, "facts", include_str!("../../migrations/postgres/1002_facts.sql")),
     (1003, "license_life", include_str!("../../migrations/postgres/1003_license_life.sql")),
+    (1004, "incidents", include_str!("../../migrations/postgres/1004_incidents.sql")),
     (1005, "named_people", include_str!("../../migrations/postgres/1005_named_people.sql")),
 ];
 

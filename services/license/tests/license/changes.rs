@@ -127,6 +127,7 @@ on_both_engines! {
             end_user_id: "contoso".into(),
             units: 1,
             order_reference: "PO-5".into(),
+            ..Default::default()
         };
         service.incidents().grant_incidents(grant).await.unwrap();
         clock.set("2026-05-03T08:00:00Z");

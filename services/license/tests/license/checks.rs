@@ -87,6 +87,7 @@ on_both_engines! {
             end_user_id: "contoso".into(),
             units: 1,
             order_reference: "order-1".into(),
+            ..Default::default()
         };
         service.incidents().grant_incidents(pack).await.unwrap();
         assert_eq!(ask().await, []);
@@ -232,6 +233,7 @@ on_both_engines! {
                 end_user_id: "contoso".into(),
                 units: 1,
                 order_reference: format!("order-{n}"),
+                ..Default::default()
             };
             tokio::spawn(async move {
                 let name = name_request(&agreement_id, &format!("person{n}@contoso.example"));

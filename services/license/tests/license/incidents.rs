@@ -2,6 +2,13 @@
 //!
 //! Proves H05.
 
+mod books;
+mod carried_over;
+mod packs;
+mod reservations;
+mod reversals;
+
+use vouch_contract::pb::common::v1 as common;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::incident_service_client::IncidentServiceClient;
 use vouch_core::World;
@@ -24,6 +31,7 @@ fn grant(units: i64) -> pb::GrantIncidentsRequest {
         end_user_id: "contoso".into(),
         units,
         order_reference: "order 1".into(),
+        ..Default::default()
     }
 }
 
@@ -37,10 +45,30 @@ fn settle(hold_id: &str, settlement: pb::Settlement) -> pb::SettleHoldRequest {
     pb::SettleHoldRequest { hold_id: hold_id.into(), settlement: settlement.into() }
 }
 
+/// The whole ledger, page by page.
+async fn ledger(service: &Service) -> Vec<pb::LedgerEntry> {
+    let (mut entries, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let page = Some(common::PageRequest { page_size: 7, page_token });
+        let request = pb::ListLedgerEntriesRequest { end_user_id: "contoso".into(), page };
+        let listed = service.incidents().list_ledger_entries(request).await.unwrap().into_inner();
+        entries.extend(listed.entries);
+        page_token = listed.page.unwrap().next_page_token;
+        if page_token.is_empty() {
+            return entries;
+        }
+    }
+}
+
 async fn movements(service: &Service) -> Vec<pb::LedgerMovement> {
-    let request = pb::ListLedgerEntriesRequest { end_user_id: "contoso".into(), page: None };
-    let listed = service.incidents().list_ledger_entries(request).await.unwrap().into_inner();
-    listed.entries.iter().map(pb::LedgerEntry::movement).collect()
+    ledger(service).await.iter().map(pb::LedgerEntry::movement).collect()
+}
+
+/// What is left of each pack, oldest first.
+async fn left(service: &Service) -> Vec<i64> {
+    let request = pb::ListIncidentPacksRequest { end_user_id: "contoso".into(), page: None };
+    let listed = service.incidents().list_incident_packs(request).await.unwrap().into_inner();
+    listed.packs.iter().map(|pack| pack.units_left).collect()
 }
 
 on_both_engines! {
@@ -110,12 +138,18 @@ on_both_engines! {
         let bad = pb::GrantIncidentsRequest { units: 0, ..pb::GrantIncidentsRequest::default() };
         let named = fields(service.incidents().grant_incidents(bad).await);
         assert_eq!(named, ["request_id", "end_user_id", "units", "order_reference"]);
+        let bad = pb::GrantIncidentsRequest { expires_on: "30.06.2027".into(), ..grant(1) };
+        assert_eq!(fields(service.incidents().grant_incidents(bad).await), ["expires_on", "zone"]);
         assert_eq!(fields(service.incidents().grant_incidents(grant(1)).await), ["end_user_id"]);
 
         let request = pb::GetIncidentAccountRequest { end_user_id: "contoso".into() };
         assert_eq!(refused(service.incidents().get_incident_account(request).await), not_found());
         let request = pb::ListLedgerEntriesRequest { end_user_id: "contoso".into(), page: None };
         assert_eq!(refused(service.incidents().list_ledger_entries(request).await), not_found());
+        let page_token = data_encoding::BASE64URL_NOPAD.encode(b"1:ledger:led_01k0000000e008000000000001");
+        let page = Some(common::PageRequest { page_size: 5, page_token });
+        let old = pb::ListLedgerEntriesRequest { end_user_id: "contoso".into(), page };
+        assert_eq!(fields(service.incidents().list_ledger_entries(old).await), ["page.page_token"]);
         let unknown = World::system().id::<vouch_core::id::HoldTag>().to_string();
         let mut vendor = IncidentServiceClient::new(service.vendor());
         assert_eq!(refused(vendor.settle_hold(settle(&unknown, pb::Settlement::Capture)).await), not_found());
@@ -142,6 +176,7 @@ on_both_engines! {
             end_user_id: "contoso".into(),
             units: 1,
             order_reference: "order-1".into(),
+            ..Default::default()
         };
         service.incidents().grant_incidents(pack).await.unwrap();
         let request = covered.proof_request(&escalation());

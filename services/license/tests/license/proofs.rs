@@ -29,6 +29,7 @@ async fn grant(service: &Service, units: i64) {
         end_user_id: "contoso".into(),
         units,
         order_reference: "order 1".into(),
+        ..Default::default()
     };
     service.incidents().grant_incidents(request).await.unwrap();
 }
@@ -133,15 +134,21 @@ on_both_engines! {
         let issued = service.entitlement().issue_entitlement_proof(down).await.unwrap().into_inner();
         let proof = EntitlementProof::verify_origin(&issued.proof, &key_set(&service).await).unwrap();
         assert_eq!((proof.agr.severities, proof.inc.units), (vec!["site-down".to_owned()], 0));
+        let hold = issued.hold.unwrap();
+        assert_eq!((hold.units, hold.owed), (0, 1), "helped at any balance, and owed");
+        let owing = account(&service).await;
+        assert_eq!((owing.available, owing.reserved, owing.owed), (0, 1, 1));
         assert_eq!(issued.answer.unwrap().findings[0].weight(), common::Weight::Warning);
 
         let ordinary = covered.proof_request(&esc);
         let status = service.entitlement().issue_entitlement_proof(ordinary.clone()).await.unwrap_err();
         let found = vouch_contract::status::findings(&status).unwrap().findings;
-        assert_eq!(found[0].reason(), common::Reason::IncidentsExhausted, "the waived hold pays for nothing else");
+        assert_eq!(found[0].reason(), common::Reason::IncidentsExhausted, "the owing hold pays for nothing else");
         grant(&service, 1).await;
+        let paid = account(&service).await;
+        assert_eq!((paid.available, paid.reserved, paid.owed), (0, 1, 0), "taken from the next pack");
         let issued = service.entitlement().issue_entitlement_proof(ordinary).await.unwrap().into_inner();
-        assert_eq!(issued.hold.unwrap().units, 1, "the one hold is filled up");
+        assert_eq!(issued.hold.unwrap().units, 1, "the one hold has its unit");
         assert_eq!(account(&service).await.reserved, 1);
     }
 

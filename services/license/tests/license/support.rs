@@ -256,6 +256,7 @@ impl Covered {
             escalation_id: escalation_id.into(),
             bundle_root: vec![7; 32].into(),
             audience: "vendor.vouch".into(),
+            ..Default::default()
         }
     }
 }

@@ -112,6 +112,7 @@ async fn prove(scene: &Scene, escalation: &vendor::Escalation, root: Digest) -> 
         escalation_id: escalation.escalation_id.clone(),
         bundle_root: root.0.to_vec().into(),
         audience: "vendor.vouch".into(),
+        ..Default::default()
     };
     scene.entitlement().issue_entitlement_proof(request).await.unwrap().into_inner().proof
 }

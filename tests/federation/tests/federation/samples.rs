@@ -106,6 +106,7 @@ pub(crate) fn pack() -> license::GrantIncidentsRequest {
         end_user_id: "contoso".into(),
         units: 3,
         order_reference: "order-1".into(),
+        ..Default::default()
     }
 }
 
