@@ -81,7 +81,7 @@ async fn alternate(
     let mut asking = EntitlementServiceClient::new(stage.partner(service));
     let answer = asking.check_entitlement(request(ids, 0)).await.unwrap().into_inner();
     assert_eq!(answer.answer.as_ref().unwrap().verdict(), pb::Verdict::Entitled, "{answer:?}");
-    let config = stage.ground.config(crate::ground::config(stage.file()));
+    let config = stage.ground.config(stage.config().clone());
     let echo = echo::serve(&config, answer).await;
     let load = |seconds| Load {
         connections: arguments.connections,

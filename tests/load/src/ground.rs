@@ -1,6 +1,6 @@
 //! The licence service on ground of its own, and the catalogue that its licences name.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tonic::transport::Channel;
@@ -16,20 +16,25 @@ use vouch_license::LicenseConfig;
 use vouch_storage::{Store, StoreConfig};
 
 /// The partner's workload, which asks.
-const NORTH: &str = "spiffe://north.example/partner/north";
+pub(crate) const NORTH: &str = "spiffe://north.example/partner/north";
 
 /// A database file with a licence service's data, and the ground on which the service is started.
 pub(crate) struct Stage {
     pub(crate) ground: Ground,
     north: Authority,
-    file: PathBuf,
+    config: StoreConfig,
 }
 
 impl Stage {
     /// A new database in a folder, with a catalogue and a partner.
     pub(crate) async fn lay(folder: &Path, name: &str) -> Self {
+        Self::lay_on(config(&folder.join(name))).await
+    }
+
+    /// The same on any fresh database.
+    pub(crate) async fn lay_on(config: StoreConfig) -> Self {
         let ground = Ground::new(vouch_license::DOMAIN, "license");
-        let stage = Self { ground, north: Authority::new("north").unwrap(), file: folder.join(name) };
+        let stage = Self { ground, north: Authority::new("north").unwrap(), config };
         let (running, _) = stage.start().await;
         stage.enter_catalogue(&running).await;
         stop(running).await;
@@ -38,18 +43,31 @@ impl Stage {
 
     /// The database's file.
     pub(crate) fn file(&self) -> &Path {
-        &self.file
+        match &self.config {
+            StoreConfig::Sqlite { path, .. } => path,
+            StoreConfig::Postgres { .. } => panic!("this measurement is of a database in a file"),
+        }
+    }
+
+    /// How the service opens it.
+    pub(crate) fn config(&self) -> &StoreConfig {
+        &self.config
+    }
+
+    /// A channel of an administrator, with a token of five minutes.
+    pub(crate) fn administrator(&self, address: std::net::SocketAddr) -> BearerChannel {
+        self.ground.bearer(address, &self.ground.staff_token("ada", &["license-administrator", "partner-manager"]))
     }
 
     /// The database itself, while no service has it.
     pub(crate) async fn store(&self) -> Store {
-        Store::open(&config(&self.file), &vouch_license::MIGRATIONS).await.unwrap()
+        Store::open(&self.config, &vouch_license::MIGRATIONS).await.unwrap()
     }
 
     /// Starts the service; how long it took until it answered.
     pub(crate) async fn start(&self) -> (Running, Duration) {
         let began = Instant::now();
-        let running = Running::start(self.ground.config(config(&self.file)), |config, listeners, shutdown| {
+        let running = Running::start(self.ground.config(self.config.clone()), |config, listeners, shutdown| {
             vouch_license::serve(config, LicenseConfig::default(), World::system(), listeners, shutdown)
         })
         .await;
@@ -66,9 +84,7 @@ impl Stage {
     }
 
     async fn enter_catalogue(&self, running: &Running) {
-        let roles = ["license-administrator", "partner-manager"];
-        let staff =
-            || -> BearerChannel { self.ground.bearer(running.address, &self.ground.staff_token("ada", &roles)) };
+        let staff = || self.administrator(running.address);
         let mut catalog = CatalogServiceClient::new(staff());
         let tier = pb::Tier {
             tier_id: "standard".into(),

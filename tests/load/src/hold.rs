@@ -36,7 +36,7 @@ pub(crate) async fn run(arguments: &HoldArguments) -> ExitCode {
     let book = Book::open(store, world.clone()).await.unwrap();
     let read_millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (licenses, _) = book.read(world.now(), Table::licenses).unwrap();
-    let held = Held { licenses, resident_bytes: resident(), read_millis };
+    let held = Held { licenses, resident_bytes: resident_bytes(), read_millis };
     println!("{}", serde_json::to_string(&held).unwrap());
     ExitCode::SUCCESS
 }
@@ -50,7 +50,7 @@ pub(crate) fn measure(database: &Path) -> Held {
 }
 
 /// Resident memory as Linux counts it: `VmRSS` of proc(5), in KiB.
-fn resident() -> u64 {
+pub(crate) fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap_or_default() * 1024

@@ -1,7 +1,7 @@
 //! How fast: each subcommand measures a service against a bare program, alternating, in one run, and prints ratios.
 //!
-//! `cargo run --release -p vouch-load -- check` is the one for checks of entitlement. What it measured, and where, stands in
-//! `README.md` beside it.
+//! `cargo run --release -p vouch-load -- check` is the one for checks of entitlement, `-- proof` for proofs, `-- import` for catalogues. What they
+//! measured, and where, stands in `README.md` beside them.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on says so by panicking")]
 
@@ -10,6 +10,8 @@ mod drive;
 mod echo;
 mod ground;
 mod hold;
+mod import;
+mod proof;
 mod report;
 mod seed;
 
@@ -28,6 +30,10 @@ struct Arguments {
 enum Command {
     /// Checks of entitlement: against a bare echo, by number of licences, in streams; memory and readiness.
     Check(check::CheckArguments),
+    /// Proofs: against a bare program that runs the same statements, and against commits of one row.
+    Proof(proof::ProofArguments),
+    /// Import of a catalogue, over the wire, on both engines.
+    Import(import::ImportArguments),
     /// Opens the book of a database and tells what it takes: what `check` starts for itself.
     #[command(hide = true)]
     Hold(hold::HoldArguments),
@@ -37,6 +43,8 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     match Arguments::parse().command {
         Command::Check(arguments) => runtime.block_on(check::run(&arguments)),
+        Command::Proof(arguments) => runtime.block_on(proof::run(&arguments)),
+        Command::Import(arguments) => runtime.block_on(import::run(&arguments)),
         Command::Hold(arguments) => runtime.block_on(hold::run(&arguments)),
     }
 }

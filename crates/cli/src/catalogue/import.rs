@@ -27,8 +27,8 @@ const AHEAD: usize = 4;
 /// Take licences from a file: a line for each, CSV with the names of its columns in the first line, or a JSON object on each line.
 ///
 /// What is there already is left as it is, so that an import that was interrupted is simply started again. A line with a mistake is told with
-/// everything that is wrong with it, and hides no other. The columns are those that `vouch license export` writes; required are
-/// license_key (or key_digest and digest_key_id), product_id, end_user_id, end_user_name, responsible_partner_id, valid_from and
+/// everything that is wrong with it, and hides no other. The columns are those that `vouch license export` writes; required are the key (or
+/// its digest with the id of the digest's key), the product, the end user's code and name, the responsible partner, the first day and the
 /// zone.
 #[derive(Args)]
 pub(super) struct ImportArguments {
