@@ -54,6 +54,17 @@ on_both_engines! {
         assert_eq!(told(&mixed), (1, 1, vec![(0, vec!["license_key".to_owned()])]), "what is there is not overwritten");
     }
 
+    async fn two_who_import_the_same_at_once_enter_each_licence_once(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let row = |number: usize| imported(&format!("customer-{}", number % 7), &format!("acme-2019-{number:04}"));
+        let there: Vec<_> = (0..300).map(row).collect();
+        let back: Vec<_> = (0..300).rev().map(row).collect();
+        let (one, other) = tokio::join!(import(&service, false, there), import(&service, false, back));
+        let (one, other) = (told(&one), told(&other));
+        assert_eq!((one.2, other.2), (vec![], vec![]));
+        assert_eq!((one.0 + other.0, one.1 + other.1), (300, 300), "each was entered by one of them");
+    }
+
     async fn every_bad_row_is_told_with_its_fields_and_the_others_are_taken(database: Database) {
         let service = Service::start(&database).await.with_catalogue().await;
         let mut rows = vec![
