@@ -19,6 +19,8 @@ pub struct LicenseFile {
     pub sub: String,
     /// When it was issued: what became of the licence after that is not in it.
     pub iat: i64,
+    /// From when on it is to be relied on: the licence's first day, where that comes later.
+    pub nbf: i64,
     /// Until when it is to be relied on.
     pub exp: i64,
     /// What was licensed.
@@ -68,7 +70,7 @@ impl LicenseFile {
     pub fn verify(signed: &str, keys: &KeySet, now: Timestamp) -> Result<Self, VerifyError> {
         let file = Self::verify_origin(signed, keys)?;
         let (now, skew) = (now.as_second(), CLOCK_SKEW.as_secs());
-        if file.iat > now + skew {
+        if file.iat > now + skew || file.nbf > now + skew {
             return Err(VerifyError::NotYet);
         }
         let end = file.exp.min(file.iat.saturating_add(Self::MAX_LIFETIME.as_secs()));

@@ -39,6 +39,22 @@ impl Dialect {
         }
     }
 
+    /// What follows a SELECT of rows that must not change until the transaction ends.
+    pub fn for_share(self) -> &'static str {
+        match self.0 {
+            Engine::Sqlite => "",
+            Engine::Postgres => " FOR SHARE",
+        }
+    }
+
+    /// What follows a SELECT of rows that others will refer to: they must not go, and may change.
+    pub fn for_key_share(self) -> &'static str {
+        match self.0 {
+            Engine::Sqlite => "",
+            Engine::Postgres => " FOR KEY SHARE",
+        }
+    }
+
     /// An aggregate: the bytes of a column of many rows as one text, hexadecimal, joined by blanks.
     pub fn hex_list(self, column: &str) -> String {
         match self.0 {

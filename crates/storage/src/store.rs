@@ -125,19 +125,23 @@ impl Store {
         }
     }
 
-    /// Runs a transaction and rolls it back: tells what would come of it.
+    /// Runs a transaction and rolls it back: tells what would come of it. It starts over as a writing one does.
     pub async fn rehearse<T, F, Fut>(&self, work: F) -> Result<T, Error>
     where
-        F: FnOnce(Tx) -> Fut,
+        F: Fn(Tx) -> Fut,
         Fut: Future<Output = Result<(Tx, T), WriteError>>,
     {
-        match work(self.begin().await?).await {
-            Ok((tx, value)) => {
-                tx.rollback().await.map_err(StoreError::from)?;
-                Ok(value)
+        let mut attempt = 1;
+        loop {
+            match work(self.begin().await?).await {
+                Ok((tx, value)) => {
+                    tx.rollback().await.map_err(StoreError::from)?;
+                    return Ok(value);
+                }
+                Err(WriteError::Store(error)) if error.is_conflict() && attempt < ATTEMPTS => attempt += 1,
+                Err(WriteError::Store(error)) => return Err(error.into()),
+                Err(WriteError::Refused(error)) => return Err(error),
             }
-            Err(WriteError::Store(error)) => Err(error.into()),
-            Err(WriteError::Refused(error)) => Err(error),
         }
     }
 

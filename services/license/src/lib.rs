@@ -79,6 +79,7 @@ pub async fn serve(
         let registry = watched.clone();
         async move { registry.refresh().await }
     });
+    commands::facts::begin_history(&store, &world).await?;
     commands::facts::pack_all(&store).await?;
     let book = Arc::new(book::Book::open(store.clone(), world.clone()).await?);
     let followed = book.clone();

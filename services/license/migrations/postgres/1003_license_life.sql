@@ -42,3 +42,16 @@ ALTER TABLE releases ADD COLUMN early_access_on TEXT;
 ALTER TABLE releases ADD COLUMN published_at BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE partners ADD COLUMN orders_per_day BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE partners ADD COLUMN units_per_order BIGINT NOT NULL DEFAULT 0;
+
+-- Keys that were replaced: they find nothing, and are not taken again.
+CREATE TABLE replaced_keys (
+    key_digest  BYTEA  NOT NULL PRIMARY KEY,
+    license_id  TEXT   NOT NULL REFERENCES licenses (license_id),
+    replaced_at BIGINT NOT NULL
+);
+
+-- When the first version started that keeps a history: nothing is known of the time before.
+CREATE TABLE history_began (
+    only_row SMALLINT NOT NULL PRIMARY KEY CHECK (only_row = 1),
+    began_at BIGINT   NOT NULL
+);

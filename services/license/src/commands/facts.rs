@@ -1,12 +1,23 @@
 //! Packing what checks know, for rows that were written before there was such a column.
 
-use vouch_core::Error;
+use vouch_core::{Error, World};
 use vouch_storage::{Store, WriteError};
 
-use crate::store::{agreements, changes, incidents, licenses};
+use crate::store::{agreements, changes, history, incidents, licenses};
 
 /// How many rows one transaction packs.
 const IN_ONE_GO: i64 = 500;
+
+/// Begins the history, on a database whose versions before this one kept none.
+pub async fn begin_history(store: &Store, world: &World) -> Result<(), Error> {
+    let now = world.now();
+    store
+        .write(|mut tx| async move {
+            history::history_begin(&mut tx, now).await?;
+            Ok::<_, WriteError>((tx, ()))
+        })
+        .await
+}
 
 /// Packs every row that is not yet. At a start, before facts are read: on a new database, and on every later start, it finds
 /// nothing.

@@ -1,16 +1,27 @@
 //! Taking licences from another system: many at once, each of them there already or new.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::AnyConnection;
 use vouch_core::Violations;
-use vouch_storage::{Dialect, Engine, Secrets, Store, Tx, WriteError};
+use vouch_storage::{Dialect, Secrets, Store, Tx, WriteError};
 
 use crate::domain::agreement::Person;
 use crate::domain::license::License;
 use crate::store::facts::DIGESTS;
-use crate::store::grants::{end_user_insert_all, license_insert_some};
+use crate::store::grants::{end_user_hold_all, end_user_insert_all, key_retired_all, license_insert_some};
 use crate::store::{agreements, catalog, changes, licenses, partners};
+
+/// A licence to be taken.
+#[derive(Debug)]
+pub struct Row {
+    /// Its place in the request.
+    pub place: usize,
+    /// The licence.
+    pub license: License,
+    /// Whether its id was named, and not given to it here.
+    pub keeps_id: bool,
+}
 
 /// What came of a request.
 #[derive(Debug, Default)]
@@ -31,7 +42,7 @@ pub fn digest_key_id(secrets: &Secrets) -> String {
 }
 
 /// Takes licences with their places in the request; where it is a rehearsal, nothing is kept.
-pub async fn take(store: &Store, licenses: &[(usize, License)], rehearse: bool) -> Result<Imported, vouch_core::Error> {
+pub async fn take(store: &Store, licenses: &[Row], rehearse: bool) -> Result<Imported, vouch_core::Error> {
     let dialect = store.dialect();
     if licenses.is_empty() {
         Ok(Imported::default())
@@ -42,29 +53,31 @@ pub async fn take(store: &Store, licenses: &[(usize, License)], rehearse: bool) 
     }
 }
 
-async fn enter(mut tx: Tx, dialect: Dialect, rows: &[(usize, License)]) -> Result<(Tx, Imported), WriteError> {
+async fn enter(mut tx: Tx, dialect: Dialect, rows: &[Row]) -> Result<(Tx, Imported), WriteError> {
     let mut imported = Imported::default();
     let known = known(&mut tx, dialect).await?;
     let mut good = Vec::with_capacity(rows.len());
-    for (place, license) in rows {
-        let violations = known.against(license);
+    for row in rows {
+        let violations = known.against(&row.license);
         if violations.is_empty() {
-            good.push((*place, license));
+            good.push(row);
         } else {
-            imported.problems.push((*place, violations));
+            imported.problems.push((row.place, violations));
         }
     }
     // Ordering: end users and partners are held before the revision, which is the last that others wait for; what is locked after it are
     // new rows of this transaction.
-    let end_users = good.iter().map(|(_, license)| (&license.terms.end_user_id, license.terms.end_user_name.as_str()));
+    let held = good.iter().map(|row| &row.license.terms.end_user_id);
+    let end_users = good.iter().map(|row| (&row.license.terms.end_user_id, row.license.terms.end_user_name.as_str()));
     end_user_insert_all(&mut tx, dialect, end_users).await?;
+    end_user_hold_all(&mut tx, dialect, held).await?;
     let revision = changes::revision_next(&mut tx).await?;
     for some in good.chunks(dialect.rows_per_insert()) {
-        let licenses: Vec<License> = some.iter().map(|(_, license)| License::clone(license)).collect();
+        let licenses: Vec<License> = some.iter().map(|row| row.license.clone()).collect();
         let added = license_insert_some(&mut tx, &licenses, revision).await?;
         let all_new = usize::try_from(added).is_ok_and(|added| added == licenses.len());
-        for (place, license) in some {
-            match if all_new { None } else { there_already(&mut tx, license).await? } {
+        for Row { place, license, keeps_id } in some.iter().copied() {
+            match if all_new { None } else { there_already(&mut tx, license, *keeps_id).await? } {
                 None => {
                     imported.created += 1;
                     for liaison in &license.liaisons {
@@ -82,11 +95,18 @@ async fn enter(mut tx: Tx, dialect: Dialect, rows: &[(usize, License)]) -> Resul
 }
 
 /// What stands against a licence that was not added: nothing where it is there with the same terms. `None` where it was added.
-async fn there_already(tx: &mut AnyConnection, license: &License) -> Result<Option<Violations>, WriteError> {
+async fn there_already(
+    tx: &mut AnyConnection,
+    license: &License,
+    keeps_id: bool,
+) -> Result<Option<Violations>, WriteError> {
     let mut violations = Violations::new();
     match licenses::license_fetch_by_key(tx, &license.key).await? {
         Some(there) if there.created_at == license.created_at && there.id == license.id && there.revision == 1 => {
             return Ok(None);
+        }
+        Some(there) if keeps_id && there.id != license.id => {
+            violations.add("license.license_id", format!("is not {}, whose key it is", there.id));
         }
         Some(there) if is_same(&there, license) => {}
         Some(there) => violations.add("license_key", format!("is the key of {}, which has other terms", there.id)),
@@ -97,8 +117,11 @@ async fn there_already(tx: &mut AnyConnection, license: &License) -> Result<Opti
 
 /// Whether two licences are the same but for what this service gave them.
 fn is_same(there: &License, license: &License) -> bool {
-    let people =
-        |license: &License| -> Vec<Person> { license.liaisons.iter().map(|liaison| liaison.person.clone()).collect() };
+    // In whatever order they were named.
+    let people = |license: &License| -> BTreeMap<String, Person> {
+        let people = license.liaisons.iter().map(|liaison| liaison.person.clone());
+        people.map(|person| (person.email.clone(), person)).collect()
+    };
     there.terms == license.terms
         && there.state == license.state
         && there.state_note == license.state_note
@@ -108,6 +131,7 @@ fn is_same(there: &License, license: &License) -> bool {
 
 /// The products and partners that licences may name.
 struct Known {
+    replaced: BTreeSet<Vec<u8>>,
     products: BTreeSet<String>,
     partners: BTreeSet<String>,
 }
@@ -115,6 +139,9 @@ struct Known {
 impl Known {
     fn against(&self, license: &License) -> Violations {
         let (terms, mut v) = (&license.terms, Violations::new());
+        if self.replaced.contains(license.key.0.as_slice()) {
+            v.add("license_key", "was replaced by another key, and is not taken again");
+        }
         if !self.products.contains(terms.product_id.as_str()) {
             v.add("license.product_id", format!("there is no product {}", terms.product_id));
         }
@@ -133,12 +160,9 @@ impl Known {
 
 async fn known(tx: &mut AnyConnection, dialect: Dialect) -> Result<Known, WriteError> {
     let products = catalog::product_ids(tx).await?;
-    let partners = match dialect.0 {
-        Engine::Sqlite => partners::standing_all(tx).await?,
-        // Held: a partner that changes its standing waits for this transaction, and not this one for it.
-        Engine::Postgres => partners::standing_share(tx).await?,
-    };
+    let partners = partners::standing_share(tx, dialect).await?;
     Ok(Known {
+        replaced: key_retired_all(tx).await?,
         products: products.into_iter().collect(),
         partners: partners.into_iter().map(|(id, _)| id.to_string()).collect(),
     })

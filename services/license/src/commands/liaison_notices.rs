@@ -157,12 +157,14 @@ pub async fn apply_due(store: &Store, world: &World) -> Result<usize, Error> {
     drop(snapshot);
     let dialect = store.dialect();
     for id in &due {
-        store
-            .write(|mut tx| async move {
-                apply(&mut tx, dialect, world, now, *id).await?;
-                Ok::<_, WriteError>((tx, ()))
-            })
-            .await?;
+        let applied = store.write(|mut tx| async move {
+            apply(&mut tx, dialect, world, now, *id).await?;
+            Ok::<_, WriteError>((tx, ()))
+        });
+        // One that cannot take effect must not keep the others.
+        if let Err(error) = applied.await {
+            tracing::error!(%error, liaison_notice.id = %id, "a notice of a change of liaisons could not take effect");
+        }
     }
     Ok(due.len())
 }

@@ -1,5 +1,7 @@
 //! Granting licences, and what becomes of them.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 use sqlx::AnyConnection;
 use vouch_core::code::{EndUserId, PartnerId};
@@ -7,7 +9,7 @@ use vouch_core::id::LicenseId;
 use vouch_core::{Error, Kind, Reason, Violations};
 use vouch_host::Call;
 use vouch_identity::{Caller, CallerKind};
-use vouch_storage::{Dialect, Secrets, WriteError};
+use vouch_storage::{Dialect, Secrets, StoreError, WriteError};
 
 use super::history::{self, Actor};
 use super::orders::{self, Order};
@@ -81,32 +83,36 @@ pub async fn create(
     call: &Call<CreateLicense>,
 ) -> Result<(Changed<License>, Option<LicenseKey>), WriteError> {
     let CreateLicense { terms, liaisons } = call.command.clone();
+    // Ordering: the end user's row first, as every command that concerns one; then the partners'.
+    let is_new = incidents::account_lock(tx, dialect, &terms.end_user_id).await?.is_none();
+    let own = orderer(&call.caller);
     let mut violations = Violations::new();
-    if orderer(&call.caller).is_some_and(|own| own != terms.responsible_partner_id) {
-        violations.add("license.responsible_partner_id", "must be your own partner: others are entered by the vendor");
-    }
-    if catalog::product_fetch(tx, &terms.product_id).await?.is_none() {
-        violations.add("license.product_id", format!("there is no product {}", terms.product_id));
-    }
-    let chain = [
-        ("license.responsible_partner_id", Some(&terms.responsible_partner_id)),
-        ("license.reseller_partner_id", terms.reseller_partner_id.as_ref()),
-    ];
-    for (field, partner) in chain {
-        if let Some(partner) = partner
-            && partners::partner_fetch(tx, partner).await?.is_none()
-        {
-            violations.add(field, format!("there is no partner {partner}"));
+    if let Some(own) = &own {
+        for (field, partner) in chain(&terms).into_iter().filter(|(_, partner)| *partner != own) {
+            let theirs = format!("must be your own partner and not {partner}: others are entered by the vendor");
+            violations.add(format!("license.{field}"), theirs);
+        }
+        // Whoever supports an end user sees its agreements and spends its incidents: nobody orders themselves into that.
+        if !is_new && !licenses::end_user_is_in_chain(tx, &terms.end_user_id, own).await? {
+            let field = "license.end_user.end_user_id";
+            violations.add(field, "is not one of your end users: the vendor enters its licences");
         }
     }
     all_known(violations)?;
-    // Ordering: the end user's row first, as every command that concerns one.
-    incidents::account_lock(tx, dialect, &terms.end_user_id).await?;
     let order = Order::for_grant(&call.caller, &terms, &liaisons, call.now);
     if let Some(ids) = orders::earlier(tx, &order).await? {
-        return Ok((Changed { value: first(tx, &ids).await?, facts_revision: 0 }, None));
+        let seen = first(tx, &ids, own.as_ref()).await?;
+        return Ok((Changed { value: seen, facts_revision: 0 }, None));
     }
     orders::allow(tx, dialect, &order, terms.quantity).await?;
+    let mut violations = Violations::new();
+    if catalog::product_fetch(tx, &terms.product_id).await?.is_none() {
+        violations.add("license.product_id", format!("there is no product {}", terms.product_id));
+    }
+    for (field, partner) in chain(&terms) {
+        takes_on(tx, dialect, (&format!("license.{field}"), partner), &mut violations).await?;
+    }
+    all_known(violations)?;
 
     let key = LicenseKey::from_random(call.world.random());
     let license = License {
@@ -138,11 +144,15 @@ pub async fn amend(
     call: &Call<Amend>,
 ) -> Result<Changed<License>, WriteError> {
     let Amend { version, amendment, order_reference, note } = &call.command;
-    let license = lock(tx, dialect, &call.caller, version.license_id).await?;
+    let newcomer = match amendment {
+        Amendment::Transfer(transfer) => transfer.end_user.as_ref(),
+        _ => None,
+    };
+    let license = lock(tx, dialect, &call.caller, version.license_id, newcomer).await?;
     let asked = (order_reference.as_str(), amendment);
     let order = Order::for_amendment(&call.caller, license.terms.seller(), &[license.id], asked, call.now);
     if let Some(ids) = orders::earlier(tx, &order).await? {
-        return Ok(Changed { value: first(tx, &ids).await?, facts_revision: 0 });
+        return Ok(Changed { value: first(tx, &ids, None).await?, facts_revision: 0 });
     }
     check_etag("license", &license.id, &version.etag, license.revision)?;
     if let Amendment::Transfer(transfer) = amendment {
@@ -174,11 +184,12 @@ pub async fn replace_key(
     call: &Call<ReplaceKey>,
 ) -> Result<(Changed<License>, LicenseKey), WriteError> {
     let ReplaceKey { version, note } = &call.command;
-    let license = lock(tx, dialect, &call.caller, version.license_id).await?;
+    let license = lock(tx, dialect, &call.caller, version.license_id, None).await?;
     check_etag("license", &license.id, &version.etag, license.revision)?;
     let key = LicenseKey::from_random(call.world.random());
     let amendment = Amendment::Key(key_digest(secrets, &key), key.hint().to_owned());
     let next = license.amend(&amendment, today(&license, call.now))?;
+    grants::key_retire(tx, &license, call.now).await?;
     let facts_revision = changes::revision_next(tx).await?;
     let next = write(tx, call, (&license, next), (&amendment, note), facts_revision).await?;
     Ok((Changed { value: next, facts_revision }, key))
@@ -191,13 +202,8 @@ pub async fn co_term(
     call: &Call<CoTerm>,
 ) -> Result<Changed<Vec<License>>, WriteError> {
     let CoTerm { versions, until, order_reference, note } = &call.command;
-    // Ordering: licences are locked in the order of their ids, so that two of these cannot wait for one another.
-    let mut ids: Vec<_> = versions.iter().map(|version| version.license_id).collect();
-    ids.sort_unstable();
-    let mut locked = Vec::with_capacity(ids.len());
-    for id in ids {
-        locked.push(lock(tx, dialect, &call.caller, id).await?);
-    }
+    let ids = versions.iter().map(|version| version.license_id).collect();
+    let locked = lock_all(tx, dialect, &call.caller, ids, None).await?;
     let find = |version: &Version| locked.iter().find(|license| license.id == version.license_id);
     let present: Vec<&License> = versions.iter().filter_map(find).collect();
     let Some(first) = present.first() else { return Err(Error::internal("there is nothing to co-term").into()) };
@@ -251,9 +257,6 @@ async fn write<C>(
     if matches!(amendment, Amendment::Step(_) | Amendment::Cancel(_)) {
         note.clone_into(&mut next.state_note);
     }
-    if next.terms.end_user_id != before.terms.end_user_id {
-        grants::end_user_insert(tx, &next.terms.end_user_id, &next.terms.end_user_name).await?;
-    }
     let what = (amendment.as_str(), note);
     history::write_license(tx, &Actor::of(call), what, (before, &next), facts_revision).await?;
     Ok(next)
@@ -272,22 +275,38 @@ async fn may_change_hands(
         ("reseller_partner_id", transfer.reseller_partner_id.as_ref()),
     ];
     for (field, id) in partners {
-        let Some(id) = id else { continue };
-        match partners::partner_fetch(tx, id).await? {
-            None => violations.add(field, format!("there is no partner {id}")),
-            Some(partner) if partner.standing == Standing::Suspended => {
-                violations.add(field, "is suspended: it takes nothing over");
-            }
-            Some(_) => {}
+        if let Some(id) = id {
+            takes_on(tx, dialect, (field, id), &mut violations).await?;
         }
     }
-    if let Some((id, _)) = transfer.end_user.as_ref().filter(|(id, _)| *id != license.terms.end_user_id) {
-        incidents::account_lock(tx, dialect, id).await?;
-        if !transfer.is_correction && former_holders(tx, license.id).await?.contains(id) {
-            violations.add("end_user.end_user_id", "held the licence before: say that a mistake is corrected");
-        }
+    if let Some((id, _)) = transfer.end_user.as_ref().filter(|(id, _)| *id != license.terms.end_user_id)
+        && !transfer.is_correction
+        && former_holders(tx, license.id).await?.contains(id)
+    {
+        violations.add("end_user.end_user_id", "held the licence before: only a `correction` gives it back");
     }
     all_known(violations).map_err(WriteError::from)
+}
+
+/// Notes why a partner takes on no licence. Its row is held: its standing is this until the transaction ends.
+async fn takes_on(
+    tx: &mut AnyConnection,
+    dialect: Dialect,
+    (field, id): (&str, &PartnerId),
+    violations: &mut Violations,
+) -> Result<(), WriteError> {
+    match partners::partner_hold(tx, dialect, id).await? {
+        None => violations.add(field, format!("there is no partner {id}")),
+        Some(Standing::Suspended) => violations.add(field, format!("{id} is suspended: it takes on nothing new")),
+        Some(Standing::Good) => {}
+    }
+    Ok(())
+}
+
+/// The partners that a licence names, by their fields.
+fn chain(terms: &LicenseTerms) -> Vec<(&'static str, &PartnerId)> {
+    let seller = terms.reseller_partner_id.as_ref().map(|id| ("reseller_partner_id", id));
+    std::iter::once(("responsible_partner_id", &terms.responsible_partner_id)).chain(seller).collect()
 }
 
 async fn former_holders(tx: &mut AnyConnection, id: LicenseId) -> Result<Vec<EndUserId>, WriteError> {
@@ -297,20 +316,65 @@ async fn former_holders(tx: &mut AnyConnection, id: LicenseId) -> Result<Vec<End
     Ok(holders.filter_map(|field| EndUserId::parse(&field.before).ok()).collect())
 }
 
-/// Ordering: the end user's row first, then the licence's. To an ordering system, what others sold is not there.
-async fn lock(tx: &mut AnyConnection, dialect: Dialect, caller: &Caller, id: LicenseId) -> Result<License, WriteError> {
-    let own = orderer(caller);
-    let mine = |license: &License| own.as_ref().is_none_or(|own| license.terms.seller() == own);
-    let not_found = || Error::not_found("license", id);
-    let read = licenses::license_fetch(tx, id).await?.filter(mine).ok_or_else(not_found)?;
-    incidents::account_lock(tx, dialect, &read.terms.end_user_id).await?;
-    Ok(licenses::license_lock(tx, dialect, id).await?.filter(mine).ok_or_else(not_found)?)
+/// A licence, locked with its end user and the one that it goes to. To an ordering system, what others sold is not there.
+async fn lock(
+    tx: &mut AnyConnection,
+    dialect: Dialect,
+    caller: &Caller,
+    id: LicenseId,
+    newcomer: Option<&(EndUserId, String)>,
+) -> Result<License, WriteError> {
+    let locked = lock_all(tx, dialect, caller, vec![id], newcomer).await?;
+    Ok(locked.into_iter().next().ok_or_else(|| Error::not_found("license", id))?)
 }
 
-async fn first(tx: &mut AnyConnection, ids: &[LicenseId]) -> Result<License, WriteError> {
+/// Ordering: the rows of all end users by their codes, then those of the licences by their ids, so that two of these cannot wait for one
+/// another. A newcomer is entered first.
+async fn lock_all(
+    tx: &mut AnyConnection,
+    dialect: Dialect,
+    caller: &Caller,
+    mut ids: Vec<LicenseId>,
+    newcomer: Option<&(EndUserId, String)>,
+) -> Result<Vec<License>, WriteError> {
+    let own = orderer(caller);
+    let mine = |license: &License| own.as_ref().is_none_or(|own| license.terms.seller() == own);
+    ids.sort_unstable();
+    let mut end_users = BTreeSet::new();
+    for id in &ids {
+        let read = licenses::license_fetch(tx, *id).await?.filter(mine);
+        end_users.insert(read.ok_or_else(|| Error::not_found("license", id))?.terms.end_user_id);
+    }
+    if let Some((id, name)) = newcomer {
+        grants::end_user_insert(tx, id, name).await?;
+        end_users.insert(id.clone());
+    }
+    for id in &end_users {
+        incidents::account_lock(tx, dialect, id).await?;
+    }
+    let mut locked = Vec::with_capacity(ids.len());
+    for id in ids {
+        let license = licenses::license_lock(tx, dialect, id).await?.filter(mine);
+        let license = license.ok_or_else(|| Error::not_found("license", id))?;
+        if !end_users.contains(&license.terms.end_user_id) {
+            // It changed hands between the reading and the lock.
+            return Err(WriteError::Store(StoreError::lost_race()));
+        }
+        locked.push(license);
+    }
+    Ok(locked)
+}
+
+/// The licence of an order that was carried out before, for who still sees it.
+async fn first(tx: &mut AnyConnection, ids: &[LicenseId], viewer: Option<&PartnerId>) -> Result<License, WriteError> {
     let gone = || Error::internal("an order names a licence that is not there");
     let id = ids.first().ok_or_else(gone)?;
-    Ok(licenses::license_fetch(tx, *id).await?.ok_or_else(gone)?)
+    let license = licenses::license_fetch(tx, *id).await?.ok_or_else(gone)?;
+    if viewer.is_none_or(|viewer| license.is_seen_by(viewer)) {
+        Ok(license)
+    } else {
+        Err(Error::not_found("license", id).into())
+    }
 }
 
 /// The partner whose ordering system calls.

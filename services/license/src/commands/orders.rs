@@ -23,7 +23,8 @@ impl Order {
     /// An order for a new licence.
     pub fn for_grant(caller: &Caller, terms: &LicenseTerms, liaisons: &[Person], now: Timestamp) -> Self {
         let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
-        let people: Vec<_> = liaisons.iter().map(|person| person.email.as_str()).collect();
+        let mut people: Vec<_> = liaisons.iter().map(|person| person.email.as_str()).collect();
+        people.sort_unstable();
         let wanted = vec![
             ("change", "granted".to_owned()),
             ("product_id", terms.product_id.to_string()),
@@ -34,6 +35,7 @@ impl Order {
             ("valid_until", day(terms.validity.until)),
             ("grace_days", terms.validity.grace_days.to_string()),
             ("maintenance_until", day(terms.maintenance_until)),
+            ("zone", terms.validity.zone.iana_name().unwrap_or_default().to_owned()),
             ("kind", terms.kind.as_str().to_owned()),
             ("liaisons", people.join(" ")),
         ];

@@ -72,6 +72,7 @@ pub async fn update(
     let change = call.command.clone();
     let mut partner = lock(tx, dialect, &change.id).await?;
     check_etag("partner", &change.id, &change.etag, partner.revision)?;
+    let before = partner.profile.fields();
     let profile = &mut partner.profile;
     profile.name = change.name.unwrap_or_else(|| profile.name.clone());
     profile.spiffe_ids = change.spiffe_ids.unwrap_or_else(|| profile.spiffe_ids.clone());
@@ -81,6 +82,9 @@ pub async fn update(
     profile.order_quotas = change.order_quotas.unwrap_or(profile.order_quotas);
     partner.revision += 1;
     partners::partner_update(tx, &partner).await?;
+    let fields = differences(before, partner.profile.fields());
+    let change = Actor::of(call).change(partner.revision, "updated", "", fields);
+    past::change_insert(tx, partner.id.as_str(), &change, None).await?;
     Ok(partner)
 }
 

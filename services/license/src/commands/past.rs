@@ -11,12 +11,12 @@ use crate::domain::entitlement::{Answer, LicenseRef, Question, Viewer, judge};
 use crate::domain::license::License;
 use crate::domain::partner::Standing;
 use crate::store::facts::key_digest;
-use crate::store::history::facts_at;
+use crate::store::history::{facts_at, history_began};
 use crate::store::packed::{self, PackedLicense};
 use crate::store::{agreements, catalog, incidents, licenses, partners};
 
-/// Answers a question for an instant. Whether the viewer may see the licence is judged by its chain of now, and so is which licence a key
-/// names; everything else by what was on record at the instant.
+/// Answers a question for an instant. A partner must be in the licence's chain now and have been in it then; which licence a key names is
+/// judged now; everything else by what was on record at the instant.
 pub async fn check_at(
     store: &Store,
     secrets: &Secrets,
@@ -25,6 +25,10 @@ pub async fn check_at(
     at: Timestamp,
 ) -> Result<Answer, Error> {
     let mut snapshot = store.snapshot().await?;
+    let began = history_began(&mut snapshot).await?;
+    if at < began {
+        return Err(Error::field("as_of", format!("must not lie before {began}, when the history begins")));
+    }
     let license = match &question.license {
         LicenseRef::Id(id) => licenses::license_fetch(&mut snapshot, *id).await?,
         LicenseRef::Key(key) => licenses::license_fetch_by_key(&mut snapshot, &key_digest(secrets, key)).await?,
@@ -38,7 +42,8 @@ pub async fn check_at(
     };
     let table = table_at(&mut snapshot, &license, at).await?;
     let facts = table.facts(&Wanted::Id(license.id), at);
-    Ok(judge(facts.as_ref(), question, &Viewer::Vendor, at))
+    // Of the time before it came into the chain, a partner learns nothing.
+    Ok(judge(facts.as_ref(), question, viewer, at))
 }
 
 /// A table of one licence and all that decided about it at an instant.

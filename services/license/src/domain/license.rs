@@ -133,11 +133,24 @@ pub struct License {
 }
 
 impl License {
-    /// Whether it entitles to anything at an instant; grace does.
+    /// Whether it entitles to anything at an instant: grace does, and what was given back until its last day.
     pub fn is_in_force(&self, now: Timestamp) -> bool {
         let validity = &self.terms.validity;
         let phase = validity.term().phase(&validity.zone, now);
-        self.state == LicenseState::Active && matches!(phase, Phase::Valid | Phase::InGrace(_))
+        let is_allowed = match self.state {
+            LicenseState::Active | LicenseState::Cancelled => true,
+            LicenseState::Suspended | LicenseState::Revoked => false,
+        };
+        is_allowed && matches!(phase, Phase::Valid | Phase::InGrace(_))
+    }
+
+    /// The licence as a partner of its chain sees it: what was noted about its state, and the orders of others, are not for it.
+    pub fn as_seen_by(mut self, partner: &PartnerId) -> Self {
+        self.state_note.clear();
+        if self.terms.seller() != partner {
+            self.terms.order_reference.clear();
+        }
+        self
     }
 
     /// Whether a partner may see it: the one that supports it, or the one that sold it.

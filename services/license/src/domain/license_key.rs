@@ -46,7 +46,8 @@ impl LicenseKey {
         };
         let key: String = written.chars().map(read).collect();
         if key.len() == RANDOM + 1 && key.bytes().all(|byte| ALPHABET.contains(&byte)) {
-            return if key.ends_with(check_character(&key[..RANDOM])) { Ok(Self(key)) } else { Err(wrong()) };
+            let mistyped = "has a check character that does not fit: check for a typing error";
+            return if key.ends_with(check_character(&key[..RANDOM])) { Ok(Self(key)) } else { Err(mistyped.into()) };
         }
         let is_foreign = written.len() >= FOREIGN && written.bytes().all(|byte| byte.is_ascii_graphic());
         if is_foreign { Ok(Self(written.to_ascii_uppercase())) } else { Err(wrong()) }
@@ -69,9 +70,9 @@ impl LicenseKey {
         &self.0
     }
 
-    /// The last group, to tell licences apart on the phone.
+    /// The last group, to tell licences apart on the phone; of another system's key at most a quarter, so that it stays a secret.
     pub fn hint(&self) -> &str {
-        &self.0[self.0.len() - GROUP..]
+        &self.0[self.0.len() - GROUP.min(self.0.len() / 4)..]
     }
 }
 
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn a_key_of_another_system_is_read_and_a_mistyped_one_of_ours_is_not() {
         let foreign = LicenseKey::parse("acme-2019-00017").unwrap();
-        assert_eq!((foreign.canonical(), foreign.hint()), ("ACME201900017", "00017"));
+        assert_eq!((foreign.canonical(), foreign.hint()), ("ACME201900017", "017"));
         assert_eq!(LicenseKey::parse("ACME 2019 00017"), Ok(foreign));
         for wrong in ["", "short-7", "ümläute-und-mehr", "AAAAA-AAAAA-AAAAA-AAAAA-AAAAB", &"X".repeat(65)] {
             assert!(LicenseKey::parse(wrong).is_err(), "{wrong:?}");

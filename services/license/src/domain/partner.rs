@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use vouch_core::code::PartnerId;
 use vouch_identity::{SpiffeId, TrustDomain, WorkloadPath};
 
+use super::change::Fields;
 use super::order::OrderQuotas;
 
 /// The programme under which a partner sells and supports.
@@ -98,6 +101,25 @@ pub struct PartnerProfile {
 }
 
 impl PartnerProfile {
+    /// Its fields as text, for the partner's history: of authorities and keys, what they are known by.
+    pub fn fields(&self) -> Fields {
+        let known_by = |text: &str| HEXLOWER.encode(&digest(&SHA256, text.as_bytes()).as_ref()[..8]);
+        let (contact, quotas) = (&self.support_contact, self.order_quotas);
+        let ids: Vec<_> = self.spiffe_ids.iter().map(ToString::to_string).collect();
+        vec![
+            ("name", self.name.clone()),
+            ("spiffe_ids", ids.join(" ")),
+            ("trust_bundle_pem", known_by(&self.trust_bundle_pem)),
+            ("manifest_jwks", known_by(&self.manifest_jwks)),
+            ("support_contact.name", contact.name.clone()),
+            ("support_contact.email", contact.email.clone()),
+            ("support_contact.phone", contact.phone.clone()),
+            ("support_contact.portal_url", contact.portal_url.clone()),
+            ("order_quotas.orders_per_day", quotas.orders_per_day.to_string()),
+            ("order_quotas.units_per_order", quotas.units_per_order.to_string()),
+        ]
+    }
+
     /// The trust domains of its ids.
     pub fn trust_domains(&self) -> BTreeSet<TrustDomain> {
         self.spiffe_ids.iter().map(|id| id.domain().clone()).collect()

@@ -9,7 +9,7 @@ use vouch_host::Page;
 
 use super::Handlers;
 use super::licenses::read::{EXPORT, read_kept_state, read_terms};
-use crate::commands::import::{self, Imported, digest_key_id};
+use crate::commands::import::{self, Imported, Row, digest_key_id};
 use crate::domain::agreement::Liaison;
 use crate::domain::license::License;
 use crate::domain::license_key::{KeyDigest, LicenseKey};
@@ -42,7 +42,7 @@ impl Handlers {
         let (mut licenses, mut unreadable) = (Vec::with_capacity(request.licenses.len()), Vec::new());
         for (place, license) in request.licenses.into_iter().enumerate() {
             match self.read(license) {
-                Ok(license) => licenses.push((place, license)),
+                Ok((license, keeps_id)) => licenses.push(Row { place, license, keeps_id }),
                 Err(violations) => unreadable.push((place, violations)),
             }
         }
@@ -60,8 +60,9 @@ impl Handlers {
     }
 
     /// Reads a licence as another system kept it.
-    fn read(&self, imported: pb::ImportedLicense) -> Result<License, Violations> {
+    fn read(&self, imported: pb::ImportedLicense) -> Result<(License, bool), Violations> {
         let mut v = Violations::new();
+        let keeps_id = imported.license.as_ref().is_some_and(|license| !license.license_id.is_empty());
         let key = self.read_key(&imported, &mut v);
         let world = self.world();
         let license = v.nested("license", imported.license, |license, v| read_license(license, world, v));
@@ -70,7 +71,7 @@ impl Handlers {
             key_hint: hint.unwrap_or(license.key_hint),
             ..license
         });
-        v.finish(license)
+        v.finish(license.map(|license| (license, keeps_id)))
     }
 
     /// The digest of a key, and its last group where the key is there.
@@ -109,7 +110,11 @@ impl Handlers {
     }
 }
 
-fn read_license(license: pb::License, world: &World, v: &mut Violations) -> Option<License> {
+fn read_license(mut license: pb::License, world: &World, v: &mut Violations) -> Option<License> {
+    // As export gives them: their names here are this service's to give.
+    for liaison in &mut license.liaisons {
+        (liaison.contact_id, liaison.named_at) = (String::new(), None);
+    }
     let id = match license.license_id.as_str() {
         "" => Some(world.id()),
         text => v.take("license_id", id::parse(text)),

@@ -19,7 +19,7 @@ use crate::commands::incidents::escalations::{self, Doing, SettleHold};
 use crate::commands::incidents::{as_of, granting, reservations, reversals};
 use crate::domain::incident::{Pack, Purse, price};
 use crate::store::incidents;
-use crate::store::licenses::license_is_supported_by;
+use crate::store::licenses::end_user_is_supported_by;
 use read::{Ledger, Packs, Quote};
 
 #[tonic::async_trait]
@@ -181,7 +181,7 @@ const PACKS: &str = "packs";
 async fn seen<C>(connection: &mut AnyConnection, call: &Call<C>, id: &EndUserId) -> Result<Purse, Error> {
     let not_found = || Error::not_found("end user", id);
     if let Some(partner_id) = scope(&call.caller)?
-        && !license_is_supported_by(connection, id, &partner_id).await?
+        && !end_user_is_supported_by(connection, id, &partner_id).await?
     {
         return Err(not_found());
     }

@@ -63,10 +63,15 @@ impl LicenseService for Handlers {
             .query(request, |call: Call<ListOf<Wanted>>| async move {
                 let mut snapshot = self.store().snapshot().await?;
                 let ListOf { page, filter } = call.command;
-                let filter = filter.seen_by(scope(&call.caller)?, call.now);
+                let own = scope(&call.caller)?;
+                let filter = filter.seen_by(own.clone(), call.now);
                 let mut licenses = licenses::license_list(&mut snapshot, &filter, &page).await?;
                 let info = page.cut(&mut licenses, LICENSES, |license| license.id.to_string());
-                let licenses = licenses.into_iter().map(Into::into).collect();
+                let seen = |license: License| match &own {
+                    Some(partner) => license.as_seen_by(partner),
+                    None => license,
+                };
+                let licenses = licenses.into_iter().map(|license| seen(license).into()).collect();
                 Ok(pb::ListLicensesResponse { licenses, page: Some(info) })
             })
             .await
@@ -230,6 +235,10 @@ impl Handlers {
             .await?
             .filter(|license| own.as_ref().is_none_or(|partner| license.is_seen_by(partner)))
             .ok_or_else(|| Error::not_found("license", id))?;
+        let license = match &own {
+            Some(partner) => license.as_seen_by(partner),
+            None => license,
+        };
         Ok((license, own))
     }
 

@@ -1,10 +1,13 @@
 //! Adding licences: one, or many at once.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 use vouch_core::code::EndUserId;
-use vouch_storage::{Dialect, WriteError};
+use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 use super::agreements::liaison_insert;
 use super::packed::pack_license;
@@ -76,6 +79,46 @@ pub async fn end_user_insert_all<'a>(
         insert.execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// Holds the rows of end users that licences are about to name.
+pub async fn end_user_hold_all<'a>(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    end_users: impl Iterator<Item = &'a EndUserId>,
+) -> Result<(), WriteError> {
+    let lock = dialect.for_key_share();
+    if lock.is_empty() {
+        return Ok(());
+    }
+    let sorted: BTreeSet<&str> = end_users.map(EndUserId::as_str).collect();
+    for some in sorted.into_iter().collect::<Vec<_>>().chunks(dialect.rows_per_insert()) {
+        let places = rows(1, some.len());
+        let sql = format!("SELECT end_user_id FROM end_users WHERE end_user_id IN {places} ORDER BY end_user_id{lock}");
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for id in some {
+            query = query.bind((*id).to_owned());
+        }
+        query.fetch_all(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Keeps the digest of a key that is replaced, so that an import does not bring it back.
+pub async fn key_retire(connection: &mut AnyConnection, license: &License, at: Timestamp) -> Result<(), WriteError> {
+    sqlx::query("INSERT INTO replaced_keys (key_digest, license_id, replaced_at) VALUES ($1, $2, $3)")
+        .bind(license.key.0.to_vec())
+        .bind(license.id.to_string())
+        .bind(at.as_microsecond())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The digests of all keys that were replaced.
+pub async fn key_retired_all(connection: &mut AnyConnection) -> Result<BTreeSet<Vec<u8>>, StoreError> {
+    let rows = sqlx::query("SELECT key_digest FROM replaced_keys").fetch_all(connection).await?;
+    rows.iter().map(|found| row::bytes(found, "key_digest")).collect()
 }
 
 const COLUMNS: &str = "license_id, key_digest, key_hint, product_id, quantity, end_user_id, end_user_name, \

@@ -80,6 +80,21 @@ pub async fn facts_at(
     found.map(|found| row::bytes(&found, "facts_before")).transpose()
 }
 
+/// When the history begins.
+pub async fn history_began(connection: &mut AnyConnection) -> Result<Timestamp, StoreError> {
+    let found = sqlx::query("SELECT began_at FROM history_began").fetch_one(connection).await?;
+    row::instant(&found, "began_at")
+}
+
+/// Begins the history, where it has not begun.
+pub async fn history_begin(connection: &mut AnyConnection, at: Timestamp) -> Result<(), WriteError> {
+    sqlx::query("INSERT INTO history_began (only_row, began_at) VALUES (1, $1) ON CONFLICT (only_row) DO NOTHING")
+        .bind(at.as_microsecond())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 fn read_change(found: &AnyRow) -> Result<Change, StoreError> {
     let fields: Vec<StoredField> =
         serde_json::from_str(&row::text(found, "fields")?).map_err(|error| corrupt(&error))?;

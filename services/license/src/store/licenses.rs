@@ -127,18 +127,21 @@ pub async fn license_fetch_by_key(
     with_liaisons(connection, found).await
 }
 
-/// Whether a partner is responsible for any licence of an end user.
-pub async fn license_is_supported_by(
+/// Whether a partner supports an end user or sold to it, by a licence that is not revoked.
+pub async fn end_user_is_in_chain(
     connection: &mut AnyConnection,
     end_user_id: &EndUserId,
     partner_id: &PartnerId,
 ) -> Result<bool, StoreError> {
-    let found =
-        sqlx::query("SELECT license_id FROM licenses WHERE end_user_id = $1 AND responsible_partner_id = $2 LIMIT 1")
-            .bind(end_user_id.as_str())
-            .bind(partner_id.as_str())
-            .fetch_optional(connection)
-            .await?;
+    let found = sqlx::query(
+        "SELECT license_id FROM licenses WHERE end_user_id = $1 AND state <> $3
+             AND (responsible_partner_id = $2 OR reseller_partner_id = $2) LIMIT 1",
+    )
+    .bind(end_user_id.as_str())
+    .bind(partner_id.as_str())
+    .bind(LicenseState::Revoked.as_str())
+    .fetch_optional(connection)
+    .await?;
     Ok(found.is_some())
 }
 
@@ -250,7 +253,8 @@ pub async fn license_list(
            AND ($2 = '' OR responsible_partner_id = $2 OR reseller_partner_id = $2)
            AND ($3 = '' OR end_user_id = $3)
            AND ($5 = '' OR order_reference = $5 OR license_id IN (
-               SELECT o.license_id FROM order_licenses o WHERE o.order_reference = $5))
+               SELECT o.license_id FROM order_licenses o
+               WHERE o.order_reference = $5 AND ($2 = '' OR o.seller_id = $2)))
            AND ($6 = '' OR product_id = $6)
            AND ($7 = '' OR state = $7)
            AND ($8 = '' OR (valid_until BETWEEN $8 AND $9 AND state <> $10))

@@ -104,19 +104,31 @@ pub async fn partner_list(connection: &mut AnyConnection, page: &Page) -> Result
 
 /// Every partner's standing.
 pub async fn standing_all(connection: &mut AnyConnection) -> Result<Vec<(PartnerId, Standing)>, StoreError> {
-    standings(connection, "SELECT partner_id, standing FROM partners").await
+    standings(connection, "SELECT partner_id, standing FROM partners".into()).await
 }
 
-/// The same, their rows held until the transaction ends, on an engine that has rows to hold.
-pub async fn standing_share(connection: &mut AnyConnection) -> Result<Vec<(PartnerId, Standing)>, StoreError> {
-    standings(connection, "SELECT partner_id, standing FROM partners ORDER BY partner_id FOR KEY SHARE").await
-}
-
-async fn standings(
+/// The same, their rows held until the transaction ends.
+pub async fn standing_share(
     connection: &mut AnyConnection,
-    sql: &'static str,
+    dialect: Dialect,
 ) -> Result<Vec<(PartnerId, Standing)>, StoreError> {
-    let rows = sqlx::query(sql).fetch_all(connection).await?;
+    let lock = dialect.for_key_share();
+    standings(connection, format!("SELECT partner_id, standing FROM partners ORDER BY partner_id{lock}")).await
+}
+
+/// A partner's standing, which stays this until the transaction ends.
+pub async fn partner_hold(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    id: &PartnerId,
+) -> Result<Option<Standing>, StoreError> {
+    let sql = format!("SELECT standing FROM partners WHERE partner_id = $1{}", dialect.for_share());
+    let found = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(connection).await?;
+    found.map(|found| row::word(&found, "standing", Standing::parse)).transpose()
+}
+
+async fn standings(connection: &mut AnyConnection, sql: String) -> Result<Vec<(PartnerId, Standing)>, StoreError> {
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(connection).await?;
     let read = |found: &AnyRow| {
         let id = row::parsed(found, "partner_id", PartnerId::parse)?;
         Ok((id, row::word(found, "standing", Standing::parse)?))

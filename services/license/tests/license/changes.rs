@@ -4,6 +4,7 @@
 
 use vouch_contract::convert::timestamp;
 use vouch_contract::pb::license::v1 as pb;
+use vouch_contract::pb::license::v1::entitlement_service_client::EntitlementServiceClient;
 use vouch_core::testing::ManualClock;
 use vouch_host::testing::{fields, fresh, refused};
 use vouch_storage::on_both_engines;
@@ -34,8 +35,9 @@ on_both_engines! {
         clock.set("2026-05-04T08:00:00Z");
         service.set_state(&covered.license, pb::LicenseState::Revoked).await;
         clock.set("2026-06-01T08:00:00Z");
+        let before = check_at(&covered, "2026-04-30T08:00:00Z");
+        assert_eq!(fields(service.entitlement().check_entitlement(before).await), ["as_of"], "no history then");
         let cases = [
-            ("2026-04-30T08:00:00Z", vec!["LICENSE_NOT_FOUND"]),
             ("2026-05-02T08:00:00Z", vec![]),
             ("2026-05-03T11:59:59Z", vec![]),
             ("2026-05-03T12:00:00Z", vec!["SUSPENDED"]),
@@ -161,5 +163,11 @@ on_both_engines! {
         service.licenses().transfer_license(away).await.unwrap();
         clock.set("2026-05-03T08:00:00Z");
         assert_eq!(reasons_at(&service, &covered, "2026-05-01T12:00:00Z").await, ["LICENSE_NOT_FOUND"]);
+        for (at, expected) in [("2026-05-02T12:00:00Z", None), ("2026-05-01T12:00:00Z", Some("REASON_LICENSE_NOT_FOUND"))] {
+            let mut south = EntitlementServiceClient::new(service.other_partner());
+            let answer = south.check_entitlement(check_at(&covered, at)).await.unwrap().into_inner().answer.unwrap();
+            let found = answer.findings.first().map(|finding| finding.reason().as_str_name());
+            assert_eq!(found, expected, "of the time before it came, a partner learns nothing: {at}");
+        }
     }
 }

@@ -30,7 +30,7 @@ fn grant(units: i64) -> pb::GrantIncidentsRequest {
         request_id: fresh(),
         end_user_id: "contoso".into(),
         units,
-        order_reference: "order 1".into(),
+        order_reference: format!("order {}", fresh()),
         ..Default::default()
     }
 }

@@ -31,7 +31,9 @@ on_both_engines! {
         let covered = service.cover("standard").await;
         let mut partner = LicenseServiceClient::new(service.partner());
         let signed = partner.get_license_file(file(&covered.license, 0)).await.unwrap().into_inner();
-        assert!(!signed.license_file.contains(&covered.license_key), "never the key");
+        let said = signed.license_file.split('.').nth(1).unwrap();
+        let said = String::from_utf8(data_encoding::BASE64URL_NOPAD.decode(said.as_bytes()).unwrap()).unwrap();
+        assert!(!said.contains(&covered.license_key) && !said.contains("ada@"), "neither key nor people: {said}");
         let now = clock.world().now();
         let read = LicenseFile::verify(&signed.license_file, &key_set(&service).await, now).unwrap();
         assert_eq!((read.sub.as_str(), read.lic.quantity, read.lic.product.as_str()), ("contoso", 25, "atlas"));
@@ -57,6 +59,17 @@ on_both_engines! {
         clock.set("2100-01-15T07:00:00Z");
         let over = refused(service.licenses().get_license_file(file(&covered.license, 1)).await);
         assert_eq!(over, (Code::FailedPrecondition, "STATE_CONFLICT".into()));
+    }
+
+    async fn a_licence_file_of_a_licence_that_begins_later_is_not_to_be_relied_on_before(database: Database) {
+        let clock = ManualClock::at("2025-12-30T12:00:00Z");
+        let service = Service::start_with(&database, clock.world(), |_| {}).await.with_catalogue().await;
+        let covered = service.cover("standard").await;
+        let signed = service.licenses().get_license_file(file(&covered.license, 30)).await.unwrap().into_inner();
+        let keys = key_set(&service).await;
+        assert!(LicenseFile::verify(&signed.license_file, &keys, clock.world().now()).is_err());
+        clock.set("2026-01-01T07:00:00Z");
+        LicenseFile::verify(&signed.license_file, &keys, clock.world().now()).expect("from its first day on");
     }
 
     async fn a_licence_file_is_for_a_licence_that_is_in_force_and_ones_own(database: Database) {

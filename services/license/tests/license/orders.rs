@@ -74,6 +74,7 @@ fn convert(license: &pb::License, valid_until: &str) -> pb::ConvertEvaluationReq
         license_id: license.license_id.clone(),
         etag: license.etag.clone(),
         valid_until: valid_until.into(),
+        perpetual: valid_until.is_empty(),
         order_reference: "PO-77".into(),
         ..Default::default()
     }
@@ -149,6 +150,8 @@ on_both_engines! {
         assert_eq!(refused(shop(&service).create_license(create(much)).await), exceeded);
         let foreign = pb::License { responsible_partner_id: "south".into(), ..license("contoso") };
         assert_eq!(fields(shop(&service).create_license(create(foreign)).await), ["license.responsible_partner_id"]);
+        let as_south = pb::License { reseller_partner_id: "south".into(), ..license("contoso") };
+        assert_eq!(fields(shop(&service).create_license(create(as_south)).await), ["license.reseller_partner_id"]);
 
         let first = shop(&service).create_license(create(license("contoso"))).await.unwrap().into_inner();
         let changed = shop(&service).change_license_quantity(quantity(&first.license.unwrap(), 20)).await.unwrap();
@@ -159,6 +162,9 @@ on_both_engines! {
 
         let sold_by_south = pb::License { responsible_partner_id: "south".into(), ..license("fabrikam") };
         let others = granted(service.licenses(), sold_by_south).await;
+        let intruding = create(license("fabrikam"));
+        let intruding = fields(shop(&service).create_license(intruding).await);
+        assert_eq!(intruding, ["license.end_user.end_user_id"], "nobody orders themselves into another's end user");
         clock.advance_seconds(24 * 3600);
         assert_eq!(refused(shop(&service).change_license_quantity(quantity(&others, 10)).await), not_found());
         let mine_to_support = pb::License { reseller_partner_id: "south".into(), ..license("adatum") };
@@ -194,6 +200,10 @@ on_both_engines! {
         let stale = refused(service.licenses().renew_license(renew(&ended, "2099-12-31")).await);
         assert_eq!(stale, (Code::Aborted, "ETAG_MISMATCH".into()));
         assert_eq!(fields(service.licenses().renew_license(renew(&license, "2026-01-31")).await), ["valid_until", "valid_until"]);
+        let forgotten = fields(service.licenses().renew_license(renew(&license, "")).await);
+        assert_eq!(forgotten, ["valid_until"], "perpetual is said, and not left out");
+        let both = pb::RenewLicenseRequest { perpetual: true, ..renew(&license, "2100-12-31") };
+        assert_eq!(fields(service.licenses().renew_license(both).await), ["perpetual"]);
         let bad = pb::RenewLicenseRequest { etag: String::new(), note: "\u{7}".into(), ..renew(&license, "soon") };
         assert_eq!(fields(service.licenses().renew_license(bad).await), ["etag", "valid_until", "note"]);
         let unknown = pb::License { license_id: "lic_00000000000000000000000000".into(), ..license };
@@ -244,9 +254,17 @@ on_both_engines! {
 
         let renewal = refused(service.licenses().renew_license(renew(&cancelled, "2099-12-31")).await);
         assert_eq!(renewal, (Code::FailedPrecondition, "STATE_CONFLICT".into()));
-        service.set_state(&cancelled, pb::LicenseState::Active).await;
-        let get = pb::GetLicenseRequest { license_id: cancelled.license_id.clone() };
-        let back = service.licenses().get_license(get).await.unwrap().into_inner().license.unwrap();
+        let late = pb::SetLicenseStateRequest {
+            request_id: fresh(),
+            license_id: cancelled.license_id.clone(),
+            etag: cancelled.etag.clone(),
+            state: pb::LicenseState::Active.into(),
+            note: "after all".into(),
+        };
+        let too_late = refused(service.licenses().set_license_state(late.clone()).await);
+        assert_eq!(too_late, (Code::FailedPrecondition, "STATE_CONFLICT".into()), "until its last day only");
+        clock.set("2026-06-30T12:00:00Z");
+        let back = service.licenses().set_license_state(late).await.unwrap().into_inner().license.unwrap();
         service.licenses().renew_license(renew(&back, "2099-12-31")).await.expect("and renewed");
     }
 

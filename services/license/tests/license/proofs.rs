@@ -28,7 +28,7 @@ async fn grant(service: &Service, units: i64) {
         request_id: fresh(),
         end_user_id: "contoso".into(),
         units,
-        order_reference: "order 1".into(),
+        order_reference: format!("order {}", fresh()),
         ..Default::default()
     };
     service.incidents().grant_incidents(request).await.unwrap();

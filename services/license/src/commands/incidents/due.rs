@@ -28,14 +28,15 @@ pub async fn lapse(store: &Store, world: &World) -> Result<usize, Error> {
     for hold_id in &unsettled {
         let command = &SettleHold { hold_id: *hold_id, settlement: Settlement::Release };
         let released = store.write(|mut tx| async move {
-            settle_if(&mut tx, doing, command, is_over).await?;
+            settle_if(&mut tx, doing, ("hold", command), is_over).await?;
             Ok::<_, WriteError>((tx, ()))
         });
         match released.await {
             Ok(()) => lapsed += 1,
             // Its proof was renewed after the list was read.
             Err(Error::StateConflict { .. }) => {}
-            Err(error) => return Err(error),
+            // One that cannot be given back must not keep the others.
+            Err(error) => tracing::error!(%error, hold.id = %hold_id, "a hold could not lapse"),
         }
     }
     Ok(lapsed)
@@ -50,18 +51,22 @@ pub async fn apply_due(store: &Store, world: &World) -> Result<usize, Error> {
         let mut snapshot = store.snapshot().await?;
         let due = incidents::account_list_due(&mut snapshot, doing.now, IN_ONE_GO).await?;
         drop(snapshot);
+        let mut failed = 0;
         for end_user_id in &due {
-            store
-                .write(|mut tx| async move {
-                    if let Some(purse) = open(&mut tx, doing, end_user_id).await? {
-                        close(&mut tx, doing, end_user_id, &purse).await?;
-                    }
-                    Ok::<_, WriteError>((tx, ()))
-                })
-                .await?;
+            let applied = store.write(|mut tx| async move {
+                if let Some(purse) = open(&mut tx, doing, end_user_id).await? {
+                    close(&mut tx, doing, end_user_id, &purse).await?;
+                }
+                Ok::<_, WriteError>((tx, ()))
+            });
+            // One that cannot be brought up to date must not keep the others.
+            if let Err(error) = applied.await {
+                tracing::error!(%error, end_user.id = %end_user_id, "an account could not be brought up to date");
+                failed += 1;
+            }
         }
-        done += due.len();
-        if due.is_empty() {
+        done += due.len() - failed;
+        if due.is_empty() || failed > 0 {
             return Ok(done);
         }
     }

@@ -138,18 +138,21 @@ pub async fn settle(tx: &mut AnyConnection, doing: Doing<'_>, command: &SettleHo
             Err(Error::not_found("hold", hold.id))
         }
     };
-    settle_if(tx, doing, command, is_of_an_escalation).await.map(|(hold, _)| hold)
+    settle_if(tx, doing, ("hold", command), is_of_an_escalation).await.map(|(hold, _)| hold)
 }
 
 /// Settles a hold that is what it has to be, and tells the revision with which checks know of it.
 pub(super) async fn settle_if(
     tx: &mut AnyConnection,
     doing: Doing<'_>,
-    command: &SettleHold,
+    (what, command): (&'static str, &SettleHold),
     is_right: impl Fn(&Hold) -> Result<(), Error>,
 ) -> Result<(Hold, i64), WriteError> {
-    let not_found = || Error::not_found("hold", command.hold_id);
-    let end_user_id = incidents::hold_fetch(tx, command.hold_id).await?.ok_or_else(not_found)?.end_user_id;
+    let not_found = || Error::not_found(what, command.hold_id);
+    let found = incidents::hold_fetch(tx, command.hold_id).await?.ok_or_else(not_found)?;
+    // Before anything is locked: what is somebody else's is not there.
+    is_right(&found)?;
+    let end_user_id = found.end_user_id;
     let mut purse = open(tx, doing, &end_user_id).await?.ok_or_else(not_found)?;
     // Read again under the lock: its state may have changed while this one waited.
     let before = incidents::hold_fetch(tx, command.hold_id).await?.ok_or_else(not_found)?;

@@ -3,8 +3,8 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use sqlx::AnyConnection;
-use vouch_core::Error;
 use vouch_core::code::EndUserId;
+use vouch_core::{Error, Kind, Reason};
 use vouch_host::Call;
 use vouch_storage::{Dialect, WriteError};
 
@@ -47,6 +47,15 @@ pub async fn grant(
     let doing = Doing::of(call, dialect);
     let unknown = || Error::field("end_user_id", format!("no licence is known of an end user {end_user_id}"));
     let mut purse = open(tx, doing, &end_user_id).await?.ok_or_else(unknown)?;
+    if let Some(pack) = incidents::pack_fetch_by_order(tx, &end_user_id, &order_reference).await? {
+        if (pack.units, pack.expires_on) != (units, expires_on) {
+            let message = format!("the order {order_reference} bought {} units before", pack.units);
+            let (kind, reason) = (Kind::Refused, Reason::OrderReferenceReused);
+            return Err(Error::Refused { kind, reason, message }.into());
+        }
+        let account = purse.state().clone();
+        return Ok(Changed { value: Granted { pack, account }, facts_revision: 0 });
+    }
     let pack = Pack {
         id: doing.world.id(),
         units,

@@ -13,7 +13,7 @@ use super::purse::{Doing, close, open};
 use crate::commands::Changed;
 use crate::domain::incident::{Hold, HoldState, Needed, Purpose, Settlement};
 use crate::domain::partner::Standing;
-use crate::store::licenses::license_is_supported_by;
+use crate::store::licenses::end_user_is_supported_by;
 use crate::store::{incidents, partners};
 
 /// After how long a reservation that nobody settled lapses.
@@ -54,7 +54,7 @@ pub async fn reserve(
     let doing = Doing::of(call, dialect);
     let not_found = || Error::not_found("end user", end_user_id);
     let mut purse = open(tx, doing, end_user_id).await?.ok_or_else(not_found)?;
-    if !license_is_supported_by(tx, end_user_id, partner_id).await? {
+    if !end_user_is_supported_by(tx, end_user_id, partner_id).await? {
         return Err(not_found().into());
     }
     if let Some(hold) = incidents::hold_fetch_of(tx, partner_id, reference).await? {
@@ -127,7 +127,7 @@ pub async fn settle(
         }
     };
     let command = SettleHold { hold_id, settlement };
-    let (hold, facts_revision) = settle_if(tx, Doing::of(call, dialect), &command, is_right).await?;
+    let (hold, facts_revision) = settle_if(tx, Doing::of(call, dialect), ("reservation", &command), is_right).await?;
     Ok(Changed { value: hold, facts_revision })
 }
 

@@ -142,10 +142,12 @@ impl Hold {
         self.units + self.owed + self.borne + self.reversed
     }
 
-    /// Whether it is a charge of a ticket, of which escalating it adds nothing (H04).
+    /// Whether it is a charge of a ticket, of which escalating it adds nothing (H04): one that was paid for, and was not given back. What
+    /// is owed opens nothing.
     pub fn is_charged_ticket(&self) -> bool {
+        let is_paid = self.owed == 0 && self.units + self.borne > 0;
         match self.purpose {
-            Purpose::TechnicalSupport | Purpose::Appointment => self.state == HoldState::Captured,
+            Purpose::TechnicalSupport | Purpose::Appointment => self.state == HoldState::Captured && is_paid,
             Purpose::Escalation | Purpose::ProfessionalService => false,
         }
     }

@@ -123,7 +123,13 @@ impl License {
         next.revision += 1;
         let (terms, mut v) = (&mut next.terms, Violations::new());
         match amendment {
-            Amendment::Step(step) => next.state = self.step(*step)?,
+            Amendment::Step(step) => {
+                next.state = self.step(*step)?;
+                let is_over = terms.validity.until.is_some_and(|until| until < today);
+                if self.state == LicenseState::Cancelled && *step == LicenseStep::Reinstate && is_over {
+                    return Err(self.conflict("cancelled, and its last day is over", step.as_str()));
+                }
+            }
             Amendment::Renew { until, maintenance_until } => {
                 let Some(present) = terms.validity.until else { return Err(self.conflict("perpetual", step)) };
                 if terms.kind == LicenseKind::Evaluation {
@@ -133,6 +139,11 @@ impl License {
                     v.add("valid_until", format!("must lie after the present last day, {present}"));
                 }
                 not_past("valid_until", *until, today, &mut v);
+                if let (Some(next), Some(present)) = (maintenance_until, terms.maintenance_until)
+                    && *next < present
+                {
+                    v.add("maintenance_until", format!("must not lie before the present last day, {present}"));
+                }
                 terms.validity.until = *until;
                 terms.maintenance_until = maintenance_until.or(terms.maintenance_until);
             }
@@ -169,6 +180,11 @@ impl License {
                     return Err(self.conflict("paid for", step));
                 }
                 not_past("valid_until", *until, today, &mut v);
+                for (field, day) in [("valid_until", until), ("maintenance_until", maintenance_until)] {
+                    if let Some(day) = day {
+                        not_before(field, *day, terms.validity.from, &mut v);
+                    }
+                }
                 (terms.validity.until, terms.validity.grace_days) = (*until, *grace_days);
                 terms.maintenance_until = *maintenance_until;
                 terms.quantity = quantity.unwrap_or(terms.quantity);

@@ -33,6 +33,7 @@ pub(super) fn of(license: &License, issuer: &str, days: i32, now: Timestamp) -> 
         iss: issuer.to_owned(),
         sub: terms.end_user_id.to_string(),
         iat: now.as_second(),
+        nbf: validity.term().begins.max(now).as_second(),
         exp: end.map_or(wanted, |end| end.min(wanted)).as_second(),
         lic: LicensedTerms {
             id: license.id.to_string(),
@@ -87,10 +88,8 @@ impl Handlers {
 
 fn receiver(known: &Known, now: Timestamp) -> Receiver {
     let facts = known.facts();
-    let in_time = matches!(facts.license.term.phase(facts.license.zone, now), Phase::Valid | Phase::InGrace(_));
-    let allowed = matches!(facts.license.state, LicenseState::Active | LicenseState::Cancelled);
     Receiver {
-        is_in_force: in_time && allowed,
+        is_in_force: known.license.is_in_force(now),
         maintenance_until: facts.license.maintenance_until,
         early_access: covering_tier(&facts, now).is_some_and(|tier| tier.early_access),
     }

@@ -126,6 +126,11 @@ pub(in crate::grpc) fn read_terms(license: pb::License, v: &mut Violations) -> O
     let reseller = v.take("reseller_partner_id", read::optional(&license.reseller_partner_id, PartnerId::parse));
     let validity = read_validity(&license, v);
     let maintenance_until = v.take("maintenance_until", read::optional_date(&license.maintenance_until));
+    if let (Some(Some(last)), Some(validity)) = (maintenance_until, &validity)
+        && last < validity.from
+    {
+        v.add("maintenance_until", "must not lie before valid_from");
+    }
     let kind = v.take("kind", read_kind(license.kind));
     if kind == Some(LicenseKind::Evaluation) && license.valid_until.is_empty() {
         v.add("valid_until", "is required for an evaluation");
@@ -209,6 +214,16 @@ fn read_order(text: &str) -> Result<String, String> {
     text::optional_line(text, 100)
 }
 
+/// Reads a last day, or that there is to be none: that is said, and not left out.
+fn read_end(valid_until: &str, perpetual: bool, v: &mut Violations) -> Option<Option<jiff::civil::Date>> {
+    match (valid_until, perpetual) {
+        ("", true) => Some(None),
+        ("", false) => v.take("valid_until", Err("is required; or say that it is perpetual")),
+        (_, true) => v.take("perpetual", Err("must not be set beside valid_until")),
+        (day, false) => v.take("valid_until", dates::date(day)).map(Some),
+    }
+}
+
 fn read_note(note: &str) -> Result<String, String> {
     text::optional_line(note, 500)
 }
@@ -244,7 +259,7 @@ impl TryFrom<pb::RenewLicenseRequest> for Amend {
     fn try_from(request: pb::RenewLicenseRequest) -> Result<Self, Violations> {
         let mut v = Violations::new();
         let version = read_version(&request.license_id, &request.etag, &mut v);
-        let until = v.take("valid_until", read::optional_date(&request.valid_until));
+        let until = read_end(&request.valid_until, request.perpetual, &mut v);
         let maintenance_until = v.take("maintenance_until", read::optional_date(&request.maintenance_until));
         let order_reference = v.take("order_reference", read_order(&request.order_reference));
         let note = v.take("note", read_note(&request.note));
@@ -295,7 +310,7 @@ impl TryFrom<pb::ConvertEvaluationRequest> for Amend {
     fn try_from(request: pb::ConvertEvaluationRequest) -> Result<Self, Violations> {
         let mut v = Violations::new();
         let version = read_version(&request.license_id, &request.etag, &mut v);
-        let until = v.take("valid_until", read::optional_date(&request.valid_until));
+        let until = read_end(&request.valid_until, request.perpetual, &mut v);
         let grace_days = v.take("grace_days", read::within(request.grace_days, 0, 365));
         let maintenance_until = v.take("maintenance_until", read::optional_date(&request.maintenance_until));
         let quantity = v.take("quantity", read::within(request.quantity, 0, MOST_UNITS));

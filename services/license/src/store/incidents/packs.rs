@@ -53,6 +53,17 @@ pub async fn pack_list_open(connection: &mut AnyConnection, end_user_id: &EndUse
     rows.iter().map(read_pack).collect()
 }
 
+/// The pack that an order bought.
+pub async fn pack_fetch_by_order(
+    connection: &mut AnyConnection,
+    end_user_id: &EndUserId,
+    order_reference: &str,
+) -> Result<Option<Pack>, StoreError> {
+    let sql = "SELECT * FROM incident_packs WHERE end_user_id = $1 AND order_reference = $2 ORDER BY pack_id LIMIT 1";
+    let found = sqlx::query(sql).bind(end_user_id.as_str()).bind(order_reference).fetch_optional(connection);
+    found.await?.as_ref().map(read_pack).transpose()
+}
+
 /// The pack with this id.
 pub async fn pack_fetch(connection: &mut AnyConnection, id: PackId) -> Result<Option<Pack>, StoreError> {
     let found = sqlx::query("SELECT * FROM incident_packs WHERE pack_id = $1").bind(id.to_string());

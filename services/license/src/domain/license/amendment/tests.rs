@@ -129,6 +129,11 @@ fn w20_each_amendment_changes_what_it_names_and_nothing_else() {
 fn w20_what_makes_no_sense_is_refused_with_its_field() {
     let license = license();
     let (past, after_all) = ("2026-06-09", "2027-06-30");
+    let later = {
+        let mut later = evaluation();
+        later.terms.validity.from = day("2027-01-01");
+        later
+    };
     let perpetual = {
         let mut perpetual = license.clone();
         perpetual.terms.validity.until = None;
@@ -145,6 +150,13 @@ fn w20_what_makes_no_sense_is_refused_with_its_field() {
         ("a renewal in the past that shortens", &license, renew(past), vec!["valid_until", "valid_until"]),
         ("the renewal of an evaluation", &evaluation(), renew(after_all), vec!["license_id"]),
         ("the renewal of a perpetual one", &perpetual, renew(after_all), vec!["state: perpetual"]),
+        (
+            "maintenance that shortens",
+            &license,
+            Amendment::Renew { until: Some(day(after_all)), maintenance_until: Some(day("2026-12-30")) },
+            vec!["maintenance_until"],
+        ),
+        ("a conversion to before its first day", &later, convert("2026-12-31"), vec!["valid_until"]),
         ("the same quantity", &license, Amendment::Quantity(10), vec!["state: for that quantity"]),
         ("a common last day in the past", &license, Amendment::CoTerm(day(past)), vec!["valid_until"]),
         ("a perpetual one co-termed", &perpetual, Amendment::CoTerm(day(after_all)), vec!["license_id"]),
