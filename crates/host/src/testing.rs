@@ -198,6 +198,12 @@ impl Running {
         let _ = self.stop.take().map(|stop| stop.send(()));
     }
 
+    /// Stops the service, so that another one can take its place on the same data.
+    pub async fn stop(&mut self) -> Result<(), ServeError> {
+        self.tell_to_stop();
+        (&mut self.task).await.expect("a service does not panic")
+    }
+
     /// Waits until the service has stopped.
     pub async fn stopped(self) -> Result<(), ServeError> {
         self.task.await.expect("a service does not panic")

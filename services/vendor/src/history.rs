@@ -5,7 +5,7 @@ use vouch_contract::convert::{finding, severity, timestamp};
 use vouch_contract::pb::vendor::v1 as pb;
 use vouch_core::short_number;
 
-use crate::domain::admission::{Decision, Revocation};
+use crate::domain::admission::Decision;
 use crate::domain::case::{Case, CaseEvent, CaseState};
 use crate::domain::coverage::FIRST_RESPONSE;
 use crate::store::history::StoredEvent;
@@ -122,8 +122,8 @@ pub fn case_message(case: &Case) -> pb::Case {
 pub fn decision_message(decision: &Decision) -> pb::AdmissionDecision {
     let revocation = match decision.revocation {
         None => pb::RevocationCheck::Unspecified,
-        Some(Revocation::Checked { .. }) => pb::RevocationCheck::Checked,
-        Some(Revocation::Unknown) => pb::RevocationCheck::Unknown,
+        Some(revocation) if revocation.is_checked() => pb::RevocationCheck::Checked,
+        Some(_) => pb::RevocationCheck::Unknown,
     };
     pb::AdmissionDecision {
         accepted: decision.accepts(),

@@ -1,19 +1,22 @@
 //! The vendor service: the back line.
 //!
 //! Run by the vendor; called by partner services and vendor engineers. It follows the licence service's registry to know who
-//! its partners are, keeps the knowledge base, takes bundles of diagnostics in, judges escalations at its gate, keeps the cases
-//! behind it with their joint history, and publishes the keys that verify its receipts. What is not served answers `NOT_SERVED`.
+//! its partners are, and its feed of entitlements to know which proofs count no more; keeps the knowledge base, takes bundles of
+//! diagnostics in, judges escalations at its gate, keeps the cases behind it with their joint history, and publishes the keys that
+//! verify its receipts. What is not served answers `NOT_SERVED`.
 //!
 //! Read in this order: `domain` (the rules: `admission` is the gate, `case` what stands behind it), `commands` (lock, ask,
 //! write), `store` (the only SQL), [`history`] (events as bytes), `grpc` (one file for each RPC service), [`partners`] (who may
-//! call), [`feed`] (what partners watch), [`settlements`] (what the licence service is told), [`Vendor`] (the service as a
-//! program).
+//! call), [`entitlements`] (which licences were revoked), [`feed`] (what partners watch), [`settlements`] (what the licence
+//! service is told), [`Vendor`] (the service as a program).
 //!
-//! It deliberately does not know licences, agreements or keys of licences: it knows what a proof says.
+//! It deliberately does not know licences, agreements or keys of licences: it knows what a proof says, and which licences were
+//! suspended or revoked so lately that a proof may be older.
 
 pub mod commands;
 mod config;
 pub mod domain;
+pub mod entitlements;
 pub mod feed;
 mod grpc;
 pub mod guide;
@@ -41,9 +44,9 @@ pub use store::MIGRATIONS;
 /// The service's name in errors.
 pub const DOMAIN: &str = "vendor.vouch";
 
-/// How soon the registry of partners is followed again when its stream ended.
+/// How soon a feed of the licence service is followed again when its stream ended.
 const FOLLOW: Duration = Duration::from_millis(200);
-/// How long the first reading of the registry may hold up the start.
+/// How long the first reading of these feeds may hold up the start.
 const FIRST_READ: Duration = Duration::from_secs(2);
 /// How often it is looked whether the keys that verify proofs are old.
 const FETCH_KEYS: Duration = Duration::from_secs(5);
@@ -84,6 +87,13 @@ pub async fn serve(
         let partners = followed.clone();
         async move { partners.follow().await }
     });
+    let entitlements = entitlements::Entitlements::new(channel.clone(), store.clone(), world.clone());
+    let entitlements = Arc::new(entitlements);
+    let followed = entitlements.clone();
+    server.jobs.at_once_and_every("follow the feed of entitlements", FOLLOW, move || {
+        let entitlements = followed.clone();
+        async move { entitlements.follow().await }
+    });
     let fetched = proof_keys.clone();
     server.jobs.at_once_and_every("fetch the keys that verify proofs", FETCH_KEYS, move || {
         let keys = fetched.clone();
@@ -104,11 +114,13 @@ pub async fn serve(
     let blobs = Blobs::local(store.clone(), &config.blobs.folder, world.clone())?;
     let epoch = vouch_storage::epoch(&store, &world).await?.into();
     // Known before the first request, where the licence service answers; nobody has to wait for one that does not.
-    let _ = tokio::time::timeout(FIRST_READ, partners.tried()).await;
+    let tried = async { tokio::join!(partners.tried(), entitlements.tried()) };
+    let _ = tokio::time::timeout(FIRST_READ, tried).await;
     let handlers = grpc::Handlers {
         rpc: Rpc { domain: DOMAIN, store, secrets, world },
         keys,
         partners: partners.clone(),
+        entitlements,
         blobs,
         proof_keys,
         name: config.name.into(),

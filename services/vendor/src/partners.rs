@@ -19,12 +19,12 @@ use vouch_host::Trust;
 use vouch_identity::{CallerKind, SpiffeId, TrustDomain, Workload, WorkloadDirectory};
 use vouch_proof::KeySet;
 
-use crate::domain::admission::Revocation;
+use crate::domain::admission::Standing;
 
 /// A feed older than this tells nothing about revocations.
-const STALE: SignedDuration = SignedDuration::from_secs(60);
+pub(crate) const STALE: SignedDuration = SignedDuration::from_secs(60);
 /// A feed that is silent for so long is broken: signs of life come every 5 seconds.
-const SILENCE: Duration = Duration::from_secs(20);
+pub(crate) const SILENCE: Duration = Duration::from_secs(20);
 
 /// A partner as the registry has it.
 #[derive(Debug, Clone)]
@@ -123,15 +123,15 @@ impl Partners {
         self.known.load().get(partner).map(|known| known.manifest_keys.clone()).unwrap_or_default()
     }
 
-    /// What is known of a partner's standing now.
-    pub fn revocation(&self, partner: &PartnerId) -> Revocation {
+    /// A partner's standing now.
+    pub fn standing(&self, partner: &PartnerId) -> Standing {
         let heard_at = self.heard_at.load(Ordering::Acquire);
         let age = self.world.now().as_microsecond().saturating_sub(heard_at);
         if SignedDuration::from_micros(age) > STALE {
-            return Revocation::Unknown;
+            return Standing::Unknown;
         }
-        let partner_in_good_standing = self.known.load().get(partner).is_some_and(|known| known.in_good_standing);
-        Revocation::Checked { partner_in_good_standing }
+        let is_good = self.known.load().get(partner).is_some_and(|known| known.in_good_standing);
+        if is_good { Standing::Good } else { Standing::Revoked }
     }
 
     fn own(&self) -> BTreeMap<SpiffeId, Workload> {

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tonic::{Request, Status};
+use vouch_contract::convert;
 use vouch_contract::pb::license::v1 as pb;
-use vouch_core::Error;
 use vouch_core::code::PartnerId;
+use vouch_core::{Error, Violations};
 use vouch_identity::Caller;
 
 use super::{Handlers, scope};
@@ -26,6 +28,8 @@ pub(super) struct Watch {
     scope: Option<PartnerId>,
     /// Everything up to here was told.
     told: i64,
+    /// When it began, of one that asks for nothing of before.
+    began_at: Option<Timestamp>,
 }
 
 type Sender = mpsc::Sender<Result<pb::WatchEntitlementsResponse, Status>>;
@@ -35,18 +39,37 @@ impl Handlers {
     pub(super) async fn watch(&self, request: Request<pb::WatchEntitlementsRequest>) -> Result<Watch, Error> {
         let caller = vouch_host::caller(&request)?;
         let scope = scope(&caller)?;
-        let told = request.into_inner().after_revision;
-        if told < 0 {
-            return Err(Error::field("after_revision", "must be 0 or the revision of a response"));
+        let pb::WatchEntitlementsRequest { after_revision, from_now } = request.into_inner();
+        let mut violations = Violations::new();
+        if after_revision < 0 {
+            violations.add("after_revision", "must be 0 or the revision of a response");
         }
-        self.book.caught_up(told).await?;
-        Ok(Watch { handlers: self.clone(), caller, news: self.book.changes(), scope, told })
+        if from_now && after_revision != 0 {
+            violations.add("from_now", "must be false where a revision is given");
+        }
+        violations.finish(Some(()))?;
+        let news = self.book.changes();
+        if !from_now {
+            self.book.caught_up(after_revision).await?;
+            return Ok(Watch { handlers: self.clone(), caller, news, scope, told: after_revision, began_at: None });
+        }
+        let told = changes::revision_fetch(&mut *self.rpc.store.snapshot().await?).await?.all;
+        // Ordering: the instant after the revision, so that what is changed after it has a later one.
+        let began_at = Some(self.rpc.world.now());
+        Ok(Watch { handlers: self.clone(), caller, news, scope, told, began_at })
     }
 }
 
 impl Watch {
     /// Sends until the caller goes.
     pub(super) async fn run(mut self, sender: Sender) -> Result<(), Status> {
+        if let Some(began_at) = self.began_at {
+            let began_at = Some(convert::timestamp(began_at));
+            let first = pb::WatchEntitlementsResponse { changes: vec![], revision: self.told, began_at };
+            if sender.send(Ok(first)).await.is_err() {
+                return Ok(());
+            }
+        }
         loop {
             // Ordering: marked as seen before the database is read, so that a change in between is looked at again.
             self.news.mark_unchanged();
@@ -118,6 +141,6 @@ impl Watch {
         revision: i64,
     ) -> bool {
         let changes = changes.map(|subject| pb::EntitlementChange { subject: Some(subject) }).collect();
-        sender.send(Ok(pb::WatchEntitlementsResponse { changes, revision })).await.is_ok()
+        sender.send(Ok(pb::WatchEntitlementsResponse { changes, revision, began_at: None })).await.is_ok()
     }
 }

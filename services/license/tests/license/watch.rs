@@ -1,6 +1,6 @@
 //! The facts as a stream.
 //!
-//! Proves B05.
+//! Proves B02, B05.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(crate) struct Watching {
 
 impl Watching {
     pub(crate) async fn start(channel: Channel, after_revision: i64) -> Self {
-        let request = pb::WatchEntitlementsRequest { after_revision };
+        let request = pb::WatchEntitlementsRequest { after_revision, from_now: false };
         let stream = EntitlementServiceClient::new(channel).watch_entitlements(request).await.unwrap().into_inner();
         Self { stream, revision: after_revision }
     }
@@ -71,6 +71,20 @@ on_both_engines! {
         assert_eq!(resumed.until(next).await, revoked, "from where it came to");
     }
 
+    async fn b02_who_begins_from_now_is_told_where_and_when_and_what_changes_after(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("standard").await;
+        let before = service.set_state(&covered.license, pb::LicenseState::Suspended).await;
+        let request = pb::WatchEntitlementsRequest { after_revision: 0, from_now: true };
+        let stream = EntitlementServiceClient::new(service.vendor()).watch_entitlements(request).await;
+        let mut stream = stream.unwrap().into_inner();
+        let first = stream.message().await.unwrap().unwrap();
+        assert_eq!((first.changes, first.revision, first.began_at.is_some()), (vec![], before, true));
+        let mut going_on = Watching { stream, revision: before };
+        let next = service.set_state(&covered.license, pb::LicenseState::Revoked).await;
+        assert_eq!(going_on.until(next).await, ["contoso LICENSE_STATE_REVOKED"], "and nothing of before");
+    }
+
     async fn a_workload_that_is_taken_out_of_the_registry_is_told_nothing_more(database: Database) {
         let service = Service::start(&database).await.with_catalogue().await;
         let covered = service.cover("standard").await;
@@ -104,10 +118,12 @@ on_both_engines! {
 
     async fn a_revision_that_was_never_given_out_is_refused(database: Database) {
         let service = Service::start(&database).await;
-        let watch = |after_revision| pb::WatchEntitlementsRequest { after_revision };
+        let watch = |after_revision| pb::WatchEntitlementsRequest { after_revision, from_now: false };
         let mut vendor = EntitlementServiceClient::new(service.vendor());
         let never = refused(vendor.watch_entitlements(watch(7)).await.map(|_| ()));
         assert_eq!(never, (Code::FailedPrecondition, "REVISION_UNKNOWN".into()));
         assert_eq!(fields(vendor.watch_entitlements(watch(-1)).await.map(|_| ())), ["after_revision"]);
+        let both = pb::WatchEntitlementsRequest { from_now: true, ..watch(-1) };
+        assert_eq!(fields(vendor.watch_entitlements(both).await.map(|_| ())), ["after_revision", "from_now"]);
     }
 }

@@ -61,7 +61,7 @@ pub struct Gate<'a> {
     pub partner_id: &'a PartnerId,
     /// The exact workload that calls.
     pub holder: &'a str,
-    /// What is known of the partner's standing.
+    /// What is known of the partner's standing, and of the licence of the proof.
     pub revocation: Revocation,
     /// The instant.
     pub now: Timestamp,
@@ -158,7 +158,7 @@ pub async fn complete_duties(
     command: &CompleteDuties,
 ) -> Result<StoredEvent, WriteError> {
     // A running case goes on whatever the partner's standing.
-    let gate = &Gate { revocation: Revocation::Unknown, ..*gate };
+    let gate = &Gate { revocation: Revocation::UNKNOWN, ..*gate };
     let case = lock(tx, gate.dialect, &Of::Partner(gate.partner_id), command.case_id).await?;
     let escalation = &command.escalate.hand_over.escalation;
     let mut violations = Violations::new();

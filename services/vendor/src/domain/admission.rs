@@ -7,5 +7,5 @@ mod judge;
 #[cfg(test)]
 mod tests;
 
-pub use evidence::{BundleEvidence, Evidence, ProofEvidence, Revocation};
+pub use evidence::{BundleEvidence, Evidence, ProofEvidence, Revocation, Standing};
 pub use judge::{Decision, admit};

@@ -6,3 +6,4 @@ pub mod bundle;
 pub mod case;
 pub mod coverage;
 pub mod policy;
+pub mod revocations;

@@ -15,6 +15,7 @@ use super::read::{Contribution, ListOfCases, One, Withdrawal};
 use super::{Handlers, read};
 use crate::commands::admission::{self, CompleteDuties, Escalate, Gate, Verified};
 use crate::commands::cases::{self as commands, Doing, Of};
+use crate::domain::admission::{Revocation, Standing};
 use crate::domain::case::{CaseEvent, Side};
 use crate::feed::{Watch, read_cursor};
 use crate::history::{case_message, decision_message, event_message};
@@ -47,7 +48,7 @@ impl EscalationService for Handlers {
             .query(request, |call: Call<Escalate>| async move {
                 let partner_id = partner_of(&call.caller)?;
                 let mut snapshot = self.rpc.store.snapshot().await?;
-                let gate = self.gate(&call, &partner_id);
+                let gate = self.gate(&call, &partner_id, verified);
                 let decision = admission::preflight(&mut snapshot, &gate, &call.command, verified).await?;
                 Ok(pb::PreflightEscalationResponse { decision: Some(decision_message(&decision)) })
             })
@@ -66,7 +67,7 @@ impl EscalationService for Handlers {
                 let call: &Call<Escalate> = &call;
                 let partner_id = partner_of(&call.caller)?;
                 let (tx, admitted) =
-                    admission::escalate(tx, &self.gate(call, &partner_id), &call.command, verified).await?;
+                    admission::escalate(tx, &self.gate(call, &partner_id, verified), &call.command, verified).await?;
                 let answer = match admitted {
                     Err(refused) => Err(refused),
                     Ok(admitted) => Ok(pb::EscalateCaseResponse {
@@ -210,7 +211,7 @@ impl EscalationService for Handlers {
             .mutate("EscalationService/CompleteDuties", request, |mut tx, call| async move {
                 let call: &Call<CompleteDuties> = &call;
                 let partner_id = partner_of(&call.caller)?;
-                let gate = self.gate(call, &partner_id);
+                let gate = self.gate(call, &partner_id, &None);
                 let event = admission::complete_duties(&mut tx, &gate, &call.command).await?;
                 Ok((tx, pb::CompleteDutiesResponse { event: Some(event_message(event)) }))
             })
@@ -259,7 +260,11 @@ impl Handlers {
         verified.map(Some).map_err(|error| self.rpc.status(&error))
     }
 
-    fn gate<'a, C>(&'a self, call: &'a Call<C>, partner_id: &'a PartnerId) -> Gate<'a> {
+    fn gate<'a, C>(&'a self, call: &'a Call<C>, partner_id: &'a PartnerId, verified: &Verified) -> Gate<'a> {
+        let license = match verified {
+            Some(Ok(claims)) => self.entitlements.standing(claims),
+            Some(Err(_)) | None => Standing::Unknown,
+        };
         Gate {
             dialect: self.rpc.store.dialect(),
             world: &call.world,
@@ -267,7 +272,7 @@ impl Handlers {
             issuer: &self.name,
             partner_id,
             holder: &call.caller.subject,
-            revocation: self.partners.revocation(partner_id),
+            revocation: Revocation { partner: self.partners.standing(partner_id), license },
             now: call.now,
         }
     }

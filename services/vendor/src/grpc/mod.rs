@@ -15,6 +15,7 @@ use vouch_contract::pb::vendor::v1 as pb;
 use vouch_host::{Bell, Rpc, SigningKeys};
 use vouch_storage::blobs::{Blobs, MAX_PART_BYTES};
 
+use crate::entitlements::Entitlements;
 use crate::partners::Partners;
 use crate::proof_keys::ProofKeys;
 
@@ -27,6 +28,8 @@ pub(crate) struct Handlers {
     pub keys: Arc<SigningKeys>,
     /// Who the partners are, and the keys with which they sign manifests.
     pub partners: Arc<Partners>,
+    /// Which licences were suspended or revoked.
+    pub entitlements: Arc<Entitlements>,
     /// Diagnostics.
     pub blobs: Blobs,
     /// The keys that verify proofs.

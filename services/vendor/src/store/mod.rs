@@ -6,6 +6,7 @@ pub mod cases;
 pub mod escalations;
 pub mod history;
 pub mod policies;
+pub mod revocations;
 
 use vouch_storage::{Migrations, Step};
 
@@ -13,11 +14,13 @@ const SQLITE: &[Step] = &[
     (1000, "vendor", include_str!("../../migrations/sqlite/1000_vendor.sql")),
     (1001, "bundles", include_str!("../../migrations/sqlite/1001_bundles.sql")),
     (1002, "cases", include_str!("../../migrations/sqlite/1002_cases.sql")),
+    (1003, "revocations", include_str!("../../migrations/sqlite/1003_revocations.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "vendor", include_str!("../../migrations/postgres/1000_vendor.sql")),
     (1001, "bundles", include_str!("../../migrations/postgres/1001_bundles.sql")),
     (1002, "cases", include_str!("../../migrations/postgres/1002_cases.sql")),
+    (1003, "revocations", include_str!("../../migrations/postgres/1003_revocations.sql")),
 ];
 
 /// The service's migrations, for both engines.

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod entitlements;
 mod knowledge;
 mod life;
 mod schema;
+mod script;
 mod support;

@@ -225,6 +225,7 @@ on_both_engines! {
 
     async fn v03_the_receipt_names_case_proof_bundle_and_promise_and_is_verified_offline(database: Database) {
         let scene = Scene::start(&database).await;
+        scene.until_followed().await;
         let (ticket, case_id) = scene.escalated().await;
         let view = ticket.escalation.unwrap();
         let mut anyone = KeySetServiceClient::new(scene.vendor_ground.anonymous(scene.vendor.address));

@@ -23,15 +23,15 @@ use crate::samples;
 use crate::scene::{ADA, Scene, until};
 
 /// An escalation that was proven and whose bundle is at the vendor.
-struct Ready {
-    escalation: vendor::Escalation,
+pub(crate) struct Ready {
+    pub(crate) escalation: vendor::Escalation,
     bundle_id: String,
-    root: Digest,
-    proof: String,
+    pub(crate) root: Digest,
+    pub(crate) proof: String,
 }
 
 impl Ready {
-    async fn make(scene: &Scene) -> Self {
+    pub(crate) async fn make(scene: &Scene) -> Self {
         // Its bundle goes the way of every bundle: through the partner service, which signs it.
         let (ticket, bundle_id) = scene.worked_ticket().await;
         let (_, case_bundle, root) = bundle_at_vendor(scene, &ticket.ticket_id, &bundle_id).await;
@@ -40,7 +40,7 @@ impl Ready {
         Self { escalation, bundle_id: case_bundle, root, proof }
     }
 
-    fn request(&self) -> vendor::EscalateCaseRequest {
+    pub(crate) fn request(&self) -> vendor::EscalateCaseRequest {
         vendor::EscalateCaseRequest {
             request_id: fresh(),
             escalation: Some(self.escalation.clone()),
@@ -96,7 +96,7 @@ fn escalation() -> vendor::Escalation {
     }
 }
 
-async fn prove(scene: &Scene, escalation: &vendor::Escalation, root: Digest) -> String {
+pub(crate) async fn prove(scene: &Scene, escalation: &vendor::Escalation, root: Digest) -> String {
     let reference = license::license_ref::Ref::LicenseKey(scene.license_key.clone());
     let question = license::EntitlementQuestion {
         license: Some(license::LicenseRef { r#ref: Some(reference) }),
@@ -118,7 +118,7 @@ async fn prove(scene: &Scene, escalation: &vendor::Escalation, root: Digest) -> 
 }
 
 /// The reasons of a refusal at the gate.
-fn reasons<T: std::fmt::Debug>(answer: Result<T, tonic::Status>) -> Vec<String> {
+pub(crate) fn reasons<T: std::fmt::Debug>(answer: Result<T, tonic::Status>) -> Vec<String> {
     let status = answer.unwrap_err();
     assert_eq!(vouch_contract::status::reason_of(&status), "ADMISSION_REFUSED", "{status:?}");
     let found = findings(&status).unwrap().findings;

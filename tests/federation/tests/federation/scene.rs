@@ -71,16 +71,7 @@ impl Scene {
         .await;
         let authorities = vendor_ground.path().join("vendor-ca.pem");
         let license_address = format!("https://{}", license.address);
-        let config = VendorConfig {
-            name: vouch_vendor::DOMAIN.into(),
-            license: LicenseService::at(license_address.clone(), authorities.clone()),
-            blobs: vouch_vendor::BlobSettings { folder: vendor_ground.path().join("blobs") },
-        };
-        let host = vendor_ground.config(database.config.clone());
-        let vendor = Running::start(host, |host, listeners, shutdown| {
-            vouch_vendor::serve(host, config, vendor_world, listeners, shutdown)
-        })
-        .await;
+        let vendor = start_vendor(&vendor_ground, &license_address, database, vendor_world).await;
 
         let own = north.workload("spiffe://north.example/partner/north").unwrap();
         partner_ground.write("north.pem", own.certificate_pem.as_bytes());
@@ -166,6 +157,22 @@ impl Scene {
         .await;
     }
 
+    /// Starts the vendor service again on its data, once it was stopped.
+    pub(crate) async fn start_vendor_again(&mut self, database: &Database) {
+        let license_address = format!("https://{}", self.license.address);
+        self.vendor = start_vendor(&self.vendor_ground, &license_address, database, World::system()).await;
+    }
+
+    /// Waits until proofs are younger than the vendor's feed of licences: they name whole seconds, and a scene is set in less.
+    pub(crate) async fn until_followed(&self) {
+        let began = World::system().now().as_second();
+        until(async || {
+            call_bare(self.north_at_vendor(), "/vouch.vendor.v1.KeySetService/GetKeySet").await.ok()?;
+            (World::system().now().as_second() > began).then_some(())
+        })
+        .await;
+    }
+
     async fn manifest_jwks(&self) -> String {
         let mut keys = KeySetServiceClient::new(self.partner_ground.anonymous(self.partner.address));
         keys.get_key_set(partner::GetKeySetRequest {}).await.unwrap().into_inner().key_set.unwrap().jwks
@@ -174,6 +181,21 @@ impl Scene {
     pub(crate) fn license_staff(&self) -> BearerChannel {
         let roles = ["license-administrator", "account-manager", "partner-manager"];
         self.license_ground.bearer(self.license.address, &self.license_ground.staff_token("root", &roles))
+    }
+
+    /// Sets the state of the covered end user's licence.
+    pub(crate) async fn set_license_state(&self, state: license::LicenseState) {
+        let mut licenses = LicenseServiceClient::new(self.license_staff());
+        let get = license::GetLicenseRequest { license_id: self.license_id.clone() };
+        let found = licenses.get_license(get).await.unwrap().into_inner().license.unwrap();
+        let request = license::SetLicenseStateRequest {
+            request_id: fresh(),
+            license_id: found.license_id,
+            etag: found.etag,
+            state: state.into(),
+            note: "told so".into(),
+        };
+        licenses.set_license_state(request).await.unwrap();
     }
 
     pub(crate) fn incidents(&self) -> IncidentServiceClient<BearerChannel> {
@@ -343,6 +365,19 @@ impl Scene {
         let request = vendor::GetDeskCaseRequest { case_id: case_id.into(), ..Default::default() };
         self.desk().get_desk_case(request).await.unwrap().into_inner()
     }
+}
+
+async fn start_vendor(ground: &Ground, license_address: &str, database: &Database, world: World) -> Running {
+    let authorities = ground.path().join("vendor-ca.pem");
+    let config = VendorConfig {
+        name: vouch_vendor::DOMAIN.into(),
+        license: LicenseService::at(license_address.into(), authorities),
+        blobs: vouch_vendor::BlobSettings { folder: ground.path().join("blobs") },
+    };
+    Running::start(ground.config(database.config.clone()), |host, listeners, shutdown| {
+        vouch_vendor::serve(host, config, world, listeners, shutdown)
+    })
+    .await
 }
 
 /// Asks again and again until there is an answer, for at most as long as a test may take. Nothing sleeps: each question is an RPC.

@@ -7,25 +7,38 @@ use vouch_core::code::PartnerId;
 use vouch_diagnostics::Digest;
 use vouch_proof::{EntitlementProof, VerifyError};
 
-/// What was known of revocations at an instant.
+/// What a feed of the licence service says, at an instant, of somebody or something that a proof rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Revocation {
-    /// The registry's feed was fresh.
-    Checked {
-        /// Whether the partner may act.
-        partner_in_good_standing: bool,
-    },
+pub enum Standing {
+    /// It may be relied on.
+    Good,
+    /// It was suspended, or revoked.
+    Revoked,
     /// The feed was too old to tell: the proof alone decides.
     Unknown,
 }
 
+/// What was known of revocations at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revocation {
+    /// The partner's standing.
+    pub partner: Standing,
+    /// What the licence of the proof is: a proof that was issued before it was suspended or revoked counts no more.
+    pub license: Standing,
+}
+
 impl Revocation {
+    /// No feed tells anything.
+    pub const UNKNOWN: Self = Self { partner: Standing::Unknown, license: Standing::Unknown };
+
+    /// Whether both feeds could tell.
+    pub fn is_checked(self) -> bool {
+        self.partner != Standing::Unknown && self.license != Standing::Unknown
+    }
+
     /// The word in receipts.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Checked { .. } => "checked",
-            Self::Unknown => "unknown",
-        }
+        if self.is_checked() { "checked" } else { "unknown" }
     }
 }
 

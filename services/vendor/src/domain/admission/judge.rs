@@ -5,7 +5,7 @@ use vouch_core::escalation::Escalation;
 use vouch_core::{CureBy, Finding, Findings, Reason, Severity};
 use vouch_proof::{CLOCK_SKEW, EntitlementProof, VerifyError};
 
-use super::{BundleEvidence, Evidence, ProofEvidence, Revocation};
+use super::{BundleEvidence, Evidence, ProofEvidence, Revocation, Standing};
 use crate::domain::policy::{AdmissionPolicy, Duty, RequirementSet, is_done, is_english, is_filled};
 
 /// What was decided.
@@ -31,7 +31,7 @@ impl Decision {
 /// Judges an escalation.
 pub fn admit(policy: &AdmissionPolicy, escalation: &Escalation, evidence: &Evidence, now: Timestamp) -> Decision {
     let mut findings = Findings::new();
-    if evidence.revocation == (Revocation::Checked { partner_in_good_standing: false }) {
+    if evidence.revocation.partner == Standing::Revoked {
         findings.add(Finding::blocking(
             Reason::PartnerSuspended,
             "partner",
@@ -82,6 +82,15 @@ fn judge_proof(findings: &mut Findings, escalation: &Escalation, evidence: &Evid
             }
             if *used {
                 add(findings, Reason::ProofUsed, "The proof opened a case before.".into());
+            }
+            if evidence.revocation.license == Standing::Revoked {
+                findings.add(Finding::blocking(
+                    Reason::ProofRevoked,
+                    "proof",
+                    "The licence was suspended or revoked after the proof was issued.",
+                    CureBy::Partner,
+                    "Have a new proof issued: the licence service says what changed, and who can cure it.",
+                ));
             }
             if evidence.bundle.as_ref().is_some_and(|bundle| bundle.root.to_string() != claims.bundle.root) {
                 add(

@@ -1,6 +1,6 @@
 //! The gate by examples: one complete escalation, and what each thing that is wrong with it adds.
 //!
-//! Proves B02, B03, M07, Q07, V01, V02.
+//! Proves B02, B03, M07, Q02, Q07, V01, V02.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -133,7 +133,7 @@ fn evidence() -> Evidence {
             artefacts: ["os", "logs", "disks"].map(str::to_owned).into(),
         }),
         bundle_named: true,
-        revocation: Revocation::Checked { partner_in_good_standing: true },
+        revocation: Revocation { partner: Standing::Good, license: Standing::Good },
     }
 }
 
@@ -274,12 +274,41 @@ fn a_language_is_advice_and_a_gate_only_where_the_vendor_says_so() {
 #[test]
 fn a_suspended_partner_is_refused_and_a_stale_feed_decides_on_the_proof_alone() {
     let suspended = with_evidence(|evidence| {
-        evidence.revocation = Revocation::Checked { partner_in_good_standing: false };
+        evidence.revocation.partner = Standing::Revoked;
     });
     assert_eq!(suspended, [Reason::PartnerSuspended]);
-    let unknown = Evidence { revocation: Revocation::Unknown, ..evidence() };
+    let unknown = Evidence { revocation: Revocation::UNKNOWN, ..evidence() };
     let decision = admit(&policy(), &escalation(), &unknown, noon());
-    assert_eq!((decision.accepts(), decision.revocation), (true, Some(Revocation::Unknown)));
+    assert_eq!((decision.accepts(), decision.revocation), (true, Some(Revocation::UNKNOWN)));
+}
+
+#[test]
+fn b02_what_the_feeds_say_of_partner_and_licence_is_found_and_what_they_do_not_say_is_no_finding() {
+    use Standing::{Good, Revoked, Unknown};
+    let (suspended, revoked) = (Reason::PartnerSuspended, Reason::ProofRevoked);
+    let table = [
+        (Good, Good, vec![], "checked"),
+        (Good, Revoked, vec![revoked], "checked"),
+        (Good, Unknown, vec![], "unknown"),
+        (Revoked, Good, vec![suspended], "checked"),
+        (Revoked, Revoked, vec![suspended, revoked], "checked"),
+        (Revoked, Unknown, vec![suspended], "unknown"),
+        (Unknown, Good, vec![], "unknown"),
+        (Unknown, Revoked, vec![revoked], "unknown"),
+        (Unknown, Unknown, vec![], "unknown"),
+    ];
+    for (partner, license, expected, word) in table {
+        let revocation = Revocation { partner, license };
+        let decision = admit(&policy(), &escalation(), &Evidence { revocation, ..evidence() }, noon());
+        assert_eq!((decision.accepts(), revocation.as_str()), (expected.is_empty(), word), "{revocation:?}");
+        assert_eq!(decision.findings.reasons(), expected, "{revocation:?}");
+    }
+    let without_proof = Evidence {
+        proof: ProofEvidence::NotAskedFor,
+        revocation: Revocation { partner: Good, license: Revoked },
+        ..evidence()
+    };
+    assert!(reasons(&escalation(), &without_proof).is_empty(), "there is no proof that could be revoked");
 }
 
 #[test]
