@@ -31,14 +31,20 @@ pub async fn check_at(
     };
     let seen = license.filter(|license| match viewer {
         Viewer::Vendor => true,
-        Viewer::Partner(partner) => license.is_seen_by(partner),
+        Viewer::Partner(partner) => license.is_known_to(partner),
     });
     let Some(license) = seen.filter(|license| license.created_at <= at) else {
         return Ok(judge(None, question, viewer, at));
     };
     let table = table_at(&mut snapshot, &license, at).await?;
     let facts = table.facts(&Wanted::Id(license.id), at);
-    Ok(judge(facts.as_ref(), question, &Viewer::Vendor, at))
+    let mut answer = judge(facts.as_ref(), question, &Viewer::Vendor, at);
+    if let (Viewer::Partner(partner), Some(cover)) = (viewer, &mut answer.cover)
+        && !license.tells_maker(partner)
+    {
+        cover.modification_maker_id = None;
+    }
+    Ok(answer)
 }
 
 /// A table of one licence and all that decided about it at an instant.
