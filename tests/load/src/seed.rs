@@ -9,6 +9,7 @@ use vouch_core::{World, dates};
 use vouch_license::domain::agreement::{Agreement, AgreementState, AgreementTerms, Liaison, Person, Plan};
 use vouch_license::domain::license::{License, LicenseKind, LicenseState, LicenseTerms, Validity};
 use vouch_license::domain::license_key::KeyDigest;
+use vouch_license::domain::resale::Resale;
 use vouch_license::store::changes;
 use vouch_storage::{Store, WriteError};
 
@@ -130,6 +131,7 @@ async fn license(
         state: LicenseState::Active,
         state_note: String::new(),
         liaisons: Vec::new(),
+        resale: Resale::default(),
         revision: 1,
         created_at: now,
     };

@@ -22,6 +22,7 @@ use crate::domain::license::LicenseState;
 use crate::domain::license_key::KeyDigest;
 use crate::domain::partner::Standing;
 use crate::domain::product::{Basis, Product};
+use crate::domain::resale::Chain;
 use crate::domain::tier::Tier;
 use crate::store::packed::{PackedAgreement, PackedLicense, half};
 
@@ -38,6 +39,10 @@ pub struct Table {
     by_id: HashTable<u32>,
     /// People named in licences themselves: few licences have any.
     named: HashMap<u32, Box<[NamedDigest]>>,
+    /// Chains of licences that have one: few have, and many of them the same.
+    chain_of: HashMap<u32, u32>,
+    chains: Vec<Chain>,
+    chain_numbers: BTreeMap<String, u32>,
     end_users: Vec<EndUserRecord>,
     by_end_user: HashTable<u32>,
     names: RandomState,
@@ -67,6 +72,7 @@ struct LicenseRecord {
     grace_days: u16,
     state: LicenseState,
     has_named: bool,
+    has_chain: bool,
 }
 
 #[derive(Debug)]
@@ -159,6 +165,7 @@ impl Table {
                 other => return Err(unknown("state", &other.to_string())),
             },
             has_named: !packed.named.is_empty(),
+            has_chain: !packed.links.is_empty() || packed.maker.is_some(),
         };
         let known = self.find_id(record.id);
         let place = known.unwrap_or_else(|| u32::try_from(self.licenses.len()).unwrap_or(NONE));
@@ -166,6 +173,12 @@ impl Table {
             self.named.insert(place, named(&packed.named)?);
         } else {
             self.named.remove(&place);
+        }
+        if record.has_chain {
+            let chain = self.chain_number(&packed.links, packed.maker)?;
+            self.chain_of.insert(place, chain);
+        } else {
+            self.chain_of.remove(&place);
         }
         let (licenses, by_key, by_id) = (&mut self.licenses, &mut self.by_key, &mut self.by_id);
         let key = record.key;
@@ -237,6 +250,7 @@ impl Table {
                 end_user_id: &end_user.id,
                 responsible,
                 reseller: self.partners.get(record.reseller as usize).map(|(id, _)| id),
+                chain: record.has_chain.then(|| &self.chains[self.chain_of[&place] as usize]),
                 state: record.state,
                 term: Term {
                     begins: instant(record.begins),
@@ -290,6 +304,20 @@ impl Table {
 
     fn partner_number(&self, id: &str) -> Result<u32, Unusable> {
         self.partner_numbers.get(id).copied().ok_or_else(|| unknown("partner", id))
+    }
+
+    fn chain_number(&mut self, links: &[&str], maker: Option<&str>) -> Result<u32, Unusable> {
+        let name = format!("{}/{}", links.join(" "), maker.unwrap_or_default());
+        if let Some(number) = self.chain_numbers.get(&name) {
+            return Ok(*number);
+        }
+        let parse = |id: &str| PartnerId::parse(id).map_err(Unusable);
+        let links = links.iter().map(|id| parse(id)).collect::<Result<_, _>>()?;
+        let chain = Chain { links, maker: maker.map(parse).transpose()? };
+        let number = u32::try_from(self.chains.len()).map_err(|_| unknown("chain", &name))?;
+        self.chains.push(chain);
+        self.chain_numbers.insert(name, number);
+        Ok(number)
     }
 
     fn zone_number(&mut self, name: &str) -> Result<u16, Unusable> {

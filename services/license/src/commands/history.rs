@@ -9,7 +9,7 @@ use crate::domain::agreement::Agreement;
 use crate::domain::change::{Change, FieldChange, differences};
 use crate::domain::license::License;
 use crate::store::packed::pack_license;
-use crate::store::{agreements, history, licenses};
+use crate::store::{agreements, history, licenses, resale};
 
 /// Who changes something, and when.
 #[derive(Debug, Clone)]
@@ -67,6 +67,9 @@ pub async fn write_license(
     (before, next): (&License, &License),
     facts_revision: i64,
 ) -> Result<(), WriteError> {
+    if before.resale.chain != next.resale.chain {
+        resale::chain_write(tx, next.id, &next.resale.chain).await?;
+    }
     licenses::license_update(tx, next, facts_revision).await?;
     let change = actor.change(next.revision, what, note, before.differences(next));
     history::change_insert(tx, &next.id.to_string(), &change, Some(pack_license(before)?)).await

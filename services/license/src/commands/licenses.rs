@@ -19,6 +19,7 @@ use crate::domain::license::amendment::{Amendment, Transfer};
 use crate::domain::license::{License, LicenseState, LicenseTerms};
 use crate::domain::license_key::LicenseKey;
 use crate::domain::partner::Standing;
+use crate::domain::resale::Resale;
 use crate::store::facts::key_digest;
 use crate::store::{agreements, catalog, changes, grants, history as past, incidents, licenses, partners, sdk_users};
 
@@ -126,6 +127,7 @@ pub async fn create(
             .into_iter()
             .map(|person| Liaison { id: call.world.id(), person, named_at: call.now })
             .collect(),
+        resale: Resale::default(),
         revision: 1,
         created_at: call.now,
     };

@@ -16,6 +16,7 @@ pub mod orders;
 pub mod partners;
 pub mod past;
 pub mod proofs;
+pub mod resale;
 pub mod sdk_users;
 pub mod terms;
 

@@ -35,7 +35,7 @@ pub async fn check_at(
     };
     let seen = license.filter(|license| match viewer {
         Viewer::Vendor => true,
-        Viewer::Partner(partner) => license.is_seen_by(partner),
+        Viewer::Partner(partner) => license.is_known_to(partner),
     });
     let Some(license) = seen.filter(|license| license.created_at <= at) else {
         return Ok(judge(None, question, viewer, at));

@@ -47,16 +47,26 @@ pub fn differences(before: Fields, after: Fields) -> Vec<FieldChange> {
 /// The fields by which a partner comes into the chain of a licence.
 pub const CHAIN: [&str; 2] = ["responsible_partner_id", "reseller_partner_id"];
 
+/// The field with every partner that sees a licence. It changes with the ones above, and is the vendor's to read.
+pub const LINE: &str = "resale_chain.partners";
+
+/// The field with the maker of a modification, the vendor's to read.
+pub const MAKER: &str = "resale_chain.modification_maker_id";
+
 /// The part of a licence's history that a partner of its chain may read: from the change by which it came in, and of that one only
-/// how things were afterwards. Who did it is told of what was done for this partner.
-pub fn seen_by(changes: Vec<Change>, partner: &PartnerId) -> Vec<Change> {
+/// how things were afterwards. Who did it is told of what was done for this partner, and of the chain `tells` says whom it may
+/// know.
+pub fn seen_by(changes: Vec<Change>, partner: &PartnerId, tells: impl Fn(&str) -> bool) -> Vec<Change> {
+    let names = |value: &str| value.split(' ').any(|word| word == partner.as_str());
     let brings_in = |change: &Change| {
-        let (left, came): (Vec<_>, Vec<_>) = change
-            .fields
-            .iter()
-            .filter(|field| CHAIN.contains(&field.field.as_str()))
-            .map(|field| (field.before == partner.as_str(), field.after == partner.as_str()))
-            .unzip();
+        // What was written before there were lines has the two partners only.
+        let line = change.fields.iter().find(|field| field.field == LINE);
+        let of_chain = |field: &&FieldChange| match line {
+            Some(_) => field.field == LINE,
+            None => CHAIN.contains(&field.field.as_str()),
+        };
+        let (left, came): (Vec<_>, Vec<_>) =
+            change.fields.iter().filter(of_chain).map(|field| (names(&field.before), names(&field.after))).unzip();
         came.contains(&true) && !left.contains(&true)
     };
     let came_in = changes.iter().rposition(brings_in);
@@ -68,6 +78,14 @@ pub fn seen_by(changes: Vec<Change>, partner: &PartnerId) -> Vec<Change> {
         if change.partner != partner.as_str() {
             change.by.clear();
             change.note.clear();
+        }
+        change.fields.retain(|field| field.field != LINE && field.field != MAKER);
+        for field in change.fields.iter_mut().filter(|field| CHAIN.contains(&field.field.as_str())) {
+            for id in [&mut field.before, &mut field.after] {
+                if !tells(id) {
+                    id.clear();
+                }
+            }
         }
         change
     })
@@ -111,14 +129,14 @@ mod tests {
             change(3, &[("responsible_partner_id", "north", "south"), ("end_user.name", "Old", "New")], ""),
             change(4, &[("quantity", "2", "3")], "south"),
         ];
-        let seen = seen_by(changes.clone(), &south);
+        let seen = seen_by(changes.clone(), &south, |_| true);
         assert_eq!(seen.iter().map(|change| change.revision).collect::<Vec<_>>(), [3, 4]);
         assert!(seen[0].fields.iter().all(|field| field.before.is_empty()), "nothing of the time before: {seen:?}");
         assert_eq!((seen[0].by.as_str(), seen[0].note.as_str()), ("", ""), "the vendor's staff have no name here");
         assert_eq!(seen[1].by, "somebody");
 
         let north = PartnerId::parse("north").unwrap();
-        assert_eq!(seen_by(changes[..1].to_vec(), &north).len(), 1, "who was in it from the start reads all");
+        assert_eq!(seen_by(changes[..1].to_vec(), &north, |_| true).len(), 1, "who was in it from the start reads all");
     }
 
     #[test]
@@ -129,7 +147,7 @@ mod tests {
             change(3, &[("quantity", "2", "3")], "south"),
             change(4, &[("responsible_partner_id", "south", "north")], ""),
         ];
-        assert_eq!(seen_by(changes, &north).iter().map(|change| change.revision).collect::<Vec<_>>(), [4]);
+        assert_eq!(seen_by(changes, &north, |_| true).iter().map(|change| change.revision).collect::<Vec<_>>(), [4]);
     }
 
     #[test]
@@ -137,6 +155,6 @@ mod tests {
         let north = PartnerId::parse("north").unwrap();
         let moved = [("responsible_partner_id", "north", "south"), ("reseller_partner_id", "", "north")];
         let changes = vec![change(2, &[("quantity", "1", "2")], "north"), change(3, &moved, "")];
-        assert_eq!(seen_by(changes, &north).len(), 2);
+        assert_eq!(seen_by(changes, &north, |_| true).len(), 2);
     }
 }

@@ -75,6 +75,8 @@ pub struct Cover {
     pub until: Option<Timestamp>,
     /// The named contact, where the person is one.
     pub contact_id: Option<ContactId>,
+    /// The maker of a modification, where there is one and the viewer may know.
+    pub modification_maker_id: Option<PartnerId>,
 }
 
 impl Cover {

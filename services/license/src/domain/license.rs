@@ -13,6 +13,7 @@ use vouch_core::id::LicenseId;
 use super::agreement::Liaison;
 use super::entitlement::facts::Term;
 use super::license_key::KeyDigest;
+use super::resale::Resale;
 
 pub use state::{LicenseState, LicenseStep};
 
@@ -126,6 +127,8 @@ pub struct License {
     pub state_note: String,
     /// People named in the licence itself.
     pub liaisons: Vec<Liaison>,
+    /// How it is sold, where more than the two partners of its terms have a part in it.
+    pub resale: Resale,
     /// How often it was changed.
     pub revision: i64,
     /// When it was created.
@@ -153,9 +156,16 @@ impl License {
         self
     }
 
-    /// Whether a partner may see it: the one that supports it, or the one that sold it.
+    /// Whether a partner may see it: the one that supports it, the one that sold it, or one of the line between.
     pub fn is_seen_by(&self, partner: &PartnerId) -> bool {
-        self.terms.responsible_partner_id == *partner || self.terms.reseller_partner_id.as_ref() == Some(partner)
+        self.terms.responsible_partner_id == *partner
+            || self.terms.reseller_partner_id.as_ref() == Some(partner)
+            || self.resale.chain.links.contains(partner)
+    }
+
+    /// Whether a partner may ask about it: who sees it, and the maker of a modification.
+    pub fn is_known_to(&self, partner: &PartnerId) -> bool {
+        self.is_seen_by(partner) || self.resale.chain.has(partner)
     }
 }
 

@@ -16,5 +16,6 @@ pub mod order;
 pub mod partner;
 pub mod product;
 pub mod release;
+pub mod resale;
 pub mod sdk_user;
 pub mod tier;

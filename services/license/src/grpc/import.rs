@@ -13,6 +13,7 @@ use crate::commands::import::{self, Imported, Row, digest_key_id};
 use crate::domain::agreement::Liaison;
 use crate::domain::license::License;
 use crate::domain::license_key::{KeyDigest, LicenseKey};
+use crate::domain::resale::Resale;
 use crate::store::facts::key_digest;
 use crate::store::licenses::{LicenseFilter, license_list};
 
@@ -135,6 +136,7 @@ fn read_license(mut license: pb::License, world: &World, v: &mut Violations) -> 
         state: state?,
         state_note: state_note?,
         liaisons: named.collect(),
+        resale: Resale::default(),
         revision: 1,
         created_at: now,
     })

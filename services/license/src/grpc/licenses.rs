@@ -49,8 +49,8 @@ impl LicenseService for Handlers {
     ) -> Result<Response<pb::GetLicenseResponse>, Status> {
         self.rpc
             .query(request, |call: Call<One<LicenseId>>| async move {
-                let (license, _) = self.seen(&call.caller, call.command.0).await?;
-                Ok(pb::GetLicenseResponse { license: Some(license.into()) })
+                let (license, own) = self.seen(&call.caller, call.command.0).await?;
+                Ok(pb::GetLicenseResponse { license: Some(told_to(license, own.as_ref())) })
             })
             .await
     }
@@ -67,11 +67,7 @@ impl LicenseService for Handlers {
                 let filter = filter.seen_by(own.clone(), call.now);
                 let mut licenses = licenses::license_list(&mut snapshot, &filter, &page).await?;
                 let info = page.cut(&mut licenses, LICENSES, |license| license.id.to_string());
-                let seen = |license: License| match &own {
-                    Some(partner) => license.as_seen_by(partner),
-                    None => license,
-                };
-                let licenses = licenses.into_iter().map(|license| seen(license).into()).collect();
+                let licenses = licenses.into_iter().map(|license| told_to(license, own.as_ref())).collect();
                 Ok(pb::ListLicensesResponse { licenses, page: Some(info) })
             })
             .await
@@ -165,10 +161,11 @@ impl LicenseService for Handlers {
         self.rpc
             .query(request, |call: Call<ListOf<LicenseId>>| async move {
                 let ListOf { page, filter: id } = call.command;
-                let (_, own) = self.seen(&call.caller, id).await?;
+                let (license, own) = self.seen(&call.caller, id).await?;
                 let mut changes = self.changes_of(&id.to_string()).await?;
                 if let Some(partner) = own {
-                    changes = seen_by(changes, &partner);
+                    let tells = |id: &str| PartnerId::parse(id).is_ok_and(|id| license.tells(&partner, &id));
+                    changes = seen_by(changes, &partner, tells);
                 }
                 let (changes, info) = super::history::page_of(changes, &page, CHANGES);
                 Ok(pb::ListLicenseChangesResponse { changes, page: Some(info) })
@@ -235,10 +232,6 @@ impl Handlers {
             .await?
             .filter(|license| own.as_ref().is_none_or(|partner| license.is_seen_by(partner)))
             .ok_or_else(|| Error::not_found("license", id))?;
-        let license = match &own {
-            Some(partner) => license.as_seen_by(partner),
-            None => license,
-        };
         Ok((license, own))
     }
 
@@ -265,4 +258,24 @@ impl Handlers {
             .await;
         self.told(amended, revision).await
     }
+}
+
+/// A licence as a caller may read it: of its partners, those that it may know.
+fn told_to(license: License, own: Option<&PartnerId>) -> pb::License {
+    let license = match own {
+        Some(partner) => license.as_seen_by(partner),
+        None => license,
+    };
+    let terms = &license.terms;
+    let is_told = |id: &PartnerId| own.is_none_or(|own| license.tells(own, id));
+    let hides_responsible = !is_told(&terms.responsible_partner_id);
+    let hides_reseller = terms.reseller_partner_id.as_ref().is_some_and(|reseller| !is_told(reseller));
+    let mut told = pb::License::from(license);
+    if hides_responsible {
+        told.responsible_partner_id.clear();
+    }
+    if hides_reseller {
+        told.reseller_partner_id.clear();
+    }
+    told
 }

@@ -16,6 +16,7 @@ mod online_accounts;
 mod partners;
 mod read;
 mod read_terms;
+mod resale;
 mod rights;
 mod watch_entitlements;
 mod watch_partners;
@@ -103,7 +104,7 @@ impl Handlers {
             entitlement_service_server::EntitlementServiceServer, incident_service_server::IncidentServiceServer,
             liaison_notice_service_server::LiaisonNoticeServiceServer, license_service_server::LicenseServiceServer,
             named_person_service_server::NamedPersonServiceServer,
-            partner_registry_service_server::PartnerRegistryServiceServer,
+            partner_registry_service_server::PartnerRegistryServiceServer, resale_service_server::ResaleServiceServer,
         };
         let limit = message_bytes;
         Routes::new(CatalogServiceServer::new(self.clone()).max_decoding_message_size(limit))
@@ -113,6 +114,7 @@ impl Handlers {
             .add_service(BusinessCalendarServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(NamedPersonServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(PartnerRegistryServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(ResaleServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(IncidentServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(DirectoryServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(EntitlementServiceServer::new(self).max_decoding_message_size(limit))

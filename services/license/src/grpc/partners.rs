@@ -244,7 +244,7 @@ impl TryFrom<pb::UpdatePartnerRequest> for UpdatePartner {
     }
 }
 
-fn read_programme(number: i32) -> Result<Programme, String> {
+pub(super) fn read_programme(number: i32) -> Result<Programme, String> {
     match pb::PartnerProgramme::try_from(number) {
         Ok(pb::PartnerProgramme::SolutionProvider) => Ok(Programme::SolutionProvider),
         Ok(pb::PartnerProgramme::MasterReseller) => Ok(Programme::MasterReseller),

@@ -191,13 +191,7 @@ impl From<Partner> for pb::Partner {
         Self {
             partner_id: partner.id.to_string(),
             name: profile.name,
-            programme: match profile.programme {
-                Programme::SolutionProvider => pb::PartnerProgramme::SolutionProvider,
-                Programme::MasterReseller => pb::PartnerProgramme::MasterReseller,
-                Programme::OemSaasMsp => pb::PartnerProgramme::OemSaasMsp,
-                Programme::VendorDesk => pb::PartnerProgramme::VendorDesk,
-            }
-            .into(),
+            programme: pb::PartnerProgramme::from(profile.programme).into(),
             standing: standing(partner.standing).into(),
             spiffe_ids: profile.spiffe_ids.iter().map(ToString::to_string).collect(),
             trust_bundle_pem: profile.trust_bundle_pem,
@@ -275,7 +269,19 @@ impl From<Cover> for pb::Cover {
             severities: severities.map(|severity| convert::severity(severity).into()).collect(),
             covered_until: cover.until.map(timestamp),
             contact_id: cover.contact_id.map(|id| id.to_string()).unwrap_or_default(),
+            modification_maker_id: cover.modification_maker_id.map(|id| id.to_string()).unwrap_or_default(),
             priority: cover.tier.as_ref().map(|tier| tier.priority).unwrap_or_default(),
+        }
+    }
+}
+
+impl From<Programme> for pb::PartnerProgramme {
+    fn from(programme: Programme) -> Self {
+        match programme {
+            Programme::SolutionProvider => Self::SolutionProvider,
+            Programme::MasterReseller => Self::MasterReseller,
+            Programme::OemSaasMsp => Self::OemSaasMsp,
+            Programme::VendorDesk => Self::VendorDesk,
         }
     }
 }

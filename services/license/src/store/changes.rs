@@ -150,7 +150,7 @@ pub struct LicenseChange {
 }
 
 /// A page of the licences that changed up to a revision, in the order of their changes, after one of them: of all, or of those that a partner
-/// supports or sold.
+/// supports, sold, or has a place in the line of.
 pub async fn license_change_list(
     connection: &mut AnyConnection,
     partner: Option<&PartnerId>,
@@ -161,7 +161,8 @@ pub async fn license_change_list(
     let rows = sqlx::query(
         "SELECT license_id, revision, state, end_user_id, facts_revision FROM licenses
          WHERE facts_revision >= $1 AND (facts_revision > $1 OR ($2 <> '' AND license_id > $2)) AND facts_revision <= $5
-           AND ($3 = '' OR responsible_partner_id = $3 OR reseller_partner_id = $3)
+           AND ($3 = '' OR responsible_partner_id = $3 OR reseller_partner_id = $3 OR license_id IN (
+               SELECT c.license_id FROM license_chain c WHERE c.partner_id = $3 AND c.role = 'link'))
          ORDER BY facts_revision, license_id LIMIT $4",
     )
     .bind(after.0)
@@ -183,8 +184,8 @@ pub async fn license_change_list(
     rows.iter().map(read).collect()
 }
 
-/// A page of the end users that changed after a revision and up to another one, by code: of all, or of those with a licence that a partner supports or
-/// sold.
+/// A page of the end users that changed after a revision and up to another one, by code: of all, or of those with a licence that a partner supports,
+/// sold, or has a place in the line of.
 pub async fn end_user_change_list(
     connection: &mut AnyConnection,
     partner: Option<&PartnerId>,
@@ -196,7 +197,10 @@ pub async fn end_user_change_list(
         "SELECT e.end_user_id FROM end_users e
          WHERE e.facts_revision > $1 AND e.facts_revision <= $5 AND e.end_user_id > $2
            AND ($3 = '' OR e.end_user_id IN (
-               SELECT l.end_user_id FROM licenses l WHERE l.responsible_partner_id = $3 OR l.reseller_partner_id = $3))
+               SELECT l.end_user_id FROM licenses l WHERE l.responsible_partner_id = $3 OR l.reseller_partner_id = $3
+               UNION
+               SELECT l.end_user_id FROM license_chain c JOIN licenses l ON l.license_id = c.license_id
+               WHERE c.partner_id = $3 AND c.role = 'link'))
          ORDER BY e.end_user_id LIMIT $4",
     )
     .bind(since)

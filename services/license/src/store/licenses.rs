@@ -11,8 +11,11 @@ use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 use super::agreements::liaison_list;
 use super::packed::pack_license;
+use super::resale::chain_fetch;
 use crate::domain::license::{License, LicenseKind, LicenseState, LicenseTerms, Validity};
 use crate::domain::license_key::KeyDigest;
+use crate::domain::partner::Programme;
+use crate::domain::resale::{Chain, PolicyVersion, Resale};
 
 /// Writes a changed licence over the old one. What is decided for good (product, first day, zone, order) stays.
 pub async fn license_update(
@@ -25,7 +28,7 @@ pub async fn license_update(
         "UPDATE licenses SET key_digest = $2, key_hint = $3, quantity = $4, end_user_id = $5, end_user_name = $6,
              responsible_partner_id = $7, reseller_partner_id = $8, valid_until = $9, grace_days = $10,
              maintenance_until = $11, kind = $12, state = $13, state_note = $14, revision = $15, facts = $16,
-             facts_revision = $17
+             facts_revision = $17, has_chain = $18, chain_programme = $19, chain_policy = $20
          WHERE license_id = $1",
     )
     .bind(license.id.to_string())
@@ -45,6 +48,9 @@ pub async fn license_update(
     .bind(license.revision)
     .bind(pack_license(license)?)
     .bind(facts_revision)
+    .bind(i64::from(!license.resale.chain.is_empty()))
+    .bind(license.resale.policy.map(|policy| policy.programme.as_str()))
+    .bind(license.resale.policy.map_or(0, |policy| i64::from(policy.version)))
     .execute(connection)
     .await?;
     Ok(())
@@ -227,7 +233,7 @@ pub async fn responsible_partners_fetch(
 /// Whose licences a list is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LicenseFilter {
-    /// Only those that this partner supports or sold.
+    /// Only those that this partner supports, sold, or has a place in the line of.
     pub partner_id: Option<PartnerId>,
     /// Only those of this end user.
     pub end_user_id: Option<EndUserId>,
@@ -250,7 +256,8 @@ pub async fn license_list(
     let rows = sqlx::query(
         "SELECT * FROM licenses
          WHERE license_id > $1
-           AND ($2 = '' OR responsible_partner_id = $2 OR reseller_partner_id = $2)
+           AND ($2 = '' OR responsible_partner_id = $2 OR reseller_partner_id = $2 OR license_id IN (
+               SELECT c.license_id FROM license_chain c WHERE c.partner_id = $2 AND c.role = 'link'))
            AND ($3 = '' OR end_user_id = $3)
            AND ($5 = '' OR order_reference = $5 OR license_id IN (
                SELECT o.license_id FROM order_licenses o
@@ -283,6 +290,7 @@ async fn with_liaisons(connection: &mut AnyConnection, found: Option<AnyRow>) ->
     let Some(found) = found else { return Ok(None) };
     let id: LicenseId = row::id(&found, "license_id")?;
     let zone = row::parsed(&found, "zone", dates::zone)?;
+    let chain = if row::flag(&found, "has_chain")? { chain_fetch(connection, id).await? } else { Chain::default() };
     Ok(Some(License {
         id,
         key: KeyDigest(row::array(&found, "key_digest")?),
@@ -307,7 +315,17 @@ async fn with_liaisons(connection: &mut AnyConnection, found: Option<AnyRow>) ->
         state: row::word(&found, "state", LicenseState::parse)?,
         state_note: row::text(&found, "state_note")?,
         liaisons: liaison_list(connection, &id.to_string()).await?,
+        resale: Resale { chain, policy: read_policy(&found)? },
         revision: row::integer(&found, "revision")?,
         created_at: row::instant(&found, "created_at")?,
     }))
+}
+
+/// The policy that decided who is responsible.
+fn read_policy(found: &AnyRow) -> Result<Option<PolicyVersion>, StoreError> {
+    if row::optional_text(found, "chain_programme")?.is_none() {
+        return Ok(None);
+    }
+    let programme = row::word(found, "chain_programme", Programme::parse)?;
+    Ok(Some(PolicyVersion { programme, version: row::number(found, "chain_policy")? }))
 }

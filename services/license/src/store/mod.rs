@@ -20,6 +20,7 @@ pub mod orders;
 pub mod packed;
 pub mod partners;
 pub mod proofs;
+pub mod resale;
 pub mod rights;
 pub mod sdk_users;
 pub mod seat_grants;
@@ -34,6 +35,7 @@ const SQLITE: &[Step] = &[
     (1003, "license_life", include_str!("../../migrations/sqlite/1003_license_life.sql")),
     (1004, "incidents", include_str!("../../migrations/sqlite/1004_incidents.sql")),
     (1005, "named_people", include_str!("../../migrations/sqlite/1005_named_people.sql")),
+    (1006, "resale", include_str!("../../migrations/sqlite/1006_resale.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "license", include_str!("../../migrations/postgres/1000_license.sql")),
@@ -42,6 +44,7 @@ const POSTGRES: &[Step] = &[
     (1003, "license_life", include_str!("../../migrations/postgres/1003_license_life.sql")),
     (1004, "incidents", include_str!("../../migrations/postgres/1004_incidents.sql")),
     (1005, "named_people", include_str!("../../migrations/postgres/1005_named_people.sql")),
+    (1006, "resale", include_str!("../../migrations/postgres/1006_resale.sql")),
 ];
 
 /// The service's migrations, for both engines.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use vouch_core::code::PartnerId;
 use vouch_core::id::ContactId;
 use vouch_storage::StoreError;
 
@@ -17,9 +18,11 @@ use crate::domain::license::{License, LicenseState};
 enum AnyLicense<'a> {
     #[serde(borrow)]
     V1(PackedLicense<'a>),
+    /// With a chain: the links from the vendor down, and the maker of a modification.
+    V2(#[serde(borrow)] PackedLicense<'a>, #[serde(borrow)] Vec<&'a str>, #[serde(borrow)] Option<&'a str>),
 }
 
-/// A licence's facts, version 1. Instants are microseconds, ids are the bytes of their UUIDs.
+/// A licence's facts. Instants are microseconds, ids are the bytes of their UUIDs.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackedLicense<'a> {
     /// Its id.
@@ -51,6 +54,12 @@ pub struct PackedLicense<'a> {
     /// People named in it: ids and digests of addresses, 32 bytes each.
     #[serde(borrow)]
     pub named: Cow<'a, [u8]>,
+    /// The links of its chain; packed from version 2 on.
+    #[serde(skip)]
+    pub links: Vec<&'a str>,
+    /// The maker of a modification; packed from version 2 on.
+    #[serde(skip)]
+    pub maker: Option<&'a str>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -91,7 +100,7 @@ pub fn pack_license(license: &License) -> Result<Vec<u8>, StoreError> {
         product: terms.product_id.as_str(),
         end_user: terms.end_user_id.as_str(),
         responsible: terms.responsible_partner_id.as_str(),
-        reseller: terms.reseller_partner_id.as_ref().map(vouch_core::code::PartnerId::as_str),
+        reseller: terms.reseller_partner_id.as_ref().map(PartnerId::as_str),
         begins: term.begins.as_microsecond(),
         ends: term.ends.map(Timestamp::as_microsecond),
         grace_days: term.grace_days,
@@ -104,8 +113,15 @@ pub fn pack_license(license: &License) -> Result<Vec<u8>, StoreError> {
             LicenseState::Cancelled => 3,
         },
         named: pack_named(&license.liaisons).into(),
+        links: Vec::new(),
+        maker: None,
     };
-    write(&AnyLicense::V1(packed))
+    let chain = &license.resale.chain;
+    if chain.is_empty() {
+        return write(&AnyLicense::V1(packed));
+    }
+    let links = chain.links.iter().map(PartnerId::as_str).collect();
+    write(&AnyLicense::V2(packed, links, chain.maker.as_ref().map(PartnerId::as_str)))
 }
 
 /// Packs an agreement's facts.
@@ -129,8 +145,10 @@ pub fn pack_agreement(agreement: &Agreement) -> Result<Vec<u8>, StoreError> {
 
 /// Reads a licence's facts.
 pub fn read_license(bytes: &[u8]) -> Result<PackedLicense<'_>, StoreError> {
-    let AnyLicense::V1(packed) = postcard::from_bytes(bytes).map_err(|error| corrupt("licenses.facts", &error))?;
-    Ok(packed)
+    match postcard::from_bytes(bytes).map_err(|error| corrupt("licenses.facts", &error))? {
+        AnyLicense::V1(packed) => Ok(packed),
+        AnyLicense::V2(packed, links, maker) => Ok(PackedLicense { links, maker, ..packed }),
+    }
 }
 
 /// Reads an agreement's facts.

@@ -26,6 +26,7 @@ mod orders;
 mod proofs;
 mod registry;
 mod releases;
+mod resale;
 mod schema;
 mod sdk_users;
 mod successors;

@@ -12,6 +12,7 @@ use crate::domain::entitlement::{Known, LicenseRef, Question, Viewer, judge};
 use crate::domain::incident::Account;
 use crate::domain::license::{License, LicenseKind, LicenseTerms, Validity};
 use crate::domain::product::Release;
+use crate::domain::resale::Resale;
 use crate::domain::tier::Charging;
 use crate::store::packed::{pack_agreement, pack_license, read_agreement, read_license};
 
@@ -27,6 +28,8 @@ struct Thrown {
     license: (i64, Option<i64>, u16, Option<i64>, u8),
     agreements: Vec<(i64, i64, u8)>,
     people: [bool; 2],
+    /// Whether it has a line, and a maker of a modification.
+    chain: [bool; 2],
     needs_agreement: bool,
     is_suspended: bool,
     incidents: i64,
@@ -37,10 +40,10 @@ fn thrown() -> impl Strategy<Value = Thrown> {
     let day = || -40_i64..40;
     let license = (day(), proptest::option::of(day()), 0_u16..30, proptest::option::of(day()), 0_u8..3);
     let agreements = proptest::collection::vec((day(), 0_i64..30, 0_u8..2), 0..3);
-    let rest = (any::<[bool; 2]>(), any::<bool>(), any::<bool>(), 0_i64..2, any::<[bool; 5]>());
+    let rest = (any::<[[bool; 2]; 2]>(), any::<bool>(), any::<bool>(), 0_i64..2, any::<[bool; 5]>());
     (license, agreements, rest).prop_map(|(license, agreements, rest)| {
-        let (people, needs_agreement, is_suspended, incidents, asks) = rest;
-        Thrown { license, agreements, people, needs_agreement, is_suspended, incidents, asks }
+        let ([people, chain], needs_agreement, is_suspended, incidents, asks) = rest;
+        Thrown { license, agreements, people, chain, needs_agreement, is_suspended, incidents, asks }
     })
 }
 
@@ -50,6 +53,10 @@ fn now() -> Timestamp {
 
 fn day(offset: i64) -> Date {
     Date::constant(2026, 6, 8).checked_add(jiff::Span::new().days(offset)).unwrap()
+}
+
+fn partner(id: &str) -> PartnerId {
+    PartnerId::parse(id).unwrap()
 }
 
 fn liaison(email: &str) -> Liaison {
@@ -81,8 +88,8 @@ fn known(thrown: &Thrown) -> (Known, Vec<Agreement>) {
             quantity: 1,
             end_user_id: EndUserId::parse("contoso").unwrap(),
             end_user_name: "Contoso".into(),
-            responsible_partner_id: PartnerId::parse("north").unwrap(),
-            reseller_partner_id: thrown.people[0].then(|| PartnerId::parse("shop").unwrap()),
+            responsible_partner_id: partner("north"),
+            reseller_partner_id: thrown.people[0].then(|| partner("shop")),
             validity: Validity { from: day(from), until: until.map(day), grace_days, zone: zone.clone() },
             maintenance_until: maintenance.map(day),
             kind: LicenseKind::Paid,
@@ -91,6 +98,13 @@ fn known(thrown: &Thrown) -> (Known, Vec<Agreement>) {
         state: LicenseState::ALL[usize::from(state)],
         state_note: String::new(),
         liaisons: thrown.people[0].then(|| liaison("ada@contoso.example")).into_iter().collect(),
+        resale: Resale {
+            chain: Chain {
+                links: if thrown.chain[0] { ["north", "middle", "shop"].map(partner).to_vec() } else { Vec::new() },
+                maker: thrown.chain[1].then(|| partner("maker")),
+            },
+            policy: None,
+        },
         revision: 3,
         created_at: now(),
     };
@@ -140,7 +154,7 @@ fn known(thrown: &Thrown) -> (Known, Vec<Agreement>) {
 fn table(known: &Known, agreements: &[Agreement]) -> Table {
     let mut table = Table::with_room(1);
     let tiers = known.agreement_tier.iter().chain(&known.default_tier).map(|tier| Tier::clone(tier)).collect();
-    let shop = (PartnerId::parse("shop").unwrap(), Standing::Good);
+    let shop = (partner("shop"), Standing::Good);
     let partners = vec![(known.license.terms.responsible_partner_id.clone(), known.partner_standing), shop];
     table.set_catalogue(tiers, vec![known.product.clone()], partners);
     let facts = pack_license(&known.license).unwrap();
@@ -160,14 +174,15 @@ proptest! {
         let [product, version, severity, channel, contact] = thrown.asks;
         let question = Question {
             license: LicenseRef::Id(known.license.id),
-            partner_id: Some(PartnerId::parse(if product { "north" } else { "shop" }).unwrap()),
+            partner_id: Some(partner(if product { "north" } else { "shop" })),
             product_id: product.then(|| ProductId::parse("atlas").unwrap()),
             version: version.then(|| "7".into()),
             severity: severity.then_some(Severity::Two),
             channel: channel.then_some(Channel::Phone),
             contact_email: contact.then(|| "grace@contoso.example".into()),
         };
-        for viewer in [Viewer::Vendor, Viewer::Partner(PartnerId::parse("shop").unwrap())] {
+        let partners = ["north", "shop", "middle", "maker", "stranger"].map(|id| Viewer::Partner(partner(id)));
+        for viewer in std::iter::once(Viewer::Vendor).chain(partners) {
             let of_rows = judge(Some(&known.facts()), &question, &viewer, now());
             for wanted in [Wanted::Id(known.license.id), Wanted::Key(KeyDigest([7; 32]))] {
                 let facts = table.facts(&wanted, now());
@@ -179,20 +194,47 @@ proptest! {
 
 #[test]
 fn a_licence_whose_key_is_replaced_is_found_by_the_new_one_only() {
-    let thrown = Thrown {
-        license: (-1, None, 0, None, 0),
-        agreements: vec![],
-        people: [false; 2],
-        needs_agreement: false,
-        is_suspended: false,
-        incidents: 0,
-        asks: [false; 5],
-    };
-    let (known, agreements) = known(&thrown);
+    let (known, agreements) = known(&plain());
     let mut table = table(&known, &agreements);
     let replaced = License { key: KeyDigest([8; 32]), ..known.license.clone() };
     table.set_license(&read_license(&pack_license(&replaced).unwrap()).unwrap()).unwrap();
     assert!(table.facts(&Wanted::Key(KeyDigest([7; 32])), now()).is_none());
     assert_eq!(table.facts(&Wanted::Key(KeyDigest([8; 32])), now()).unwrap().license.id, known.license.id);
     assert_eq!(table.licenses(), 1);
+}
+
+#[test]
+fn q14_facts_that_were_packed_before_there_were_chains_are_read() {
+    let (mut known, _) = known(&Thrown { chain: [true; 2], ..plain() });
+    let with_chain = pack_license(&known.license).unwrap();
+    assert_eq!((with_chain[0], read_license(&with_chain).unwrap().links), (1, vec!["north", "middle", "shop"]));
+    known.license.resale = Resale::default();
+    let without = pack_license(&known.license).unwrap();
+    assert_eq!((without[0], read_license(&without).unwrap().links.len()), (0, 0), "no byte more than before");
+}
+
+#[test]
+fn q14_a_licence_that_loses_its_chain_is_no_longer_its_partners() {
+    let (known, agreements) = known(&Thrown { chain: [true; 2], ..plain() });
+    let mut table = table(&known, &agreements);
+    let wanted = Wanted::Id(known.license.id);
+    let is_known = |table: &Table, id| table.facts(&wanted, now()).unwrap().license.is_known_to(&partner(id));
+    assert!(is_known(&table, "middle") && is_known(&table, "maker"));
+    let plain = License { resale: Resale::default(), ..known.license.clone() };
+    table.set_license(&read_license(&pack_license(&plain).unwrap()).unwrap()).unwrap();
+    assert!(!is_known(&table, "middle") && !is_known(&table, "maker"));
+    assert!(table.chain_of.is_empty());
+}
+
+fn plain() -> Thrown {
+    Thrown {
+        license: (-1, None, 0, None, 0),
+        agreements: vec![],
+        people: [false; 2],
+        chain: [false; 2],
+        needs_agreement: false,
+        is_suspended: false,
+        incidents: 0,
+        asks: [false; 5],
+    }
 }

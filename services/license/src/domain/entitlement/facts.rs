@@ -15,6 +15,7 @@ use crate::domain::incident::Account;
 use crate::domain::license::{License, LicenseState, Phase};
 use crate::domain::partner::Standing;
 use crate::domain::product::Product;
+use crate::domain::resale::Chain;
 use crate::domain::tier::Tier;
 
 /// What is known of a licence and of everything that decides about it, at one state of the data.
@@ -47,6 +48,8 @@ pub struct LicenseFacts<'a> {
     pub responsible: &'a PartnerId,
     /// The partner that sold it.
     pub reseller: Option<&'a PartnerId>,
+    /// The further partners of its chain, where it has any.
+    pub chain: Option<&'a Chain>,
     /// What it allows by the vendor's will.
     pub state: LicenseState,
     /// When it holds.
@@ -57,6 +60,15 @@ pub struct LicenseFacts<'a> {
     pub maintenance_until: Option<Date>,
     /// People named in the licence itself.
     pub named: Named<'a>,
+}
+
+impl LicenseFacts<'_> {
+    /// Whether a partner may ask about it.
+    pub fn is_known_to(&self, partner: &PartnerId) -> bool {
+        self.responsible == partner
+            || self.reseller == Some(partner)
+            || self.chain.is_some_and(|chain| chain.has(partner))
+    }
 }
 
 /// What is known of an agreement.
@@ -197,6 +209,7 @@ impl Known {
                 end_user_id: &terms.end_user_id,
                 responsible: &terms.responsible_partner_id,
                 reseller: terms.reseller_partner_id.as_ref(),
+                chain: Some(&license.resale.chain),
                 state: license.state,
                 term: terms.validity.term(),
                 zone: &terms.validity.zone,

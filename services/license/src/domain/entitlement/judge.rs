@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use vouch_core::code::PartnerId;
 use vouch_core::id::ContactId;
 use vouch_core::{CureBy, Finding, Findings, Reason, Severity};
 
@@ -19,7 +20,7 @@ use crate::domain::tier::{Charging, Tier};
 pub fn judge(facts: Option<&Facts<'_>>, question: &Question, viewer: &Viewer, now: Timestamp) -> Answer {
     let seen = facts.filter(|facts| match viewer {
         Viewer::Vendor => true,
-        Viewer::Partner(partner) => facts.license.responsible == partner || facts.license.reseller == Some(partner),
+        Viewer::Partner(partner) => facts.license.is_known_to(partner),
     });
     let mut findings = Findings::new();
     let Some(facts) = seen else {
@@ -58,8 +59,19 @@ pub fn judge(facts: Option<&Facts<'_>>, question: &Question, viewer: &Viewer, no
         tier: covering.map(|covering| Arc::clone(covering.tier)),
         until: [license_until, agreement_until].into_iter().flatten().min(),
         contact_id: contact,
+        modification_maker_id: told_maker(facts, viewer).cloned(),
     };
     Answer { findings, cover: Some(cover), checked_at: now }
+}
+
+/// Who made a modification, as far as the viewer has to know: who escalates sends an escalation about it there.
+fn told_maker<'f>(facts: &Facts<'f>, viewer: &Viewer) -> Option<&'f PartnerId> {
+    let maker = facts.license.chain?.maker.as_ref()?;
+    let is_told = match viewer {
+        Viewer::Vendor => true,
+        Viewer::Partner(partner) => partner == facts.license.responsible || partner == maker,
+    };
+    is_told.then_some(maker)
 }
 
 fn judge_partner(facts: &Facts<'_>, question: &Question, findings: &mut Findings) {

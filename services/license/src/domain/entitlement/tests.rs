@@ -15,6 +15,7 @@ use crate::domain::license_key::KeyDigest;
 use crate::domain::partner::Standing;
 use crate::domain::product::Product;
 use crate::domain::product::{Basis, Release};
+use crate::domain::resale::Resale;
 use crate::domain::tier::Charging;
 
 fn noon() -> Timestamp {
@@ -86,6 +87,7 @@ fn facts() -> Known {
             state: LicenseState::Active,
             state_note: String::new(),
             liaisons: Vec::new(),
+            resale: Resale::default(),
             revision: 3,
             created_at: noon(),
         },

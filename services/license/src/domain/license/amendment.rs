@@ -4,8 +4,8 @@ use jiff::civil::Date;
 use vouch_core::code::{EndUserId, PartnerId};
 use vouch_core::{Error, Violations};
 
-use super::{License, LicenseKind, LicenseState, LicenseStep};
-use crate::domain::change::{FieldChange, Fields, differences};
+use super::{License, LicenseKind, LicenseState, LicenseStep, LicenseTerms};
+use crate::domain::change::{FieldChange, Fields, LINE, MAKER, differences};
 use crate::domain::license_key::KeyDigest;
 
 /// What is to be changed.
@@ -218,8 +218,15 @@ impl License {
         if terms.reseller_partner_id.as_ref() == Some(&terms.responsible_partner_id) {
             terms.reseller_partner_id = None;
         }
+        let partners =
+            |terms: &LicenseTerms| [Some(terms.responsible_partner_id.clone()), terms.reseller_partner_id.clone()];
+        let (old, new) = (partners(&before), partners(terms));
         if *terms == before {
             v.add("end_user", "is its holder already, and no partner changes: name what is to be another one");
+        }
+        if old != new {
+            let gone: Vec<_> = old.into_iter().filter(|partner| !new.contains(partner)).flatten().collect();
+            self.dissolve_line(&gone);
         }
     }
 
@@ -249,6 +256,8 @@ impl License {
             ("state", self.state.as_str().to_owned()),
             ("kind", terms.kind.as_str().to_owned()),
             ("liaisons", named.join(" ")),
+            (LINE, self.line()),
+            (MAKER, self.resale.chain.maker.as_ref().map(ToString::to_string).unwrap_or_default()),
         ]
     }
 }

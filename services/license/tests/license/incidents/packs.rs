@@ -6,7 +6,7 @@ use vouch_contract::pb::common::v1 as common;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::incident_service_client::IncidentServiceClient;
 use vouch_core::testing::ManualClock;
-use vouch_host::testing::{fields, refused};
+use vouch_host::testing::{fields, fresh, refused};
 use vouch_license::commands::incidents::apply_due;
 use vouch_license::store::changes::revision_fetch;
 use vouch_storage::on_both_engines;

@@ -8,7 +8,8 @@ use vouch_core::{World, dates};
 
 use super::*;
 use crate::domain::agreement::{Liaison, Person};
-use crate::domain::license::{LicenseTerms, Validity};
+use crate::domain::license::Validity;
+use crate::domain::resale::Resale;
 
 const TODAY: &str = "2026-06-10";
 
@@ -50,6 +51,7 @@ fn license() -> License {
         state: LicenseState::Active,
         state_note: String::new(),
         liaisons: vec![Liaison { id: World::system().id(), person, named_at: Timestamp::UNIX_EPOCH }],
+        resale: Resale::default(),
         revision: 3,
         created_at: Timestamp::UNIX_EPOCH,
     }
