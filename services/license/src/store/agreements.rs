@@ -1,5 +1,7 @@
 //! Agreements, and the people named in agreements and licences.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -214,19 +216,44 @@ pub async fn liaison_list(connection: &mut AnyConnection, holder_id: &str) -> Re
             .bind(holder_id)
             .fetch_all(connection)
             .await?;
-    rows.iter()
-        .map(|found| {
-            Ok(Liaison {
-                id: row::id(found, "contact_id")?,
-                person: Person {
-                    name: row::text(found, "name")?,
-                    email: row::text(found, "email")?,
-                    administrative_rights: row::flag(found, "administrative_rights")?,
-                },
-                named_at: row::instant(found, "named_at")?,
-            })
-        })
-        .collect()
+    rows.iter().map(read_liaison).collect()
+}
+
+/// The same for several agreements or licences, by their ids.
+pub async fn liaison_list_of_all(
+    connection: &mut AnyConnection,
+    holder_ids: &[String],
+) -> Result<HashMap<String, Vec<Liaison>>, StoreError> {
+    if holder_ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let places: Vec<_> = (1..=holder_ids.len()).map(|place| format!("${place}")).collect();
+    let sql = format!(
+        "SELECT * FROM liaisons WHERE holder_id IN ({}) AND ended_at IS NULL ORDER BY named_at, contact_id",
+        places.join(", ")
+    );
+    // The text is made of placeholders only.
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+    for id in holder_ids {
+        query = query.bind(id);
+    }
+    let mut named: HashMap<String, Vec<Liaison>> = HashMap::new();
+    for found in &query.fetch_all(connection).await? {
+        named.entry(row::text(found, "holder_id")?).or_default().push(read_liaison(found)?);
+    }
+    Ok(named)
+}
+
+fn read_liaison(found: &AnyRow) -> Result<Liaison, StoreError> {
+    Ok(Liaison {
+        id: row::id(found, "contact_id")?,
+        person: Person {
+            name: row::text(found, "name")?,
+            email: row::text(found, "email")?,
+            administrative_rights: row::flag(found, "administrative_rights")?,
+        },
+        named_at: row::instant(found, "named_at")?,
+    })
 }
 
 async fn with_liaisons(connection: &mut AnyConnection, found: Option<AnyRow>) -> Result<Option<Agreement>, StoreError> {

@@ -9,9 +9,10 @@ use vouch_core::id::LicenseId;
 use vouch_host::Page;
 use vouch_storage::{Dialect, StoreError, WriteError, row};
 
-use super::agreements::liaison_list;
+use super::agreements::{liaison_list, liaison_list_of_all};
 use super::packed::pack_license;
 use super::resale::chain_fetch;
+use crate::domain::agreement::Liaison;
 use crate::domain::license::{License, LicenseKind, LicenseState, LicenseTerms, Validity};
 use crate::domain::license_key::KeyDigest;
 use crate::domain::partner::Programme;
@@ -279,46 +280,58 @@ pub async fn license_list(
     .bind(LicenseState::Revoked.as_str())
     .fetch_all(&mut *connection)
     .await?;
+    // The people of the whole page at once: few licences name any, and a page has many.
+    let ids = rows.iter().map(|found| row::text(found, "license_id")).collect::<Result<Vec<_>, _>>()?;
+    let mut named = liaison_list_of_all(connection, &ids).await?;
     let mut licenses = Vec::with_capacity(rows.len());
-    for found in rows {
-        licenses.extend(with_liaisons(connection, Some(found)).await?);
+    for (found, id) in rows.iter().zip(&ids) {
+        licenses.push(read_license(connection, found, named.remove(id).unwrap_or_default()).await?);
     }
     Ok(licenses)
 }
 
 async fn with_liaisons(connection: &mut AnyConnection, found: Option<AnyRow>) -> Result<Option<License>, StoreError> {
     let Some(found) = found else { return Ok(None) };
-    let id: LicenseId = row::id(&found, "license_id")?;
-    let zone = row::parsed(&found, "zone", dates::zone)?;
-    let chain = if row::flag(&found, "has_chain")? { chain_fetch(connection, id).await? } else { Chain::default() };
-    Ok(Some(License {
+    let liaisons = liaison_list(connection, &row::text(&found, "license_id")?).await?;
+    read_license(connection, &found, liaisons).await.map(Some)
+}
+
+async fn read_license(
+    connection: &mut AnyConnection,
+    found: &AnyRow,
+    liaisons: Vec<Liaison>,
+) -> Result<License, StoreError> {
+    let id: LicenseId = row::id(found, "license_id")?;
+    let zone = row::parsed(found, "zone", dates::zone)?;
+    let chain = if row::flag(found, "has_chain")? { chain_fetch(connection, id).await? } else { Chain::default() };
+    Ok(License {
         id,
-        key: KeyDigest(row::array(&found, "key_digest")?),
-        key_hint: row::text(&found, "key_hint")?,
+        key: KeyDigest(row::array(found, "key_digest")?),
+        key_hint: row::text(found, "key_hint")?,
         terms: LicenseTerms {
-            product_id: row::parsed(&found, "product_id", ProductId::parse)?,
-            quantity: row::integer(&found, "quantity")?,
-            end_user_id: row::parsed(&found, "end_user_id", EndUserId::parse)?,
-            end_user_name: row::text(&found, "end_user_name")?,
-            responsible_partner_id: row::parsed(&found, "responsible_partner_id", PartnerId::parse)?,
-            reseller_partner_id: row::optional_parsed(&found, "reseller_partner_id", PartnerId::parse)?,
+            product_id: row::parsed(found, "product_id", ProductId::parse)?,
+            quantity: row::integer(found, "quantity")?,
+            end_user_id: row::parsed(found, "end_user_id", EndUserId::parse)?,
+            end_user_name: row::text(found, "end_user_name")?,
+            responsible_partner_id: row::parsed(found, "responsible_partner_id", PartnerId::parse)?,
+            reseller_partner_id: row::optional_parsed(found, "reseller_partner_id", PartnerId::parse)?,
             validity: Validity {
-                from: row::parsed(&found, "valid_from", dates::date)?,
-                until: row::optional_parsed(&found, "valid_until", dates::date)?,
-                grace_days: row::number(&found, "grace_days")?,
+                from: row::parsed(found, "valid_from", dates::date)?,
+                until: row::optional_parsed(found, "valid_until", dates::date)?,
+                grace_days: row::number(found, "grace_days")?,
                 zone,
             },
-            maintenance_until: row::optional_parsed(&found, "maintenance_until", dates::date)?,
-            kind: row::word(&found, "kind", LicenseKind::parse)?,
-            order_reference: row::text(&found, "order_reference")?,
+            maintenance_until: row::optional_parsed(found, "maintenance_until", dates::date)?,
+            kind: row::word(found, "kind", LicenseKind::parse)?,
+            order_reference: row::text(found, "order_reference")?,
         },
-        state: row::word(&found, "state", LicenseState::parse)?,
-        state_note: row::text(&found, "state_note")?,
-        liaisons: liaison_list(connection, &id.to_string()).await?,
-        resale: Resale { chain, policy: read_policy(&found)? },
-        revision: row::integer(&found, "revision")?,
-        created_at: row::instant(&found, "created_at")?,
-    }))
+        state: row::word(found, "state", LicenseState::parse)?,
+        state_note: row::text(found, "state_note")?,
+        liaisons,
+        resale: Resale { chain, policy: read_policy(found)? },
+        revision: row::integer(found, "revision")?,
+        created_at: row::instant(found, "created_at")?,
+    })
 }
 
 /// The policy that decided who is responsible.
