@@ -19,7 +19,7 @@ pub mod status;
 /// The generated messages, clients and servers, by package.
 ///
 /// Their documentation is the contract's comments.
-#[expect(missing_docs, clippy::pedantic, clippy::allow_attributes, reason = "generated")]
+#[expect(missing_docs, clippy::pedantic, clippy::allow_attributes, clippy::large_enum_variant, reason = "generated")]
 pub mod pb {
     pub mod common {
         pub mod v1 {

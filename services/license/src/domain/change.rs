@@ -157,4 +157,25 @@ mod tests {
         let changes = vec![change(2, &[("quantity", "1", "2")], "north"), change(3, &moved, "")];
         assert_eq!(seen_by(changes, &north, |_| true).len(), 2);
     }
+
+    #[test]
+    fn q14_a_partner_of_the_line_reads_from_its_coming_in_and_of_nobody_that_it_may_not_know() {
+        let middle = PartnerId::parse("middle").unwrap();
+        let set = [
+            ("responsible_partner_id", "north", "upper"),
+            ("reseller_partner_id", "", "north"),
+            (LINE, "north", "upper north middle"),
+            (MAKER, "", "maker"),
+        ];
+        // It becomes responsible, and was there already.
+        let moved = [("responsible_partner_id", "upper", "middle"), (LINE, "upper north middle", "middle north upper")];
+        let changes = vec![change(2, &[("quantity", "1", "2")], "north"), change(3, &set, ""), change(4, &moved, "")];
+        let seen = seen_by(changes, &middle, |id| id == "upper" || id == "middle");
+        assert_eq!(seen.iter().map(|change| change.revision).collect::<Vec<_>>(), [3, 4]);
+        let told = |change: &Change| -> Vec<[String; 2]> {
+            change.fields.iter().map(|field| [field.before.clone(), field.after.clone()]).collect()
+        };
+        assert_eq!(told(&seen[0]), [["", "upper"], ["", ""]]);
+        assert_eq!(told(&seen[1]), [["upper", "middle"]]);
+    }
 }

@@ -42,12 +42,11 @@ impl ResaleService for Handlers {
             .query(request, |call: Call<WantedPolicy>| async move {
                 let WantedPolicy { programme, version } = call.command;
                 let mut snapshot = self.store().snapshot().await?;
-                let policy = match version {
-                    Some(version) => resale::policy_fetch(&mut snapshot, PolicyVersion { programme, version }).await?,
-                    None => {
-                        let today = call.now.to_zoned(TimeZone::UTC).date();
-                        resale::policy_in_force(&mut snapshot, programme, today).await?
-                    }
+                let policy = if let Some(version) = version {
+                    resale::policy_fetch(&mut snapshot, PolicyVersion { programme, version }).await?
+                } else {
+                    let today = call.now.to_zoned(TimeZone::UTC).date();
+                    resale::policy_in_force(&mut snapshot, programme, today).await?
                 };
                 let policy = policy.ok_or_else(|| Error::not_found("policy", programme.as_str()))?;
                 Ok(pb::GetProgrammePolicyResponse { policy: Some(policy.into()) })

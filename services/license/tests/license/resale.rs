@@ -14,7 +14,7 @@ use vouch_storage::on_both_engines;
 
 use crate::support::not_found;
 use crate::watch::Watching;
-use scene::{Scene, policy};
+use scene::{Scene, policy, request};
 
 fn denied() -> (Code, String) {
     (Code::PermissionDenied, "ACCESS_DENIED".into())
@@ -95,7 +95,7 @@ on_both_engines! {
         let clock = ManualClock::at("2026-06-08T15:00:00Z");
         let scene = Scene::start(&database, &clock).await;
         let license = scene.service.cover("standard").await.license;
-        let missing = scene.staff().set_resale_chain(scene.request(&license, &["upper", "north"], "")).await;
+        let missing = scene.staff().set_resale_chain(request(&license, &["upper", "north"], "")).await;
         assert_eq!(refused(missing), (Code::FailedPrecondition, "PROGRAMME_POLICY_MISSING".into()));
         scene.publish("2026-06-08", OperatorSupports).await;
         scene.suspend("south").await;
@@ -108,10 +108,10 @@ on_both_engines! {
             (&["upper", "Not a code"], "", &["links[1].partner_id"]),
         ];
         for (links, maker, expected) in cases {
-            let answer = scene.staff().set_resale_chain(scene.request(&license, links, maker)).await;
+            let answer = scene.staff().set_resale_chain(request(&license, links, maker)).await;
             assert_eq!(fields(answer), *expected, "{links:?}");
         }
-        let right = scene.request(&license, &["maker", "north"], "");
+        let right = request(&license, &["maker", "north"], "");
         let silent = pb::SetResaleChainRequest { note: String::new(), ..right.clone() };
         assert_eq!(fields(scene.staff().set_resale_chain(silent).await), ["note"]);
         assert_eq!(refused(scene.as_partner("north").set_resale_chain(right.clone()).await), denied());
@@ -122,7 +122,7 @@ on_both_engines! {
         assert_eq!(set.chain.unwrap().responsible_partner_id, "maker", "the operator supports");
         scene.service.set_state(&license, pb::LicenseState::Revoked).await;
         let revoked = scene.license(&license.license_id).await;
-        let late = refused(scene.staff().set_resale_chain(scene.request(&revoked, &["maker", "north"], "")).await);
+        let late = refused(scene.staff().set_resale_chain(request(&revoked, &["maker", "north"], "")).await);
         assert_eq!(late, (Code::FailedPrecondition, "STATE_CONFLICT".into()));
     }
 
@@ -200,7 +200,7 @@ on_both_engines! {
         let scene = Scene::start(&database, &clock).await;
         scene.register("desk", pb::PartnerProgramme::VendorDesk).await;
         let covered = scene.service.cover("standard").await;
-        let between = scene.request(&covered.license, &["desk", "north"], "");
+        let between = request(&covered.license, &["desk", "north"], "");
         assert_eq!(fields(scene.staff().set_resale_chain(between).await), ["links[0].partner_id"]);
         let set = scene.set(&covered.license, &["desk"], "").await;
         assert_eq!(set.responsibility_rule(), pb::ResponsibilityRule::Unspecified);

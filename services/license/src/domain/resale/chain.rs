@@ -68,6 +68,7 @@ impl License {
     }
 
     /// The licence with a successor in the place of its responsible partner, who has no part in it any more.
+    #[must_use]
     pub fn succeeded_by(&self, successor: &PartnerId) -> Self {
         let mut next = self.clone();
         let gone = std::mem::replace(&mut next.terms.responsible_partner_id, successor.clone());

@@ -77,21 +77,10 @@ impl Scene {
         self.staff().publish_programme_policy(publish).await.unwrap().into_inner().policy.unwrap()
     }
 
-    pub(super) fn request(&self, license: &pb::License, links: &[&str], maker: &str) -> pb::SetResaleChainRequest {
-        pb::SetResaleChainRequest {
-            request_id: fresh(),
-            license_id: license.license_id.clone(),
-            etag: license.etag.clone(),
-            links: links.iter().map(|id| pb::ResaleLink { partner_id: (*id).into() }).collect(),
-            modification_maker_id: maker.into(),
-            note: "as contracted".into(),
-        }
-    }
-
     /// Sets a chain on the licence as it is now.
     pub(super) async fn set(&self, license: &pb::License, links: &[&str], maker: &str) -> pb::SetResaleChainResponse {
         let present = self.license(&license.license_id).await;
-        self.staff().set_resale_chain(self.request(&present, links, maker)).await.unwrap().into_inner()
+        self.staff().set_resale_chain(request(&present, links, maker)).await.unwrap().into_inner()
     }
 
     pub(super) async fn license(&self, id: &str) -> pb::License {
@@ -142,6 +131,18 @@ impl Scene {
             finding.reason().as_str_name().trim_start_matches("REASON_").to_owned()
         };
         (answer.findings.iter().map(reason).collect(), answer.cover)
+    }
+}
+
+/// The request for a chain of a licence as it was read.
+pub(super) fn request(license: &pb::License, links: &[&str], maker: &str) -> pb::SetResaleChainRequest {
+    pb::SetResaleChainRequest {
+        request_id: fresh(),
+        license_id: license.license_id.clone(),
+        etag: license.etag.clone(),
+        links: links.iter().map(|id| pb::ResaleLink { partner_id: (*id).into() }).collect(),
+        modification_maker_id: maker.into(),
+        note: "as contracted".into(),
     }
 }
 

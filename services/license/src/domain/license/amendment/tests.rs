@@ -9,7 +9,7 @@ use vouch_core::{World, dates};
 use super::*;
 use crate::domain::agreement::{Liaison, Person};
 use crate::domain::license::Validity;
-use crate::domain::resale::Resale;
+use crate::domain::resale::{Chain, Resale};
 
 const TODAY: &str = "2026-06-10";
 
@@ -230,4 +230,24 @@ fn two_orders_with_the_same_content_are_the_same() {
     assert_eq!(renew("2027-12-31").content(), renew("2027-12-31").content());
     assert_ne!(renew("2027-12-31").content(), renew("2028-12-31").content());
     assert_ne!(Amendment::CoTerm(day(TODAY)).content(), Amendment::Cancel(day(TODAY)).content());
+}
+
+#[test]
+fn w15_a_successor_takes_the_place_of_the_responsible_partner_and_stands_in_the_line_once() {
+    let sold = |links: &[&str], maker: Option<&str>| {
+        let mut license = license();
+        let links = links.iter().map(|id| partner(id)).collect();
+        license.resale.chain = Chain { links, maker: maker.map(partner) };
+        license
+    };
+    let ids =
+        |license: &License| -> Vec<String> { license.resale.chain.links.iter().map(ToString::to_string).collect() };
+    let next = sold(&["north", "house", "shop"], Some("north")).succeeded_by(&partner("south"));
+    assert_eq!(ids(&next), ["south", "house", "shop"]);
+    assert_eq!(next.resale.chain.maker, None, "who is gone answers for no modification");
+    assert_eq!((next.terms.seller(), next.revision), (&partner("shop"), 4));
+
+    let next = sold(&["north", "house", "shop"], Some("oem")).succeeded_by(&partner("shop"));
+    assert_eq!(ids(&next), ["house", "shop"]);
+    assert_eq!((next.terms.reseller_partner_id, next.resale.chain.maker), (None, Some(partner("oem"))));
 }
