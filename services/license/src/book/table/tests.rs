@@ -1,6 +1,6 @@
 //! Memory judges as rows do.
 //!
-//! Proves V01.
+//! Proves Q14, V01.
 
 use proptest::prelude::*;
 use vouch_core::code::{ProductId, TierId};
