@@ -147,13 +147,12 @@ impl License {
         is_allowed && matches!(phase, Phase::Valid | Phase::InGrace(_))
     }
 
-    /// The licence as a partner of its chain sees it: what was noted about its state, and the orders of others, are not for it.
-    pub fn as_seen_by(mut self, partner: &PartnerId) -> Self {
+    /// Takes out what is not for a partner of its chain: what was noted about its state, and the orders of others.
+    pub fn hide_from(&mut self, partner: &PartnerId) {
         self.state_note.clear();
         if self.terms.seller() != partner {
             self.terms.order_reference.clear();
         }
-        self
     }
 
     /// Whether a partner may see it: the one that supports it, the one that sold it, or one of the line between.

@@ -261,11 +261,10 @@ impl Handlers {
 }
 
 /// A licence as a caller may read it: of its partners, those that it may know.
-fn told_to(license: License, own: Option<&PartnerId>) -> pb::License {
-    let license = match own {
-        Some(partner) => license.as_seen_by(partner),
-        None => license,
-    };
+fn told_to(mut license: License, own: Option<&PartnerId>) -> pb::License {
+    if let Some(partner) = own {
+        license.hide_from(partner);
+    }
     let terms = &license.terms;
     let is_told = |id: &PartnerId| own.is_none_or(|own| license.tells(own, id));
     let hides_responsible = !is_told(&terms.responsible_partner_id);

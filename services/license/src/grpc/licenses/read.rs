@@ -215,12 +215,12 @@ fn read_order(text: &str) -> Result<String, String> {
 }
 
 /// Reads a last day, or that there is to be none: that is said, and not left out.
-fn read_end(valid_until: &str, perpetual: bool, v: &mut Violations) -> Option<Option<jiff::civil::Date>> {
+fn read_end(valid_until: &str, perpetual: bool) -> Result<Option<jiff::civil::Date>, String> {
     match (valid_until, perpetual) {
-        ("", true) => Some(None),
-        ("", false) => v.take("valid_until", Err("is required; or say that it is perpetual")),
-        (_, true) => v.take("perpetual", Err("must not be set beside valid_until")),
-        (day, false) => v.take("valid_until", dates::date(day)).map(Some),
+        ("", true) => Ok(None),
+        ("", false) => Err("is required; or say that it is perpetual".into()),
+        (_, true) => Err("must be empty beside perpetual".into()),
+        (day, false) => dates::date(day).map(Some),
     }
 }
 
@@ -259,7 +259,7 @@ impl TryFrom<pb::RenewLicenseRequest> for Amend {
     fn try_from(request: pb::RenewLicenseRequest) -> Result<Self, Violations> {
         let mut v = Violations::new();
         let version = read_version(&request.license_id, &request.etag, &mut v);
-        let until = read_end(&request.valid_until, request.perpetual, &mut v);
+        let until = v.take("valid_until", read_end(&request.valid_until, request.perpetual));
         let maintenance_until = v.take("maintenance_until", read::optional_date(&request.maintenance_until));
         let order_reference = v.take("order_reference", read_order(&request.order_reference));
         let note = v.take("note", read_note(&request.note));
@@ -310,7 +310,7 @@ impl TryFrom<pb::ConvertEvaluationRequest> for Amend {
     fn try_from(request: pb::ConvertEvaluationRequest) -> Result<Self, Violations> {
         let mut v = Violations::new();
         let version = read_version(&request.license_id, &request.etag, &mut v);
-        let until = read_end(&request.valid_until, request.perpetual, &mut v);
+        let until = v.take("valid_until", read_end(&request.valid_until, request.perpetual));
         let grace_days = v.take("grace_days", read::within(request.grace_days, 0, 365));
         let maintenance_until = v.take("maintenance_until", read::optional_date(&request.maintenance_until));
         let quantity = v.take("quantity", read::within(request.quantity, 0, MOST_UNITS));
