@@ -114,6 +114,7 @@ pub(super) async fn run(arguments: &ImportArguments, given: &ArgMatches) -> Resu
     if let Err(status) = outcome {
         call::tell(&status, &|_| None);
         output::remark(&match reached {
+            Some(line) if arguments.dry_run => format!("       Lines up to {line} were looked at."),
             Some(line) => {
                 format!("       Lines up to {line} were taken. Start it again: what is there is left as it is.")
             }
