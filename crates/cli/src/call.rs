@@ -169,8 +169,10 @@ pub(crate) fn show(answer: &DynamicMessage) -> String {
 /// another name than the contract's.
 pub(crate) fn tell(status: &Status, said: &dyn Fn(&str) -> Option<String>) {
     let reason = vouch_contract::status::reason_of(status);
-    let reason = if reason.is_empty() { String::new() } else { format!(" {reason}") };
-    let mut problem = Problem::new(format!("{:?}{reason}: {}", status.code(), status.message()));
+    let mut problem = Problem::new(match reason.as_str() {
+        "" => format!("{:?}: {}", status.code(), status.message()),
+        reason => format!("{reason}: {}", status.message()),
+    });
     if reason.is_empty() && status.code() == Code::Unavailable {
         problem = problem.next("Is `vouch up` running on this data folder?");
     }

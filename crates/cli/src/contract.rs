@@ -3,7 +3,7 @@
 //!
 //! Read in this order: `names` (a group for each RPC service, a command for each RPC), `flags` (a flag for each field), `values` (texts to
 //! values), `commands` (both as clap has them), `roles` (who calls, by the access rule), `request` (flags to a message), `current` (the
-//! resource as it is now: its etag), `pages` and `streams` (the calls that are more than one answer), `cells`, `columns`,
+//! resource as it is now: its etag), `versions` (those of several), `pages` and `streams` (the calls that are more than one answer), `cells`, `columns`,
 //! `table` and `answer` (what a person reads).
 
 mod answer;
@@ -19,6 +19,7 @@ mod roles;
 mod streams;
 mod table;
 mod values;
+mod versions;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -100,7 +101,7 @@ async fn answer(asked: &Asked, request: prost_reflect::DynamicMessage) -> Result
     if asked.json {
         output::line(&call::show(&answer));
     } else {
-        answer::tell(&answer, &asked.view);
+        answer::tell(&answer, &asked.view, asked.method.input().get_field_by_name("request_id").is_some());
     }
     if more {
         output::remark("There are more: --limit says how many are shown, --limit 0 shows all.");

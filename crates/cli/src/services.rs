@@ -1,6 +1,7 @@
 //! The three services as processes of their own, on one data folder: started, and stopped.
 
 use std::fmt::Write as _;
+use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -90,6 +91,18 @@ impl Services {
             let _ = tokio::time::timeout(READY, one.child.wait()).await;
         }
     }
+}
+
+/// Checks that nobody listens on the six ports from the first on; 0 takes free ones.
+pub(crate) fn check_ports(first: u16) -> Result<(), Problem> {
+    let ports = if first == 0 { 0..0 } else { first..first.saturating_add(6) };
+    for port in ports {
+        TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
+            Problem::new(format!("port {port} cannot be listened on: {error}"))
+                .next("Is another `vouch up` running? Name other ports: --port PORT, or --port 0 for free ones.")
+        })?;
+    }
+    Ok(())
 }
 
 /// A service's configuration on this folder. Written anew at every start: the data are elsewhere.

@@ -6,10 +6,10 @@ use clap::Args;
 use serde_json::json;
 use vouch_host::StopSignals;
 
-use crate::folder::Folder;
+use crate::folder::{Folder, PARTNER};
 use crate::identities::CONTACT;
 use crate::output::{self, Problem};
-use crate::services::{MAIL, Services};
+use crate::services::{MAIL, Services, check_ports};
 use crate::{DataFolder, sample};
 
 #[derive(Args)]
@@ -32,7 +32,13 @@ pub(crate) struct UpArguments {
 }
 
 pub(crate) async fn run(arguments: &UpArguments) -> Result<ExitCode, Problem> {
-    let folder = Folder::prepare(&arguments.folder.data)?;
+    let data = &arguments.folder.data;
+    if !data.exists() {
+        // A folder that nobody can start on is not left behind.
+        check_ports(arguments.port)?;
+    }
+    let folder = Folder::prepare(data)?;
+    check_ports(arguments.port)?;
     let mut signals =
         StopSignals::listen().map_err(|error| Problem::new(format!("signals cannot be listened for: {error}")))?;
     let start = async {
@@ -110,6 +116,23 @@ fn tell(folder: &Folder, services: &Services, sample: Option<&sample::Sample>, a
         ("Customer: my tickets", format!("{vouch} ticket list{flag} --as customer")),
         ("Reseller: is the licence in order?", format!("{vouch} {check} --as reseller")),
         ("Administrator: the licences", format!("{vouch} license list{flag}")),
+        (
+            "Administrator: grant a licence",
+            format!(
+                "{vouch} license create{flag} --product-id {} --quantity 25 --end-user-id fabrikam \
+                 --end-user-name 'Fabrikam Inc' --responsible-partner-id {PARTNER} --valid-from 2026-01-01 --zone UTC",
+                sample::PRODUCT
+            ),
+        ),
+        (
+            "Administrator: take a catalogue from a file, or from standard input",
+            format!(
+                "printf 'license_key,product_id,end_user_id,end_user_name,responsible_partner_id,valid_from,zone\\n\
+                 OLD-000001,{},fabrikam,Fabrikam Inc,{PARTNER},2026-01-01,UTC\\n' | \
+                 {vouch} license import{flag} - --format csv",
+                sample::PRODUCT
+            ),
+        ),
         (
             "Programs: any RPC, JSON in and out",
             format!("{vouch} call{flag} license.v1.LicenseService/ListLicenses '{{\"endUserId\":\"contoso\"}}'"),

@@ -1,13 +1,26 @@
 //! Catalogues as files: CSV with the names of columns in its first line, or a JSON object on each line.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
+use clap::ValueEnum;
 use serde_json::Value;
 
 use super::rows::{COLUMNS, Row};
 use crate::output::{self, Problem};
+
+/// The name that stands for standard input.
+const STDIN: &str = "-";
+
+/// The form of a catalogue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(super) enum Format {
+    /// Fields with commas between them, and the names of columns in the first line.
+    Csv,
+    /// A JSON object on each line.
+    Jsonl,
+}
 
 /// A line of a file: its number, from 1, what it says or why it cannot be read, and how many bytes were read with it.
 pub(super) struct Line {
@@ -19,25 +32,55 @@ pub(super) struct Line {
 /// The lines of a file.
 pub(super) type Lines = Box<dyn Iterator<Item = Line> + Send>;
 
-/// Opens a file for reading, by the ending of its name.
-pub(super) fn read(path: &Path) -> Result<Lines, Problem> {
-    let cannot = |error: &dyn std::fmt::Display| Problem::new(format!("{} cannot be read: {error}", path.display()));
-    let file = File::open(path).map_err(|error| cannot(&error))?;
-    if is_csv(path)? {
-        let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(file);
-        let columns = reader.headers().map_err(|error| cannot(&error))?.clone();
-        let columns: Vec<String> = columns.iter().map(|column| column.trim().to_owned()).collect();
-        if let Some(unknown) = columns.iter().find(|column| !COLUMNS.contains(&column.as_str())) {
-            return Err(Problem::new(format!("{} has a column {unknown}, which is none", path.display()))
-                .next(format!("The columns are {}.", COLUMNS.join(", "))));
-        }
-        Ok(Box::new(csv_lines(reader, columns)))
+/// What a file is called to a person.
+pub(super) fn name(path: &Path) -> String {
+    if path == Path::new(STDIN) { "standard input".to_owned() } else { output::path(path) }
+}
+
+/// Opens a file for reading, by the ending of its name where its form is not said; `-` is standard input.
+pub(super) fn read(path: &Path, format: Option<Format>) -> Result<Lines, Problem> {
+    let format = match format {
+        Some(format) => format,
+        None if path == Path::new(STDIN) => Format::Jsonl,
+        None => form(path)?,
+    };
+    let source: Box<dyn Read + Send> = if path == Path::new(STDIN) {
+        Box::new(std::io::stdin())
     } else {
-        Ok(Box::new(json_lines(BufReader::new(file))))
+        let file = File::open(path);
+        Box::new(file.map_err(|error| Problem::new(format!("{} cannot be read: {error}", name(path))))?)
+    };
+    match format {
+        Format::Csv => csv(source, &name(path)),
+        Format::Jsonl => Ok(Box::new(json_lines(BufReader::new(source)))),
     }
 }
 
-fn csv_lines(mut reader: csv::Reader<File>, columns: Vec<String>) -> impl Iterator<Item = Line> + Send {
+fn csv(source: Box<dyn Read + Send>, name: &str) -> Result<Lines, Problem> {
+    let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(source);
+    let other_text = || Problem::new(format!("the first line of {name} is not in UTF-8")).next("Save it as UTF-8.");
+    let columns = reader.headers().map_err(|error| match error.kind() {
+        csv::ErrorKind::Utf8 { .. } => other_text(),
+        _ => Problem::new(format!("{name} cannot be read: {error}")),
+    })?;
+    let columns: Vec<String> = columns.iter().map(|column| column.trim().to_owned()).collect();
+    if columns.iter().any(|column| column.contains('\0')) {
+        return Err(other_text());
+    }
+    if let [alone] = columns.as_slice()
+        && alone.contains([';', '\t'])
+    {
+        return Err(Problem::new(format!("the first line of {name} has no comma"))
+            .next("Its fields must be separated by commas."));
+    }
+    if let Some(unknown) = columns.iter().find(|column| !COLUMNS.contains(&column.as_str())) {
+        return Err(Problem::new(format!("{name} has a column {unknown}, which is none"))
+            .next(format!("The columns are {}.", COLUMNS.join(", "))));
+    }
+    Ok(Box::new(csv_lines(reader, columns)))
+}
+
+fn csv_lines<R: Read + Send>(mut reader: csv::Reader<R>, columns: Vec<String>) -> impl Iterator<Item = Line> + Send {
     let mut record = csv::StringRecord::new();
     let mut has_ended = false;
     std::iter::from_fn(move || {
@@ -69,7 +112,7 @@ fn told(error: &csv::Error) -> String {
     }
 }
 
-fn json_lines(mut reader: BufReader<File>) -> impl Iterator<Item = Line> + Send {
+fn json_lines(mut reader: impl BufRead + Send) -> impl Iterator<Item = Line> + Send {
     let (mut number, mut buffer, mut has_ended) = (0, Vec::new(), false);
     std::iter::from_fn(move || {
         loop {
@@ -93,7 +136,11 @@ fn json_lines(mut reader: BufReader<File>) -> impl Iterator<Item = Line> + Send 
 }
 
 fn object(line: &[u8]) -> Result<Row, String> {
-    let value: Value = serde_json::from_slice(line).map_err(|error| format!("is no JSON: {error}"))?;
+    let text = std::str::from_utf8(line).ok().filter(|text| !text.contains('\0'));
+    let text = text.ok_or("is not in UTF-8: save the file as UTF-8")?;
+    // Some programs begin a file with a mark of its order of bytes.
+    let value: Value =
+        serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| format!("is no JSON: {error}"))?;
     let Value::Object(members) = value else { return Err("must be a JSON object".into()) };
     let mut row = Row::new();
     for (column, value) in members {
@@ -124,12 +171,12 @@ impl Sheet {
     /// A new file, by the ending of its name; it must not be there yet. Without a name, JSON lines on standard output.
     pub(super) fn new(path: Option<&Path>) -> Result<Self, Problem> {
         let Some(path) = path else { return Ok(Self::Screen) };
-        let is_csv = is_csv(path)?;
+        let format = form(path)?;
         let file = File::create_new(path).map_err(|error| {
             Problem::new(format!("{} cannot be written: {error}", path.display()))
                 .next("It names a file that is not there yet.")
         })?;
-        if !is_csv {
+        if format == Format::Jsonl {
             return Ok(Self::Json(BufWriter::new(file)));
         }
         let mut writer = csv::Writer::from_writer(file);
@@ -178,10 +225,11 @@ fn cannot_write(error: &dyn std::fmt::Display) -> Problem {
     Problem::new(format!("the catalogue cannot be written: {error}"))
 }
 
-fn is_csv(path: &Path) -> Result<bool, Problem> {
+/// The form of a file by the ending of its name.
+fn form(path: &Path) -> Result<Format, Problem> {
     match path.extension().and_then(|ending| ending.to_str()) {
-        Some("csv") => Ok(true),
-        Some("jsonl" | "ndjson") => Ok(false),
+        Some("csv") => Ok(Format::Csv),
+        Some("jsonl" | "ndjson") => Ok(Format::Jsonl),
         _ => {
             Err(Problem::new(format!("{} is of no known kind", path.display()))
                 .next("Its name ends in .csv or in .jsonl."))
@@ -193,11 +241,11 @@ fn is_csv(path: &Path) -> Result<bool, Problem> {
 mod tests {
     use super::*;
 
-    fn lines(name: &str, content: &str) -> Vec<(u64, Result<Row, String>)> {
+    fn lines(name: &str, content: impl AsRef<[u8]>) -> Vec<(u64, Result<Row, String>)> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, content).unwrap();
-        let read = read(&path).map_err(|problem| problem.what).unwrap();
+        let read = read(&path, None).map_err(|problem| problem.what).unwrap();
         read.map(|line| (line.number, line.row)).collect()
     }
 
@@ -223,7 +271,29 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         std::fs::write(&path, "product,quantity\n").unwrap();
-        assert!(read(&path).err().unwrap().next.unwrap().contains("product_id"));
-        assert!(read(&folder.path().join("a.xlsx")).is_err());
+        assert!(read(&path, None).err().unwrap().next.unwrap().contains("product_id"));
+        assert!(read(&folder.path().join("a.xlsx"), None).is_err());
+        assert!(read(&path, Some(Format::Jsonl)).is_ok(), "its form is said");
+    }
+
+    #[test]
+    fn a_file_with_other_separators_or_in_another_encoding_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        let utf16: Vec<u8> = "product_id,quantity\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (content, wanted) in [
+            (b"product_id;quantity\natlas;1\n".to_vec(), "separated by commas"),
+            (b"product_id\tquantity\n".to_vec(), "separated by commas"),
+            (b"product_id,\xe4\n".to_vec(), "Save it as UTF-8"),
+            (utf16.clone(), "Save it as UTF-8"),
+        ] {
+            std::fs::write(&path, content).unwrap();
+            let told = read(&path, None).err().unwrap().next.unwrap();
+            assert!(told.contains(wanted), "{told}");
+        }
+        let told = lines("a.jsonl", utf16)[0].1.clone().unwrap_err();
+        assert!(told.contains("save the file as UTF-8"), "{told}");
+        assert!(lines("b.jsonl", "\u{feff}{\"product_id\":\"atlas\"}\n")[0].1.is_ok());
+        assert!(lines("b.csv", "\u{feff}product_id\natlas\n")[0].1.is_ok());
     }
 }

@@ -155,18 +155,17 @@ pub(super) fn column(field: &str) -> &str {
 fn people(text: &str, administrative_rights: bool, wrong: &mut Wrong) -> Vec<pb::Liaison> {
     let mut people = Vec::new();
     for one in text.split(';').map(str::trim).filter(|one| !one.is_empty()) {
-        match one.strip_suffix('>').and_then(|one| one.rsplit_once('<')) {
-            Some((name, email)) => people.push(pb::Liaison {
+        if let Some((name, email)) = one.strip_suffix('>').and_then(|one| one.rsplit_once('<')) {
+            people.push(pb::Liaison {
                 name: name.trim().to_owned(),
                 email: email.trim().to_owned(),
                 administrative_rights,
                 ..pb::Liaison::default()
-            }),
-            None => {
-                let column = if administrative_rights { "administrators" } else { "liaisons" };
-                let form = "must be people such as Ada Lovelace <ada@example.com>, with ; between them";
-                wrong.push((column.to_owned(), form.to_owned()));
-            }
+            });
+        } else {
+            let column = if administrative_rights { "administrators" } else { "liaisons" };
+            let form = "must be people such as Ada Lovelace <ada@example.com>, with ; between them";
+            wrong.push((column.to_owned(), form.to_owned()));
         }
     }
     people

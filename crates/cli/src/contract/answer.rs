@@ -4,6 +4,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value
 use unicode_width::UnicodeWidthStr;
 
 use super::cells::{self, Room};
+use super::columns::Wanted;
 use super::table::{self, View};
 use super::{flags, pages};
 use crate::output;
@@ -11,21 +12,38 @@ use crate::output;
 /// How far a message within another is set in.
 const STEP: usize = 2;
 
+/// An answer as lines.
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) lines: Vec<String>,
+    /// Whether columns were left out that say something.
+    hides: bool,
+}
+
 /// Prints an answer.
-pub(super) fn tell(answer: &DynamicMessage, view: &View) {
-    for line in lines(answer, view) {
-        output::line(&line);
+pub(super) fn tell(answer: &DynamicMessage, view: &View, has_effect: bool) {
+    let told = lines(answer, view);
+    if told.lines.is_empty() {
+        output::line(if has_effect { "Done." } else { "Nothing." });
+    }
+    let is_read = told.lines.iter().all(|line| output::is_read(line));
+    if told.hides && is_read {
+        output::remark("More columns: --wide");
+    }
+    if lacks_key(answer) {
+        output::remark("Ordered before: nothing was done; the key was told then.");
     }
 }
 
 /// The lines of an answer.
-pub(super) fn lines(answer: &DynamicMessage, view: &View) -> Vec<String> {
-    let mut lines = Vec::new();
-    let fields: Vec<_> = answer.descriptor().fields().filter(|field| !pages::is_info(field)).collect();
+pub(super) fn lines(answer: &DynamicMessage, view: &View) -> Told {
+    let mut told = Told::default();
+    let is_said = |field: &FieldDescriptor| !pages::is_info(field) && (view.wide || !is_revision(field));
+    let fields: Vec<_> = answer.descriptor().fields().filter(is_said).collect();
     let carried: Vec<_> = fields.iter().filter(|field| flags::has_fields(field) && answer.has_field(field)).collect();
     let many = fields.iter().filter(|field| is_many(field)).count();
     if let (1, []) = (many, carried.as_slice()) {
-        list(answer, &fields, view, &mut lines);
+        list(answer, &fields, view, &mut told);
     } else if let (0, [resource]) = (many, carried.as_slice()) {
         // The one thing that the answer is about is not named; what stands before or after it is.
         let (before, after): (Vec<_>, Vec<_>) = fields
@@ -33,26 +51,26 @@ pub(super) fn lines(answer: &DynamicMessage, view: &View) -> Vec<String> {
             .filter(|field| field != resource && !is_secret(field))
             .cloned()
             .partition(|field| field.number() < resource.number());
-        members(answer, &before, 0, view, &mut lines);
+        members(answer, &before, 0, view, &mut told);
         if let Some(resource) = answer.get_field(resource).as_message() {
-            apart(&mut lines);
-            thing(resource, 0, view, &mut lines);
+            apart(&mut told.lines);
+            thing(resource, 0, view, &mut told);
         }
         if after.iter().any(|field| is_shown(answer, field, view)) {
-            apart(&mut lines);
+            apart(&mut told.lines);
         }
-        members(answer, &after, 0, view, &mut lines);
+        members(answer, &after, 0, view, &mut told);
     } else {
         let rest: Vec<_> = fields.iter().filter(|field| !is_secret(field)).cloned().collect();
-        members(answer, &rest, 0, view, &mut lines);
+        members(answer, &rest, 0, view, &mut told);
     }
     for field in fields.iter().filter(|field| is_secret(field) && answer.has_field(field)) {
         let value = cells::text(field, &answer.get_field(field), Room::Line);
-        apart(&mut lines);
-        lines.push(output::strong(&format!("{}  {value}", field.name())));
-        lines.push(output::quiet("It is told this once: hand it on, or keep it safe."));
+        apart(&mut told.lines);
+        told.lines.push(output::strong(&format!("{}  {value}", field.name())));
+        told.lines.push(output::quiet("It is told this once: hand it on, or keep it safe."));
     }
-    lines
+    told
 }
 
 /// A blank line between what there is and what comes.
@@ -63,61 +81,69 @@ fn apart(lines: &mut Vec<String>) {
 }
 
 /// A list: its table, then what is said of all.
-fn list(answer: &DynamicMessage, fields: &[FieldDescriptor], view: &View, lines: &mut Vec<String>) {
+fn list(answer: &DynamicMessage, fields: &[FieldDescriptor], view: &View, told: &mut Told) {
     let rest: Vec<_> = fields.iter().filter(|field| !is_many(field)).cloned().collect();
     for field in fields.iter().filter(|field| is_many(field)) {
         let rows = things(&answer.get_field(field));
         if rows.is_empty() {
-            lines.push(format!("No {}.", field.name().replace('_', " ")));
+            told.lines.push(format!("No {}.", field.name().replace('_', " ")));
         }
-        lines.extend(group(&rows, 0, view));
+        group(&rows, 0, view, Wanted::Fixed, told);
     }
     if rest.iter().any(|field| is_shown(answer, field, view)) {
-        apart(lines);
-        members(answer, &rest, 0, view, lines);
+        apart(&mut told.lines);
+        members(answer, &rest, 0, view, told);
     }
 }
 
 /// Every field of a message.
-fn thing(message: &DynamicMessage, indent: usize, view: &View, lines: &mut Vec<String>) {
+fn thing(message: &DynamicMessage, indent: usize, view: &View, told: &mut Told) {
     let fields: Vec<_> = message.descriptor().fields().collect();
-    members(message, &fields, indent, view, lines);
+    members(message, &fields, indent, view, told);
 }
 
 /// Fields of a message: names and values side by side, what is within set in.
-fn members(message: &DynamicMessage, fields: &[FieldDescriptor], indent: usize, view: &View, lines: &mut Vec<String>) {
+fn members(message: &DynamicMessage, fields: &[FieldDescriptor], indent: usize, view: &View, told: &mut Told) {
     let shown: Vec<_> = fields.iter().filter(|field| is_shown(message, field, view)).collect();
-    let flat = |field: &&&FieldDescriptor| !is_block(message, field);
+    let is_block = |field: &FieldDescriptor| is_block(message, field) && !is_shortened(field, view);
+    let flat = |field: &&&FieldDescriptor| !is_block(field);
     let width = shown.iter().filter(flat).map(|field| field.name().width()).max().unwrap_or_default();
     let blank = " ".repeat(indent);
     for field in shown {
         let value = message.get_field(field);
-        let name = output::quiet(&format!("{:<1$}", field.name(), if is_block(message, field) { 0 } else { width }));
+        let name = output::quiet(&format!("{:<1$}", field.name(), if is_block(field) { 0 } else { width }));
         match value.as_ref() {
             Value::Message(within) if !cells::is_scalar(within) => {
-                lines.push(format!("{blank}{name}"));
-                thing(within, indent + STEP, view, lines);
+                told.lines.push(format!("{blank}{name}"));
+                thing(within, indent + STEP, view, told);
             }
             Value::List(_) if is_many(field) => {
-                lines.push(format!("{blank}{name}"));
-                lines.extend(group(&things(&value), indent + STEP, view));
+                told.lines.push(format!("{blank}{name}"));
+                group(&things(&value), indent + STEP, view, Wanted::Said, told);
             }
-            Value::String(text) if is_block(message, field) => {
-                lines.push(format!("{blank}{name}"));
-                lines.extend(text.lines().map(|line| format!("{blank}{:1$}{2}", "", STEP, cells::printable(line))));
+            Value::String(text) if is_shortened(field, view) => {
+                told.lines.push(format!("{blank}{name}  {}", cells::beginning(text)));
             }
-            value => lines.push(format!("{blank}{name}  {}", cells::text(field, value, Room::Line))),
+            Value::String(text) if is_block(field) => {
+                told.lines.push(format!("{blank}{name}"));
+                let lines = text.lines().map(|line| format!("{blank}{:1$}{2}", "", STEP, cells::printable(line)));
+                told.lines.extend(lines);
+            }
+            value => told.lines.push(format!("{blank}{name}  {}", cells::text(field, value, Room::Line))),
         }
     }
 }
 
 /// Several things: findings each with its remedy, anything else as a table.
-fn group(rows: &[DynamicMessage], indent: usize, view: &View) -> Vec<String> {
+fn group(rows: &[DynamicMessage], indent: usize, view: &View, wanted: Wanted, told: &mut Told) {
     let is_finding = |row: &DynamicMessage| row.descriptor().full_name() == "vouch.common.v1.Finding";
     if rows.iter().all(is_finding) {
-        return rows.iter().flat_map(|row| finding(row, indent)).collect();
+        told.lines.extend(rows.iter().flat_map(|row| finding(row, indent)));
+        return;
     }
-    table::lines(rows, indent, view)
+    let table = table::of(rows, indent, view, wanted);
+    told.lines.extend(table.lines);
+    told.hides |= table.hides;
 }
 
 fn finding(finding: &DynamicMessage, indent: usize) -> Vec<String> {
@@ -178,6 +204,22 @@ fn is_secret(field: &FieldDescriptor) -> bool {
     field.name() == "license_key"
 }
 
+/// Whether an answer tells a key at its first time, and this is not the first: an order that was carried out before.
+fn lacks_key(answer: &DynamicMessage) -> bool {
+    answer.descriptor().fields().any(|field| is_secret(&field) && !answer.has_field(&field))
+}
+
+/// As of which change an answer is: for programs that pass it on.
+fn is_revision(field: &FieldDescriptor) -> bool {
+    ["facts_revision", "revision"].contains(&field.name())
+}
+
+/// Whether only the beginning of a text is told: of keys and certificates, but for those of a thing that is nothing else, which begins
+/// with them.
+fn is_shortened(field: &FieldDescriptor, view: &View) -> bool {
+    !view.wide && field.number() > 1 && cells::is_key_material(field)
+}
+
 fn things(value: &Value) -> Vec<DynamicMessage> {
     value.as_list().unwrap_or_default().iter().filter_map(|thing| thing.as_message().cloned()).collect()
 }
@@ -193,8 +235,8 @@ mod tests {
     fn told(message: &str, answer: serde_json::Value) -> String {
         let descriptor = vouch_contract::pool().get_message_by_name(&format!("vouch.{message}")).unwrap();
         let answer = values::message(&descriptor, &answer).unwrap();
-        let lines = lines(&answer, &View { wide: false, width: None });
-        lines.iter().map(|line| strip_str(line).to_string() + "\n").collect()
+        let told = lines(&answer, &View { wide: false, width: None });
+        told.lines.iter().map(|line| strip_str(line).to_string() + "\n").collect()
     }
 
     #[test]
@@ -222,8 +264,6 @@ create_time  2026-01-01T00:00:00Z
 liaisons
   contact_id  name  email                administrative_rights
   con_1       Ada   ada@contoso.example  yes
-
-facts_revision  7
 
 license_key  AAAAA-BBBBB
 It is told this once: hand it on, or keep it safe.
@@ -255,8 +295,6 @@ verdict  not-entitled
 findings
   blocking AGREEMENT_MISSING: No support agreement covers the licence.
     end user: Conclude a support agreement.
-
-revision  9
 "
         );
     }
@@ -270,9 +308,37 @@ revision  9
                 "license.v1.ListLedgerEntriesResponse",
                 json!({ "entries": entries, "page": { "nextPageToken": "t" } })
             ),
-            "entry_id  movement  units  reference\nled_1     grant         5  PO-7\n"
+            "entry_id  movement  units  reference  booked_at  from_account  hold_id  reverses_entry_id\nled_1     grant         5  PO-7\n"
         );
         assert_eq!(told("license.v1.ListLicensesResponse", json!({})), "No licenses.\n");
+    }
+
+    #[test]
+    fn nothing_is_told_of_an_answer_that_says_nothing() {
+        assert_eq!(told("license.v1.GetPersonRightsResponse", json!({})), "");
+        assert_eq!(told("license.v1.CoTermLicensesResponse", json!({ "factsRevision": "7" })), "No licenses.\n");
+    }
+
+    #[test]
+    fn the_repeat_of_an_order_is_an_answer_without_its_key() {
+        let descriptor = vouch_contract::pool().get_message_by_name("vouch.license.v1.CreateLicenseResponse").unwrap();
+        let answer = |json| values::message(&descriptor, &json).unwrap();
+        assert!(lacks_key(&answer(json!({ "license": { "licenseId": "lic_1" } }))));
+        assert!(!lacks_key(&answer(json!({ "licenseKey": "AAAAA-BBBBB" }))));
+    }
+
+    #[test]
+    fn of_keys_only_the_beginning_is_told() {
+        let partner = json!({ "partner": { "partnerId": "north", "trustBundlePem": "-----BEGIN\nabc\n-----END" } });
+        let told = told("license.v1.GetPartnerResponse", partner);
+        assert!(told.contains("trust_bundle_pem  -----BEGIN… (23 characters)\n"), "{told}");
+    }
+
+    #[test]
+    fn keys_that_were_asked_for_are_told_whole() {
+        let jwks = format!("{{\"keys\":[\"{}\"]}}", "A".repeat(100));
+        let told = told("license.v1.GetKeySetResponse", json!({ "keySet": { "jwks": jwks } }));
+        assert_eq!(told, format!("jwks  {jwks}\n"));
     }
 
     #[test]

@@ -6,6 +6,12 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessag
 
 use super::names;
 
+/// How much of a text is told that only programs read.
+const BEGINNING: usize = 40;
+
+/// The fields of a message that says what became different.
+const DIFFERENCE: [&str; 3] = ["field", "before", "after"];
+
 /// How much room there is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Room {
@@ -28,6 +34,43 @@ pub(super) fn text(field: &FieldDescriptor, value: &Value, room: Room) -> String
         }
         value => one(value),
     }
+}
+
+/// Whether a field holds keys or certificates as text: what only programs read, whole or not at all.
+pub(super) fn is_key_material(field: &FieldDescriptor) -> bool {
+    field.kind() == Kind::String && ["pem", "jwks"].iter().any(|ending| field.name().ends_with(ending))
+}
+
+/// Whether only programs read a field: keys, and signed texts.
+pub(super) fn is_for_programs(field: &FieldDescriptor) -> bool {
+    let signed = ["proof", "receipt", "signature", "license_file"];
+    is_key_material(field)
+        || (field.kind() == Kind::String && signed.iter().any(|ending| field.name().ends_with(ending)))
+}
+
+/// The first line of a text that only programs read, and how long it is.
+pub(super) fn beginning(text: &str) -> String {
+    let first: String = text.lines().next().unwrap_or_default().chars().take(BEGINNING).collect();
+    if first == text { first } else { format!("{}… ({} characters)", printable(&first), text.chars().count()) }
+}
+
+/// Whether a field holds what became different: messages of a field, and what it was before and after.
+pub(super) fn is_difference(field: &FieldDescriptor) -> bool {
+    let Kind::Message(message) = field.kind() else { return false };
+    field.is_list() && message.fields().map(|field| field.name().to_owned()).eq(DIFFERENCE)
+}
+
+/// What became different, on one line: `quantity: 25 -> 40; state: active -> cancelled`.
+pub(super) fn differences(things: &[Value]) -> String {
+    let one = |thing: &DynamicMessage| {
+        let [field, before, after] = DIFFERENCE.map(|name| {
+            let value = thing.get_field_by_name(name);
+            let text = value.and_then(|value| value.as_str().map(printable)).unwrap_or_default();
+            if text.is_empty() { "none".to_owned() } else { text }
+        });
+        format!("{field}: {before} -> {after}")
+    };
+    things.iter().filter_map(Value::as_message).map(one).collect::<Vec<_>>().join("; ")
 }
 
 /// A text without what a terminal would take for an order, and without line breaks.
@@ -112,6 +155,26 @@ mod tests {
         let field = descriptor.get_field_by_name(field).unwrap();
         let held = values::message(&descriptor, &serde_json::json!({ field.json_name(): json })).unwrap();
         text(&field, &held.get_field(&field), Room::Cell)
+    }
+
+    #[test]
+    fn what_became_different_is_said_on_one_line() {
+        let descriptor = vouch_contract::pool().get_message_by_name("vouch.license.v1.Change").unwrap();
+        let fields = serde_json::json!([
+            { "field": "quantity", "before": "25", "after": "40" },
+            { "field": "valid_until", "before": "", "after": "2027-12-31" },
+        ]);
+        let change = values::message(&descriptor, &serde_json::json!({ "fields": fields })).unwrap();
+        let field = descriptor.get_field_by_name("fields").unwrap();
+        assert!(is_difference(&field));
+        let said = differences(change.get_field(&field).as_list().unwrap());
+        assert_eq!(said, "quantity: 25 -> 40; valid_until: none -> 2027-12-31");
+    }
+
+    #[test]
+    fn of_keys_the_beginning_is_told_and_how_long_they_are() {
+        assert_eq!(beginning("-----BEGIN CERTIFICATE-----\nabc\n"), "-----BEGIN CERTIFICATE-----… (32 characters)");
+        assert_eq!(beginning("short"), "short");
     }
 
     #[test]

@@ -76,7 +76,6 @@ fn group_command(group: &Group) -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_flag(true)
-        .disable_help_subcommand(true)
         .args(common())
         .subcommands(commands)
 }
@@ -162,9 +161,10 @@ fn argument(method: &MethodDescriptor, flag: &Flag, is_subject: bool) -> Arg {
         hints.push("Where left out, the command makes one.".into());
     }
     let mut arg = arg.value_name(value_name).value_parser(values::parser(field)).help(help(field, &hints));
-    if let Kind::Enum(_) = field.kind() {
-        arg = arg.value_delimiter(field.is_list().then_some(',')).ignore_case(true);
-    }
+    // Words and numbers have no comma in them.
+    let is_word = matches!(field.kind(), Kind::Enum(_));
+    let is_plain = is_word || value_name == "NUMBER";
+    arg = arg.value_delimiter((field.is_list() && is_plain).then_some(',')).ignore_case(is_word);
     if field.kind() == Kind::Bool && !field.is_list() {
         arg = arg.num_args(0..=1).require_equals(true).default_missing_value("true");
     } else if field.is_list() || field.is_map() {

@@ -7,7 +7,7 @@ use tonic::Status;
 
 use super::flags::Flag;
 use super::request::{self, Intent};
-use super::{Asked, flags, values};
+use super::{Asked, flags, values, versions};
 use crate::call;
 
 /// How the resource that a mutation changes is read.
@@ -29,6 +29,7 @@ pub(super) fn is_etag(method: &MethodDescriptor, flag: &Flag) -> bool {
 
 /// Completes a request with what was not said: which fields it changes, and the etag of the resource as it is now.
 pub(super) async fn complete(asked: &Asked, intent: &mut Intent) -> Result<(), Status> {
+    versions::complete(asked, &mut intent.message).await?;
     let Some(reading) = reading(&asked.method) else { return Ok(()) };
     if let Some(changed) = &reading.changed {
         name_changes(intent, changed)?;
@@ -113,13 +114,9 @@ fn name_changes(intent: &mut Intent, changed: &FieldDescriptor) -> Result<(), St
     let held = resource.as_message().map(|resource| resource.fields().map(|(field, _)| field).collect::<Vec<_>>());
     let given = intent.given.iter().filter(|(path, _)| path.first() == Some(changed));
     let given = given.filter_map(|(path, _)| path.get(1).cloned());
-    // Which resource it is, and as of when, is no change of it.
-    let id = flags::of(&intent.message.descriptor());
-    let id = flags::subject(&id).and_then(Flag::field).cloned();
     let mut names: Vec<String> = Vec::new();
     for field in held.unwrap_or_default().into_iter().chain(given) {
-        let names_it = Some(&field) == id.as_ref() || field.name() == "etag";
-        if !names_it && !names.iter().any(|name| name == field.name()) {
+        if !names_it(&field) && !names.iter().any(|name| name == field.name()) {
             names.push(field.name().to_owned());
         }
     }
@@ -128,6 +125,11 @@ fn name_changes(intent: &mut Intent, changed: &FieldDescriptor) -> Result<(), St
         intent.message.set_field(&mask, Value::Message(value));
     }
     Ok(())
+}
+
+/// Whether a field of a resource says which one it is, or as of when: that is no change of it. The key of a resource is its first field.
+fn names_it(field: &FieldDescriptor) -> bool {
+    field.number() == 1 || field.name() == "etag"
 }
 
 /// The message that a field holds.
@@ -140,6 +142,8 @@ fn within(field: &FieldDescriptor) -> Option<MessageDescriptor> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn read(rpc: &str) -> Option<String> {
@@ -149,6 +153,7 @@ mod tests {
     #[test]
     fn what_is_changed_can_be_read_first_unless_somebody_must_have_seen_it() {
         for (rpc, wanted) in [
+            ("license.v1.CatalogService/UpdateRelease", Some("GetProduct")),
             ("license.v1.LicenseService/SetLicenseState", Some("GetLicense")),
             ("license.v1.AgreementService/SetAgreementState", Some("GetAgreement")),
             ("license.v1.PartnerRegistryService/SetPartnerStanding", Some("GetPartner")),
@@ -159,6 +164,35 @@ mod tests {
             ("license.v1.AgreementService/NameLiaison", None),
         ] {
             assert_eq!(read(rpc).as_deref(), wanted, "{rpc}");
+        }
+    }
+    #[test]
+    fn what_only_names_a_resource_is_none_of_its_changes() {
+        for (rpc, given, wanted) in [
+            (
+                "license.v1.CatalogService/UpdateRelease",
+                json!({ "version": "3.0", "releasedOn": "2026-06-01" }),
+                "released_on",
+            ),
+            (
+                "license.v1.PartnerRegistryService/UpdatePartner",
+                json!({ "partnerId": "north", "name": "North", "etag": "e" }),
+                "name",
+            ),
+            (
+                "license.v1.AgreementService/UpdateLiaison",
+                json!({ "contactId": "con_1", "administrativeRights": true }),
+                "administrative_rights",
+            ),
+        ] {
+            let input = call::find(rpc).unwrap().input();
+            let changed = input.fields().find(flags::has_fields).unwrap();
+            let message = values::message(&input, &json!({ changed.json_name(): given })).unwrap();
+            let mut intent = Intent { message, given: Vec::new(), request_id: None };
+            name_changes(&mut intent, &changed).unwrap();
+            let mask = intent.message.get_field_by_name("update_mask").unwrap().into_owned();
+            let paths = mask.as_message().unwrap().get_field_by_name("paths").unwrap().into_owned();
+            assert_eq!(paths.as_list().unwrap(), [Value::String(wanted.into())], "{rpc}");
         }
     }
 }

@@ -16,6 +16,9 @@ const TAKEN: [&str; 7] = ["data", "as", "json", "wide", "limit", "request", "hel
 /// How deep messages within messages have flags of their own.
 const DEPTH: usize = 5;
 
+/// How many flags of a message are said where it is missing as a whole.
+const SAID: usize = 5;
+
 /// A field that has a flag.
 pub(super) struct Flag {
     /// What the flag is called, without the hyphens before it: `end-user-id`.
@@ -84,14 +87,22 @@ pub(super) fn subject(flags: &[Flag]) -> Option<&Flag> {
     flags.iter().find(|flag| flag.path.len() <= depth && flag.name != "request-id" && flag.name.ends_with("-id"))
 }
 
-/// How a flag is said for a field's path in a refusal, where the two differ: `--end-user-id` for `license.end_user.end_user_id`.
+/// How a field's path in a refusal is said on the command line: `--end-user-id` for `license.end_user.end_user_id`; a message that is
+/// missing as a whole by the flags of its fields.
 pub(super) fn said(flags: &[Flag], path: &str) -> Option<String> {
     let plain: String =
         path.split('.').map(|part| part.split('[').next().unwrap_or_default()).collect::<Vec<_>>().join(".");
     let exact = flags.iter().find(|flag| flag.field_path() == plain);
+    let within: Vec<&Flag> = flags.iter().filter(|flag| flag.field_path().starts_with(&format!("{plain}."))).collect();
+    if exact.is_none() && !within.is_empty() {
+        let own = within.iter().filter(|flag| !flag.is_given_by_service());
+        let named: Vec<_> = own.take(SAID).map(|flag| format!("--{}", flag.name)).collect();
+        let more = if within.len() > named.len() { ", …; see --help" } else { "" };
+        return Some(format!("give its flags: {}{more}", named.join(", ")));
+    }
     // What is wrong within a list is mended in the flag that gave it.
     let flag = exact.or_else(|| flags.iter().find(|flag| plain.starts_with(&format!("{}.", flag.field_path()))))?;
-    (flag.name.replace('-', "_") != path).then(|| format!("--{}", flag.name))
+    Some(format!("--{}", flag.name))
 }
 
 /// The messages that a request carries, but for which page it asks.
@@ -197,7 +208,12 @@ mod tests {
         let flags = flags("license.v1.LicenseService/CreateLicense");
         assert_eq!(said(&flags, "license.end_user.end_user_id").as_deref(), Some("--end-user-id"));
         assert_eq!(said(&flags, "license.liaisons[0].email").as_deref(), Some("--liaisons"));
-        assert_eq!(said(&flags, "request_id"), None);
+        assert_eq!(said(&flags, "request_id").as_deref(), Some("--request-id"));
+        let whole = said(&flags, "license").unwrap();
+        assert!(whole.starts_with("give its flags: --") && whole.contains("--product-id, --quantity"), "{whole}");
+        assert!(whole.ends_with("…; see --help"), "{whole}");
+        let user = "give its flags: --end-user-id, --end-user-name";
+        assert_eq!(said(&flags, "license.end_user").as_deref(), Some(user));
         assert_eq!(said(&flags, "elsewhere"), None);
     }
 }

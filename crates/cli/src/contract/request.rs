@@ -167,6 +167,13 @@ mod tests {
                     "charging": "CHARGING_PREPAID",
                 } }),
             ),
+            (
+                "license co-term --licenses lic_1 --licenses lic_2 --valid-until 2027-12-31",
+                json!({
+                    "licenses": [{ "licenseId": "lic_1" }, { "licenseId": "lic_2" }], "validUntil": "2027-12-31",
+                }),
+            ),
+            ("business-calendar set --weekdays 1,2 --weekdays 5", json!({ "calendar": { "weekdays": [1, 2, 5] } })),
             ("incident grant contoso --units 5", json!({ "endUserId": "contoso", "units": "5" })),
             (
                 "entitlement check --license-key K --severity site-down",

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use prost_reflect::{DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
 use serde::de::DeserializeSeed;
 
-use super::names;
+use super::{names, versions};
 
 /// What a value of a field looks like: its place in a usage line, and a hint where that is not enough.
 pub(super) fn look(field: &FieldDescriptor) -> (&'static str, &'static str) {
@@ -22,6 +22,9 @@ pub(super) fn look(field: &FieldDescriptor) -> (&'static str, &'static str) {
             "google.protobuf.Duration" => ("DURATION", "As 90s, 15m or 2h."),
             "google.protobuf.FieldMask" => {
                 ("FIELDS", "Names with commas between them; where left out, the fields that are given.")
+            }
+            _ if field.is_list() && versions::named(&message).is_some() => {
+                ("ID", "The etag of each is read first; JSON with id and etag does as well.")
             }
             _ => ("JSON", "In the names of proto3's JSON form."),
         },
@@ -141,6 +144,13 @@ fn within(descriptor: &MessageDescriptor, text: &str) -> Result<DynamicMessage, 
             format!("{}s", duration.as_secs_f64()).into()
         }
         "google.protobuf.FieldMask" => return mask(descriptor, text.split(',').map(str::trim)),
+        _ if !text.trim_start().starts_with('{')
+            && let Some(id) = versions::named(descriptor) =>
+        {
+            let mut version = DynamicMessage::new(descriptor.clone());
+            version.set_field(&id, Value::String(text.to_owned()));
+            return Ok(version);
+        }
         _ => serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"))?,
     };
     message(descriptor, &json)
@@ -201,5 +211,16 @@ mod tests {
         assert!(value(&liaison, r#"{"name":"Ada","email":"ada@contoso.example"}"#).is_ok());
         assert!(value(&liaison, r#"{"nmae":"Ada"}"#).unwrap_err().contains("nmae"));
         assert!(value(&liaison, "Ada").unwrap_err().contains("no JSON"));
+    }
+
+    #[test]
+    fn a_resource_with_its_version_is_an_id_alone_or_json() {
+        let version = kind("vouch.license.v1.LicenseVersion");
+        let id = |text: &str| {
+            let read = value(&version, text).unwrap();
+            read.as_message().unwrap().get_field_by_name("license_id").unwrap().into_owned()
+        };
+        assert_eq!(id("lic_1"), Value::String("lic_1".into()));
+        assert_eq!(id(r#"{"licenseId":"lic_2","etag":"v1"}"#), Value::String("lic_2".into()));
     }
 }

@@ -2,10 +2,14 @@
 //!
 //! Proves W20.
 
+use std::io::Write;
+use std::process::Stdio;
+
 use serde_json::Value;
 
 use crate::commands::{refused, told};
 use crate::up::Up;
+use crate::vouch;
 
 const COLUMNS: &str =
     "license_key,product_id,quantity,end_user_id,end_user_name,responsible_partner_id,valid_from,valid_until,zone";
@@ -47,4 +51,42 @@ fn w20_a_catalogue_is_imported_with_its_mistakes_told_and_exported_in_the_same_f
     let unknown = refused(&data, "license import {}", &["nothing.csv"]);
     assert!(unknown.contains("nothing.csv cannot be read"), "{unknown}");
     drop(up);
+}
+
+#[test]
+fn w20_bad_lines_are_told_in_the_order_of_the_file_and_a_file_without_lines_is_a_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, file) = (folder.path().join("data"), folder.path().join("catalogue.csv"));
+    let up = Up::start(&data);
+    let path = file.to_str().unwrap();
+    let line = |number: usize, product: &str, quantity: &str| {
+        format!("ACME-{number:06},{product},{quantity},fabrikam,Fabrikam Inc,north,2026-01-01,,UTC\n")
+    };
+    let lines = [
+        line(1, "hermes", "5"),
+        line(2, "atlas-server", "many"),
+        line(3, "hermes", "5"),
+        line(4, "atlas-server", "5"),
+        line(5, "atlas-server", "few"),
+    ];
+    std::fs::write(&file, format!("{COLUMNS}\n{}", lines.concat())).unwrap();
+    let mistakes = refused(&data, "license import {}", &[path]);
+    let places: Vec<_> = mistakes.lines().filter_map(|line| line.split(".csv:").nth(1)?.get(..2)).collect();
+    assert_eq!(places, ["2:", "3:", "4:", "6:"], "{mistakes}");
+
+    let denied = refused(&data, "license import {} --as customer", &[path]);
+    assert!(denied.contains("ACCESS_DENIED") && denied.contains("Nothing was taken."), "{denied}");
+    let beyond = refused(&data, "license import {} --from-line 9", &[path]);
+    assert!(beyond.contains("ends with line 6, before line 9"), "{beyond}");
+    std::fs::write(&file, format!("{COLUMNS}\n")).unwrap();
+    assert!(refused(&data, "license import {}", &[path]).contains("has no line with a licence"));
+
+    let mut import = vouch();
+    import.args(["license", "import", "-", "--format", "csv", "--data"]).arg(&data);
+    let mut import = import.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let text = format!("{COLUMNS}\n{}", line(4, "atlas-server", "5"));
+    import.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = import.wait_with_output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("0 entered, 1 there already"), "{output:?}");
+    up.stop();
 }

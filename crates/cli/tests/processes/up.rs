@@ -3,6 +3,7 @@
 //! Proves B01, B02, B05, Q01, V07.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -200,6 +201,18 @@ fn a_second_start_on_the_same_folder_says_what_is_wrong() {
     let told = String::from_utf8_lossy(&second.stderr);
     assert!(told.contains("another `vouch up` is running") && told.contains("--data DIR"), "{told}");
     up.stop();
+}
+
+#[test]
+fn a_start_on_ports_that_are_taken_leaves_no_folder_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().min(65530);
+    let output = vouch().args(["up", "--port", &port.to_string(), "--data"]).arg(&data).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && told.contains("cannot be listened on"), "{told}");
+    assert!(told.contains("--port 0") && !data.exists(), "{told}");
 }
 
 #[test]
