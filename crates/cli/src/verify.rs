@@ -167,6 +167,7 @@ mod tests {
             iss: "license.vouch".into(),
             sub: "contoso".into(),
             iat: 1_767_225_600,
+            nbf: 1_767_225_600,
             exp,
             lic: LicensedTerms {
                 id: "lic_1".into(),

@@ -1,6 +1,6 @@
 //! Policies of programmes, the chains that they decide, and what each partner of one sees.
 //!
-//! Proves D01, D10, Q14.
+//! Proves D01, D10, Q14, W15.
 
 mod scene;
 mod successors;

@@ -1,6 +1,6 @@
 //! A partner vanishes, and its licences go to a successor.
 //!
-//! Proves W15.
+//! Proves D01, W15.
 
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::ResponsibilityRule::SellerSupports;
