@@ -203,6 +203,7 @@ mod tests {
             words(&genuine),
             [
                 ("iat", "1767225600  2026-01-01T00:00:00Z".to_owned()),
+                ("nbf", "1767225600  2026-01-01T00:00:00Z".to_owned()),
                 ("exp", "1775001600  2026-04-01T00:00:00Z".to_owned()),
                 (
                     "licensed",
