@@ -118,7 +118,7 @@ pub const ENGINES: &[Engine] = if cfg!(has_postgres) { &[Engine::Sqlite, Engine:
 /// Declares tests that run once on each engine, with a fresh database. Without PostgreSQL's server binaries its half is
 /// counted as ignored, with the reason in its line. A macro, because a function cannot declare tests.
 ///
-/// ```ignore
+/// ```text
 /// vouch_storage::on_both_engines! {
 ///     async fn a_row_is_read_back(database: Database) { … }
 /// }

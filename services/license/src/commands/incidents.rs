@@ -1,6 +1,6 @@
 //! Prepaid incidents. Every command locks the account, does first what time has to do to it, and books what it moves.
 //!
-//! Read in this order: [`purse`] (opening and closing an account), [`granting`], [`escalations`] (what is set aside
+//! Read in this order: `purse` (opening and closing an account), [`granting`], [`escalations`] (what is set aside
 //! with a proof), [`reservations`] (what a partner sets aside), [`reversals`], [`due`] (what nobody else does: time).
 
 pub mod due;
