@@ -16,11 +16,6 @@ use crate::{Engine, Migrations, Store, StoreConfig};
 #[cfg(has_postgres)]
 mod cluster;
 
-/// The engines that this machine has.
-pub fn engines() -> Vec<Engine> {
-    if cfg!(has_postgres) { vec![Engine::Sqlite, Engine::Postgres] } else { vec![Engine::Sqlite] }
-}
-
 /// A fresh, empty database.
 #[derive(Debug)]
 pub struct Database {

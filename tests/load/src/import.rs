@@ -9,7 +9,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::license_service_client::LicenseServiceClient;
 
-use vouch_storage::testing::{Database, engines};
+use vouch_storage::testing::{Database, ENGINES};
 
 use crate::ground::{Stage, stop};
 
@@ -28,7 +28,7 @@ pub(crate) struct ImportArguments {
 pub(crate) async fn run(arguments: &ImportArguments) -> ExitCode {
     println!("| engine | rows | seconds | rows/s | again, seconds | resident beyond before |");
     println!("| --- | ---: | ---: | ---: | ---: | ---: |");
-    for engine in engines() {
+    for engine in ENGINES.iter().copied() {
         let database = Database::fresh(engine).await;
         let stage = Stage::lay_on(database.config.clone()).await;
         let (running, _) = stage.start().await;

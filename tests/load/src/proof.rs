@@ -19,7 +19,7 @@ use vouch_identity::SpiffeId;
 use vouch_license::commands::proofs::{self, Holder, Surroundings};
 use vouch_license::domain::entitlement::{LicenseRef, ProofRequest, Question};
 use vouch_license::store::changes;
-use vouch_storage::testing::{Database, engines};
+use vouch_storage::testing::{Database, ENGINES};
 use vouch_storage::{Secrets, Store, WriteError};
 
 use crate::drive::{Driven, Load, drive};
@@ -45,7 +45,7 @@ pub(crate) struct ProofArguments {
 pub(crate) async fn run(arguments: &ProofArguments) -> ExitCode {
     println!("| engine | proofs/s | bare/s | ratio (least to most) | one row/s | ratio | statements |");
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
-    for engine in engines() {
+    for engine in ENGINES.iter().copied() {
         let database = Database::fresh(engine).await;
         let stage = Stage::lay_on(database.config.clone()).await;
         let store = stage.store().await;
