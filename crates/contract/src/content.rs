@@ -21,13 +21,15 @@ include!(concat!(env!("OUT_DIR"), "/mutations.rs"));
 /// (the build makes them ordered). Only fields of the request itself can be outside its content; a test of the house holds the
 /// contract to that.
 pub fn digest<M: Message + Name>(request: &M) -> Result<[u8; 32], Error> {
-    let full_name = M::full_name();
-    let outside = outside_content(&full_name)?;
-    let encoded = request.encode_to_vec();
+    digest_encoded(&M::full_name(), &request.encode_to_vec())
+}
+
+fn digest_encoded(full_name: &str, encoded: &[u8]) -> Result<[u8; 32], Error> {
+    let outside = outside_content(full_name)?;
     let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     context.update(full_name.as_bytes());
     context.update(&[0]);
-    let mut rest = encoded.as_slice();
+    let mut rest = encoded;
     while !rest.is_empty() {
         let field = rest;
         let (number, wire_type) = decode_key(&mut rest).map_err(Error::internal)?;

@@ -1,6 +1,7 @@
 //! What every handler does around its one line of its own: parse, call, wrap, map.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -64,10 +65,10 @@ impl Rpc {
     ) -> Result<Response<R>, Status>
     where
         Q: Mutation + Message + Name,
-        C: TryFrom<Q, Error = Violations>,
+        C: TryFrom<Q, Error = Violations> + Send + Sync,
         R: Message + Default,
-        F: Fn(Tx, Arc<Call<C>>) -> Fut,
-        Fut: Future<Output = Result<(Tx, R), WriteError>>,
+        F: Fn(Tx, Arc<Call<C>>) -> Fut + Sync,
+        Fut: Future<Output = Result<(Tx, R), WriteError>> + Send,
     {
         let act = &act;
         let act = |tx, call| async move { act(tx, call).await.map(|(tx, response)| (tx, Ok(response))) };
@@ -84,10 +85,10 @@ impl Rpc {
     ) -> Result<Response<R>, Status>
     where
         Q: Mutation + Message + Name,
-        C: TryFrom<Q, Error = Violations>,
+        C: TryFrom<Q, Error = Violations> + Send + Sync,
         R: Message + Default,
-        F: Fn(Tx, Arc<Call<C>>) -> Fut,
-        Fut: Future<Output = Result<(Tx, Result<R, Error>), WriteError>>,
+        F: Fn(Tx, Arc<Call<C>>) -> Fut + Sync,
+        Fut: Future<Output = Result<(Tx, Result<R, Error>), WriteError>> + Send,
     {
         self.once(method, request, Keeping::Plain, act).await.map(Response::new).map_err(|error| self.status(&error))
     }
@@ -101,10 +102,10 @@ impl Rpc {
     ) -> Result<Response<R>, Status>
     where
         Q: Mutation + Message + Name,
-        C: TryFrom<Q, Error = Violations>,
+        C: TryFrom<Q, Error = Violations> + Send + Sync,
         R: Message + Default,
-        F: Fn(Tx, Arc<Call<C>>) -> Fut,
-        Fut: Future<Output = Result<(Tx, R), WriteError>>,
+        F: Fn(Tx, Arc<Call<C>>) -> Fut + Sync,
+        Fut: Future<Output = Result<(Tx, R), WriteError>> + Send,
     {
         let keeping = Keeping::Sealed(&self.secrets);
         let act = &act;
@@ -121,10 +122,10 @@ impl Rpc {
     ) -> Result<R, Error>
     where
         Q: Mutation + Message + Name,
-        C: TryFrom<Q, Error = Violations>,
+        C: TryFrom<Q, Error = Violations> + Send + Sync,
         R: Message + Default,
-        F: Fn(Tx, Arc<Call<C>>) -> Fut,
-        Fut: Future<Output = Result<(Tx, Result<R, Error>), WriteError>>,
+        F: Fn(Tx, Arc<Call<C>>) -> Fut + Sync,
+        Fut: Future<Output = Result<(Tx, Result<R, Error>), WriteError>> + Send,
     {
         let caller = caller(&request)?;
         let now = self.world.now();
@@ -136,31 +137,63 @@ impl Rpc {
             (Ok(request_id), command) => (request_id, command),
             (Err(problem), command) => return Err(all_violations(problem, command.err())),
         };
-        let key = results::Call { caller: caller.name(), method, request_id, content };
+        let call = results::Call { caller: caller.name(), method, request_id, content };
+        let once = Once { rpc: self, call, keeping, now };
         // Ordering: a stored result is looked for before the request is validated, so that a request that was good once
         // stays good when it is repeated.
-        let command = match command {
-            Ok(command) => command,
-            Err(violations) => {
-                return self.first_result(&key, keeping, now).await?.ok_or_else(|| violations.into());
+        let response = match command {
+            Err(violations) => once.first_result().await?.ok_or(violations)?,
+            Ok(command) => {
+                let call = Arc::new(Call { caller, command, now, world: self.world.clone() });
+                let act = |tx| {
+                    let acting = act(tx, call.clone());
+                    let written = async move {
+                        let (tx, outcome) = acting.await?;
+                        Ok((tx, outcome.map(|response| response.encode_to_vec())))
+                    };
+                    Box::pin(written) as Pin<Box<dyn Future<Output = _> + Send + '_>>
+                };
+                once.carry_out(&act).await?
             }
         };
-        let call = Arc::new(Call { caller, command, now, world: self.world.clone() });
-        let (key, act) = (&key, &act);
-        let outcome = self
+        R::decode(response.as_slice()).map_err(Error::internal)
+    }
+
+    /// The status for an error. What the service itself did wrong is logged here, once, and told to nobody.
+    pub fn status(&self, error: &Error) -> Status {
+        if let Error::Internal(cause) | Error::Unavailable(cause) = error {
+            tracing::error!(error = %chain(cause.as_ref()), "{error}");
+        }
+        vouch_contract::status::from_error(error, self.domain)
+    }
+}
+
+/// A mutation that is carried out once. It knows messages as bytes only, so that it is compiled once and not for every RPC.
+struct Once<'a> {
+    rpc: &'a Rpc,
+    call: results::Call,
+    keeping: Keeping<'a>,
+    now: Timestamp,
+}
+
+/// What acting wrote, and its encoded response.
+type Written<'a> = Pin<Box<dyn Future<Output = Result<(Tx, Result<Vec<u8>, Error>), WriteError>> + Send + 'a>>;
+
+impl Once<'_> {
+    /// Acts, or gives the result of the same call where there is one.
+    async fn carry_out<'b>(&self, act: &'b (dyn Fn(Tx) -> Written<'b> + Sync)) -> Result<Vec<u8>, Error> {
+        let Self { rpc, call, keeping, now } = self;
+        let outcome = rpc
             .store
-            .write(|mut tx| {
-                let call = call.clone();
-                async move {
-                    if let Some(stored) = results::lookup(&mut tx, key, keeping, now).await? {
-                        return Ok((tx, Ok(R::decode(stored.as_slice()).map_err(Error::internal)?)));
-                    }
-                    let (mut tx, outcome) = act(tx, call).await?;
-                    if let Ok(response) = &outcome {
-                        results::store(&mut tx, key, &response.encode_to_vec(), keeping, now).await?;
-                    }
-                    Ok((tx, outcome))
+            .write(|mut tx| async move {
+                if let Some(stored) = results::lookup(&mut tx, call, *keeping, *now).await? {
+                    return Ok((tx, Ok(stored)));
                 }
+                let (mut tx, outcome) = act(tx).await?;
+                if let Ok(response) = &outcome {
+                    results::store(&mut tx, call, response, *keeping, *now).await?;
+                }
+                Ok((tx, outcome))
             })
             .await
             .and_then(|outcome| outcome);
@@ -168,7 +201,7 @@ impl Rpc {
             Ok(response) => Ok(response),
             // A database that does not answer has no result to give, and is not asked again.
             Err(error @ (Error::Unavailable(_) | Error::Internal(_))) => Err(error),
-            Err(error) => match self.first_result(key, keeping, now).await {
+            Err(error) => match self.first_result().await {
                 Ok(Some(first)) => Ok(first),
                 Err(reused @ Error::RequestIdReused) => Err(reused),
                 Ok(None) | Err(_) => Err(error),
@@ -178,23 +211,9 @@ impl Rpc {
 
     /// The result of the same call, where it was running at the same time and was faster: what refused this one may be what
     /// that one did.
-    async fn first_result<R: Message + Default>(
-        &self,
-        key: &results::Call,
-        keeping: Keeping<'_>,
-        now: Timestamp,
-    ) -> Result<Option<R>, Error> {
-        let mut connection = self.store.reader().acquire().await.map_err(StoreError::from)?;
-        let stored = results::lookup(&mut connection, key, keeping, now).await?;
-        stored.map(|stored| R::decode(stored.as_slice()).map_err(Error::internal)).transpose()
-    }
-
-    /// The status for an error. What the service itself did wrong is logged here, once, and told to nobody.
-    pub fn status(&self, error: &Error) -> Status {
-        if let Error::Internal(cause) | Error::Unavailable(cause) = error {
-            tracing::error!(error = %chain(cause.as_ref()), "{error}");
-        }
-        vouch_contract::status::from_error(error, self.domain)
+    async fn first_result(&self) -> Result<Option<Vec<u8>>, Error> {
+        let mut connection = self.rpc.store.reader().acquire().await.map_err(StoreError::from)?;
+        results::lookup(&mut connection, &self.call, self.keeping, self.now).await
     }
 }
 

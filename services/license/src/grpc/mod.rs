@@ -85,10 +85,14 @@ impl Handlers {
         facts_revision: impl FnOnce(&R) -> i64,
     ) -> Result<Response<R>, Status> {
         let answer = answer?;
-        if let Err(error) = self.book.caught_up(facts_revision(answer.get_ref())).await {
+        self.caught_up(facts_revision(answer.get_ref())).await;
+        Ok(answer)
+    }
+
+    async fn caught_up(&self, facts_revision: i64) {
+        if let Err(error) = self.book.caught_up(facts_revision).await {
             tracing::warn!(%error, "checks of this replica do not know of a change yet");
         }
-        Ok(answer)
     }
 
     fn world(&self) -> &World {
