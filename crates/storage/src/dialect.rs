@@ -1,5 +1,7 @@
 //! The few things in which the engines differ.
 
+use sqlx::AnyConnection;
+
 /// A database engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -14,6 +16,11 @@ pub enum Engine {
 pub struct Dialect(pub Engine);
 
 impl Dialect {
+    /// The one that a connection understands.
+    pub fn of(connection: &AnyConnection) -> Self {
+        Self(if connection.backend_name() == "SQLite" { Engine::Sqlite } else { Engine::Postgres })
+    }
+
     /// Begins a transaction that writes. SQLite takes its write lock at once, so that a transaction never finds out at its
     /// first write that it lost.
     pub fn begin_write(self) -> &'static str {
@@ -60,14 +67,6 @@ impl Dialect {
         match self.0 {
             Engine::Sqlite => format!("group_concat(hex({column}), ' ')"),
             Engine::Postgres => format!("string_agg(encode({column}, 'hex'), ' ')"),
-        }
-    }
-
-    /// How many rows one INSERT may carry: binding `$n` is quadratic on SQLite.
-    pub fn rows_per_insert(self) -> usize {
-        match self.0 {
-            Engine::Sqlite => 20,
-            Engine::Postgres => 500,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`StoreConfig`] (which database), [`Store`] (pools and transactions), [`Dialect`] (the few things
 //! in which the engines differ), [`StoreError`] (what can go wrong), [`results`] (a repeated mutation returns its first
-//! result), [`outbox`] (what is to be sent elsewhere), [`blobs`] (content in parts), [`signing_keys`] and [`Secrets`] (what must not lie in the open).
+//! result), [`many`] (many rows in one statement), [`outbox`] (what is to be sent elsewhere), [`blobs`] (content in parts), [`signing_keys`] and [`Secrets`] (what must not lie in the open).
 //!
 //! One SQL text serves both engines, inside a portable subset: columns are TEXT, BIGINT (instants are microseconds UTC),
 //! SMALLINT (flags are 0 or 1) and bytes; placeholders are `$n`; no BOOLEAN, no bare EXISTS or comparison in a result,
@@ -15,6 +15,7 @@ mod config;
 mod dialect;
 mod epoch;
 mod error;
+pub mod many;
 mod migrations;
 pub mod outbox;
 pub mod results;

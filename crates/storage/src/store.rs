@@ -50,9 +50,9 @@ impl Store {
     async fn open_sqlite(path: &Path, readers: u32) -> Result<Self, StoreError> {
         let lock = lock_file(path)?;
         let options = connect_options(&format!("sqlite://{}?mode=rwc", path.display()))?;
-        let writer = sqlite_pool(1).connect_with(options.clone()).await?;
+        let writer = sqlite_pool(1, WRITERS_PRAGMAS).connect_with(options.clone()).await?;
         verify_pragmas(&writer).await?;
-        let readers = sqlite_pool(readers).connect_with(options).await?;
+        let readers = sqlite_pool(readers, &[]).connect_with(options).await?;
         verify_pragmas(&readers).await?;
         Ok(Self { dialect: Dialect(Engine::Sqlite), writer, readers, _lock: Some(Arc::new(lock)) })
     }
@@ -184,24 +184,28 @@ fn connect_options(url: &str) -> Result<AnyConnectOptions, StoreError> {
     url.parse().map_err(|_| StoreError::Setup("the store's address cannot be read".into()))
 }
 
-fn sqlite_pool(connections: u32) -> AnyPoolOptions {
+/// For many rows at once: their digests lie in no order, and the pages of an index should not be read and written again for each of them.
+const WRITERS_PRAGMAS: &[&str] = &["PRAGMA cache_size = -65536", "PRAGMA wal_autocheckpoint = 8000"];
+
+fn sqlite_pool(connections: u32, further: &'static [&'static str]) -> AnyPoolOptions {
     AnyPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // A connection of an embedded database does not age.
         .max_lifetime(None)
         .idle_timeout(None)
-        .after_connect(|connection, _| Box::pin(async move { set_pragmas(connection).await }))
+        .after_connect(move |connection, _| Box::pin(set_pragmas(connection, further)))
 }
 
-async fn set_pragmas(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    for pragma in [
+async fn set_pragmas(connection: &mut AnyConnection, further: &'static [&'static str]) -> Result<(), sqlx::Error> {
+    let all = [
         "PRAGMA journal_mode = WAL",
         // An acknowledged write survives power loss: WAL with NORMAL would not promise that.
         "PRAGMA synchronous = FULL",
         "PRAGMA foreign_keys = ON",
         "PRAGMA busy_timeout = 5000",
-    ] {
+    ];
+    for pragma in all.iter().chain(further).copied() {
         sqlx::query(pragma).execute(&mut *connection).await?;
     }
     Ok(())

@@ -5,11 +5,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use sqlx::Row;
 use vouch_core::testing::ManualClock;
 use vouch_core::{Error, World};
+use vouch_storage::many::{self, Column};
 use vouch_storage::results::{self, Call, Keeping};
-use vouch_storage::{Migrations, Secrets, Step, Store, StoreConfig, StoreError, WriteError, on_both_engines, outbox};
+use vouch_storage::{
+    Migrations, Secrets, Step, Store, StoreConfig, StoreError, WriteError, on_both_engines, outbox, row,
+};
 
 const SQLITE: &[Step] = &[(1000, "accounts", include_str!("migrations/sqlite/1000_accounts.sql"))];
 const POSTGRES: &[Step] = &[(1000, "accounts", include_str!("migrations/postgres/1000_accounts.sql"))];
@@ -77,7 +81,36 @@ async fn create_once(store: &Store, call: &Call, name: &str) -> Result<Vec<u8>, 
         .await
 }
 
+const MANY: [(&str, Column); 4] =
+    [("name", Column::Text), ("units", Column::Whole), ("content", Column::Bytes), ("note", Column::Text)];
+
 on_both_engines! {
+    async fn many_rows_come_back_as_they_went_in_and_what_is_there_is_left_alone(database: Database) {
+        let store = database.open(&MIGRATIONS).await;
+        let mut tx = store.begin().await.unwrap();
+        let name = "quote \" ' \\ \u{1f9ea} {} $1";
+        let rows = vec![
+            [name.into(), i64::MAX.into(), many::bytes(&[0, 255]), Value::Null],
+            ["".into(), (-1).into(), many::bytes(&[]), "null".into()],
+        ];
+        for added in [2, 0] {
+            let insert = many::insert(&tx, "notes", &MANY, rows.clone(), "ON CONFLICT DO NOTHING");
+            assert_eq!(insert.execute(&mut *tx).await.unwrap().rows_affected(), added);
+        }
+        let look_for = [many::bytes(&[0, 255]), many::bytes(&[7])];
+        let these = many::select(&tx, Column::Bytes, look_for, |these| {
+            format!("SELECT * FROM notes WHERE content IN {these}")
+        });
+        let found = these.fetch_all(&mut *tx).await.unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(row::text(&found[0], "name").unwrap(), name);
+        assert_eq!(row::integer(&found[0], "units").unwrap(), i64::MAX);
+        assert_eq!(row::bytes(&found[0], "content").unwrap(), [0, 255]);
+        assert_eq!(row::optional_text(&found[0], "note").unwrap(), None);
+        let none = many::select(&tx, Column::Text, [], |these| format!("SELECT * FROM notes WHERE name IN {these}"));
+        assert!(none.fetch_all(&mut *tx).await.unwrap().is_empty());
+    }
+
     async fn a_transaction_is_all_or_nothing(database: Database) {
         let store = database.open(&MIGRATIONS).await;
         let refused: Result<(), Error> = store

@@ -1,6 +1,6 @@
 //! Taking licences from another system: many at once, each of them there already or new.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::AnyConnection;
 use vouch_core::Violations;
@@ -9,8 +9,10 @@ use vouch_storage::{Dialect, Secrets, Store, Tx, WriteError};
 use crate::domain::agreement::Person;
 use crate::domain::license::License;
 use crate::store::facts::DIGESTS;
-use crate::store::grants::{end_user_hold_all, end_user_insert_all, key_retired_all, license_insert_some};
-use crate::store::{agreements, catalog, changes, licenses, partners};
+use crate::store::grants::{
+    end_user_hold_all, end_user_insert_all, key_retired_all, liaison_insert_all, license_insert_some,
+};
+use crate::store::{catalog, changes, licenses, partners};
 
 /// A licence to be taken.
 #[derive(Debug)]
@@ -69,50 +71,48 @@ async fn enter(mut tx: Tx, dialect: Dialect, rows: &[Row]) -> Result<(Tx, Import
     // new rows of this transaction.
     let held = good.iter().map(|row| &row.license.terms.end_user_id);
     let end_users = good.iter().map(|row| (&row.license.terms.end_user_id, row.license.terms.end_user_name.as_str()));
-    end_user_insert_all(&mut tx, dialect, end_users).await?;
+    end_user_insert_all(&mut tx, end_users).await?;
     end_user_hold_all(&mut tx, dialect, held).await?;
     let revision = changes::revision_next(&mut tx).await?;
-    for some in good.chunks(dialect.rows_per_insert()) {
-        let licenses: Vec<License> = some.iter().map(|row| row.license.clone()).collect();
-        let added = license_insert_some(&mut tx, &licenses, revision).await?;
-        let all_new = usize::try_from(added).is_ok_and(|added| added == licenses.len());
-        for Row { place, license, keeps_id } in some.iter().copied() {
-            match if all_new { None } else { there_already(&mut tx, license, *keeps_id).await? } {
-                None => {
-                    imported.created += 1;
-                    for liaison in &license.liaisons {
-                        agreements::liaison_insert(&mut tx, &license.id.to_string(), liaison).await?;
-                    }
-                }
-                Some(violations) if violations.is_empty() => imported.unchanged += 1,
-                Some(violations) => imported.problems.push((*place, violations)),
-            }
+    let licenses: Vec<_> = good.iter().map(|row| &row.license).collect();
+    let added = license_insert_some(&mut tx, &licenses, revision).await?;
+    let there = if usize::try_from(added).is_ok_and(|added| added == licenses.len()) {
+        None
+    } else {
+        let there = licenses::license_list_by_key(&mut tx, licenses.iter().map(|license| &license.key)).await?;
+        Some(there.into_iter().map(|license| (license.key.0, license)).collect::<HashMap<_, _>>())
+    };
+    let mut created = Vec::with_capacity(good.len());
+    for Row { place, license, keeps_id } in good {
+        let stands = there.as_ref().map(|there| against(there.get(&license.key.0), license, *keeps_id));
+        match stands.unwrap_or(None) {
+            None => created.push(license),
+            Some(violations) if violations.is_empty() => imported.unchanged += 1,
+            Some(violations) => imported.problems.push((*place, violations)),
         }
     }
+    imported.created = created.len();
+    liaison_insert_all(&mut tx, created).await?;
     imported.problems.sort_by_key(|(place, _)| *place);
     imported.facts_revision = if imported.created > 0 { revision } else { 0 };
     Ok((tx, imported))
 }
 
 /// What stands against a licence that was not added: nothing where it is there with the same terms. `None` where it was added.
-async fn there_already(
-    tx: &mut AnyConnection,
-    license: &License,
-    keeps_id: bool,
-) -> Result<Option<Violations>, WriteError> {
+fn against(there: Option<&License>, license: &License, keeps_id: bool) -> Option<Violations> {
     let mut violations = Violations::new();
-    match licenses::license_fetch_by_key(tx, &license.key).await? {
+    match there {
         Some(there) if there.created_at == license.created_at && there.id == license.id && there.revision == 1 => {
-            return Ok(None);
+            return None;
         }
         Some(there) if keeps_id && there.id != license.id => {
             violations.add("license.license_id", format!("is not {}, whose key it is", there.id));
         }
-        Some(there) if is_same(&there, license) => {}
+        Some(there) if is_same(there, license) => {}
         Some(there) => violations.add("license_key", format!("is the key of {}, which has other terms", there.id)),
         None => violations.add("license.license_id", format!("{} is there with another key", license.id)),
     }
-    Ok(Some(violations))
+    Some(violations)
 }
 
 /// Whether two licences are the same but for what this service gave them.

@@ -20,43 +20,72 @@ use crate::store::licenses::{LicenseFilter, license_list};
 /// How many licences one request may carry.
 const MOST: usize = 2000;
 
+/// A request that was read.
+#[derive(Debug, Default)]
+struct Batch {
+    licenses: Vec<Row>,
+    /// What could not be read, by its place.
+    unreadable: Vec<(usize, Violations)>,
+    rehearse: bool,
+}
+
 impl Handlers {
-    /// Takes one request after the other, until the caller ends.
+    /// Takes one request after the other, until the caller ends. The next one is read while the database works on this one.
     pub(super) async fn import(
         self,
         mut requests: Streaming<pb::ImportLicensesRequest>,
-        sender: mpsc::Sender<Result<pb::ImportLicensesResponse, Status>>,
+        answers: mpsc::Sender<Result<pb::ImportLicensesResponse, Status>>,
     ) -> Result<(), Status> {
-        while let Some(request) = vouch_host::next_message(&mut requests, self.rpc.domain).await? {
-            let taken = self.take(request).await.map_err(|error| self.rpc.status(&error))?;
-            if sender.send(Ok(taken)).await.is_err() {
-                break;
+        let (sender, mut batches) = mpsc::channel(1);
+        let reading = async {
+            while let Some(request) = vouch_host::next_message(&mut requests, self.rpc.domain).await.transpose() {
+                let batch = request.and_then(|request| self.batch(request).map_err(|error| self.rpc.status(&error)));
+                let is_last = batch.is_err();
+                if sender.send(batch).await.is_err() || is_last {
+                    break;
+                }
             }
-        }
-        Ok(())
+            drop(sender);
+        };
+        let taking = async {
+            while let Some(batch) = batches.recv().await {
+                let taken = self.take(batch?).await.map_err(|error| self.rpc.status(&error))?;
+                if answers.send(Ok(taken)).await.is_err() {
+                    break;
+                }
+            }
+            // Who waits to hand the next one over learns that nobody takes it.
+            drop(batches);
+            Ok(())
+        };
+        tokio::join!(reading, taking).1
     }
 
-    async fn take(&self, request: pb::ImportLicensesRequest) -> Result<pb::ImportLicensesResponse, Error> {
+    fn batch(&self, request: pb::ImportLicensesRequest) -> Result<Batch, Error> {
         if request.licenses.len() > MOST {
             return Err(Error::field("licenses", format!("must be at most {MOST}")));
         }
-        let (mut licenses, mut unreadable) = (Vec::with_capacity(request.licenses.len()), Vec::new());
+        let mut batch = Batch { rehearse: request.dry_run, ..Batch::default() };
         for (place, license) in request.licenses.into_iter().enumerate() {
             match self.read(license) {
-                Ok((license, keeps_id)) => licenses.push(Row { place, license, keeps_id }),
-                Err(violations) => unreadable.push((place, violations)),
+                Ok((license, keeps_id)) => batch.licenses.push(Row { place, license, keeps_id }),
+                Err(violations) => batch.unreadable.push((place, violations)),
             }
         }
-        let imported = import::take(self.store(), &licenses, request.dry_run).await?;
+        Ok(batch)
+    }
+
+    async fn take(&self, batch: Batch) -> Result<pb::ImportLicensesResponse, Error> {
+        let imported = import::take(self.store(), &batch.licenses, batch.rehearse).await?;
         let Imported { created, unchanged, mut problems, facts_revision } = imported;
-        problems.extend(unreadable);
+        problems.extend(batch.unreadable);
         problems.sort_by_key(|(place, _)| *place);
         let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
         Ok(pb::ImportLicensesResponse {
             created: count(created),
             unchanged: count(unchanged),
             problems: problems.into_iter().map(|(place, v)| problem(count(place), &v)).collect(),
-            facts_revision: if request.dry_run { 0 } else { facts_revision },
+            facts_revision: if batch.rehearse { 0 } else { facts_revision },
         })
     }
 

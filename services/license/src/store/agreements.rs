@@ -9,6 +9,7 @@ use vouch_core::code::{EndUserId, TierId};
 use vouch_core::dates;
 use vouch_core::id::{AgreementId, ContactId};
 use vouch_host::Page;
+use vouch_storage::many::{self, Column};
 use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 use super::packed::{named_in, pack_agreement, read_agreement};
@@ -227,16 +228,10 @@ pub async fn liaison_list_of_all(
     if holder_ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let places: Vec<_> = (1..=holder_ids.len()).map(|place| format!("${place}")).collect();
-    let sql = format!(
-        "SELECT * FROM liaisons WHERE holder_id IN ({}) AND ended_at IS NULL ORDER BY named_at, contact_id",
-        places.join(", ")
-    );
-    // The text is made of placeholders only.
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
-    for id in holder_ids {
-        query = query.bind(id);
-    }
+    let ids = holder_ids.iter().map(|id| id.as_str().into());
+    let query = many::select(connection, Column::Text, ids, |these| {
+        format!("SELECT * FROM liaisons WHERE holder_id IN {these} AND ended_at IS NULL ORDER BY named_at, contact_id")
+    });
     let mut named: HashMap<String, Vec<Liaison>> = HashMap::new();
     for found in &query.fetch_all(connection).await? {
         named.entry(row::text(found, "holder_id")?).or_default().push(read_liaison(found)?);

@@ -1,16 +1,16 @@
 //! Adding licences: one, or many at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use sqlx::any::AnyArguments;
-use sqlx::query::Query;
-use sqlx::{Any, AnyConnection, AssertSqlSafe};
-use vouch_core::code::EndUserId;
+use serde_json::Value;
+use sqlx::AnyConnection;
+use vouch_core::code::{EndUserId, PartnerId};
+use vouch_storage::many::{self, Column};
 use vouch_storage::{Dialect, StoreError, WriteError, row};
 
-use super::agreements::liaison_insert;
 use super::packed::pack_license;
+use crate::domain::agreement::Liaison;
 use crate::domain::license::License;
 
 /// Adds a licence with the people named in it, and its end user where that one is new.
@@ -20,28 +20,36 @@ pub async fn license_insert(
     facts_revision: i64,
 ) -> Result<(), WriteError> {
     end_user_insert(connection, &license.terms.end_user_id, &license.terms.end_user_name).await?;
-    let sql = format!("INSERT INTO licenses ({COLUMNS}) VALUES {}", rows(1, COLUMN_COUNT));
-    bind(sqlx::query(AssertSqlSafe(sql)), license, facts_revision)?.execute(&mut *connection).await?;
-    for liaison in &license.liaisons {
-        liaison_insert(connection, &license.id.to_string(), liaison).await?;
-    }
-    Ok(())
+    let rows = vec![license_row(license, facts_revision)?];
+    many::insert(connection, "licenses", &LICENSES, rows, "").execute(&mut *connection).await?;
+    liaison_insert_all(connection, [license]).await
 }
 
-/// Adds licences whose end users are there, without their people. Those whose id or key is taken are left out: how many were added. At most as
-/// many as the engine takes at once.
+/// Adds licences whose end users are there, without their people. Those whose id or key is taken are left out: how many were added.
 pub async fn license_insert_some(
     connection: &mut AnyConnection,
-    licenses: &[License],
+    licenses: &[&License],
     facts_revision: i64,
 ) -> Result<u64, WriteError> {
-    let values = rows(licenses.len(), COLUMN_COUNT);
-    let sql = format!("INSERT INTO licenses ({COLUMNS}) VALUES {values} ON CONFLICT DO NOTHING");
-    let mut insert = sqlx::query(AssertSqlSafe(sql));
-    for license in licenses {
-        insert = bind(insert, license, facts_revision)?;
-    }
+    let rows = licenses.iter().map(|license| license_row(license, facts_revision)).collect::<Result<_, _>>()?;
+    let insert = many::insert(connection, "licenses", &LICENSES, rows, "ON CONFLICT DO NOTHING");
     Ok(insert.execute(connection).await?.rows_affected())
+}
+
+/// Adds the people named in licences.
+pub async fn liaison_insert_all(
+    connection: &mut AnyConnection,
+    licenses: impl IntoIterator<Item = &License>,
+) -> Result<(), WriteError> {
+    let named = licenses.into_iter().flat_map(|license| {
+        let id = license.id.to_string();
+        license.liaisons.iter().map(move |liaison| liaison_row(&id, liaison))
+    });
+    let rows: Vec<_> = named.collect();
+    if !rows.is_empty() {
+        many::insert(connection, "liaisons", &LIAISONS, rows, "").execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// Adds an end user where it is new.
@@ -60,24 +68,25 @@ pub async fn end_user_insert(connection: &mut AnyConnection, id: &EndUserId, nam
 /// Adds those of the end users that are new. In the order of their codes, so that two who do this cannot wait for one another.
 pub async fn end_user_insert_all<'a>(
     connection: &mut AnyConnection,
-    dialect: Dialect,
     end_users: impl Iterator<Item = (&'a EndUserId, &'a str)>,
 ) -> Result<(), WriteError> {
-    let mut sorted: Vec<_> = end_users.collect();
-    sorted.sort_unstable_by_key(|(id, _)| id.as_str());
-    sorted.dedup_by_key(|(id, _)| id.as_str());
-    for some in sorted.chunks(dialect.rows_per_insert()) {
-        let values = rows(some.len(), 2).replace(')', ", 0, 0, 0, 0)");
-        let sql = format!(
-            "INSERT INTO end_users (end_user_id, name, available, reserved, captured, vendor_borne) VALUES {values}
-             ON CONFLICT (end_user_id) DO NOTHING"
-        );
-        let mut insert = sqlx::query(AssertSqlSafe(sql));
-        for (id, name) in some {
-            insert = insert.bind(id.to_string()).bind((*name).to_owned());
-        }
-        insert.execute(&mut *connection).await?;
+    const COLUMNS: [(&str, Column); 6] = [
+        ("end_user_id", Column::Text),
+        ("name", Column::Text),
+        ("available", Column::Whole),
+        ("reserved", Column::Whole),
+        ("captured", Column::Whole),
+        ("vendor_borne", Column::Whole),
+    ];
+    let mut sorted = BTreeMap::new();
+    for (id, name) in end_users {
+        sorted.entry(id.as_str()).or_insert(name);
     }
+    let nothing = || Value::from(0);
+    let row = |(id, name): (&str, &str)| [id.into(), name.into(), nothing(), nothing(), nothing(), nothing()];
+    let rows = sorted.into_iter().map(row).collect();
+    let insert = many::insert(connection, "end_users", &COLUMNS, rows, "ON CONFLICT (end_user_id) DO NOTHING");
+    insert.execute(connection).await?;
     Ok(())
 }
 
@@ -91,16 +100,11 @@ pub async fn end_user_hold_all<'a>(
     if lock.is_empty() {
         return Ok(());
     }
-    let sorted: BTreeSet<&str> = end_users.map(EndUserId::as_str).collect();
-    for some in sorted.into_iter().collect::<Vec<_>>().chunks(dialect.rows_per_insert()) {
-        let places = rows(1, some.len());
-        let sql = format!("SELECT end_user_id FROM end_users WHERE end_user_id IN {places} ORDER BY end_user_id{lock}");
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for id in some {
-            query = query.bind((*id).to_owned());
-        }
-        query.fetch_all(&mut *connection).await?;
-    }
+    let ids: BTreeSet<&str> = end_users.map(EndUserId::as_str).collect();
+    let query = many::select(connection, Column::Text, ids.into_iter().map(Value::from), |these| {
+        format!("SELECT end_user_id FROM end_users WHERE end_user_id IN {these} ORDER BY end_user_id{lock}")
+    });
+    query.fetch_all(connection).await?;
     Ok(())
 }
 
@@ -121,46 +125,75 @@ pub async fn key_retired_all(connection: &mut AnyConnection) -> Result<BTreeSet<
     rows.iter().map(|found| row::bytes(found, "key_digest")).collect()
 }
 
-const COLUMNS: &str = "license_id, key_digest, key_hint, product_id, quantity, end_user_id, end_user_name, \
-     responsible_partner_id, reseller_partner_id, valid_from, valid_until, grace_days, maintenance_until, zone, state, \
-     state_note, revision, created_at, facts, facts_revision, kind, order_reference";
-const COLUMN_COUNT: usize = 22;
+const LICENSES: [(&str, Column); 22] = [
+    ("license_id", Column::Text),
+    ("key_digest", Column::Bytes),
+    ("key_hint", Column::Text),
+    ("product_id", Column::Text),
+    ("quantity", Column::Whole),
+    ("end_user_id", Column::Text),
+    ("end_user_name", Column::Text),
+    ("responsible_partner_id", Column::Text),
+    ("reseller_partner_id", Column::Text),
+    ("valid_from", Column::Text),
+    ("valid_until", Column::Text),
+    ("grace_days", Column::Whole),
+    ("maintenance_until", Column::Text),
+    ("zone", Column::Text),
+    ("state", Column::Text),
+    ("state_note", Column::Text),
+    ("revision", Column::Whole),
+    ("created_at", Column::Whole),
+    ("facts", Column::Bytes),
+    ("facts_revision", Column::Whole),
+    ("kind", Column::Text),
+    ("order_reference", Column::Text),
+];
 
-type Insert<'q> = Query<'q, Any, AnyArguments>;
-
-/// Binds a licence to the placeholders of its columns.
-fn bind<'q>(insert: Insert<'q>, license: &License, facts_revision: i64) -> Result<Insert<'q>, WriteError> {
+fn license_row(license: &License, facts_revision: i64) -> Result<many::Row<22>, WriteError> {
     let terms = &license.terms;
-    Ok(insert
-        .bind(license.id.to_string())
-        .bind(license.key.0.to_vec())
-        .bind(license.key_hint.clone())
-        .bind(terms.product_id.to_string())
-        .bind(terms.quantity)
-        .bind(terms.end_user_id.to_string())
-        .bind(terms.end_user_name.clone())
-        .bind(terms.responsible_partner_id.to_string())
-        .bind(terms.reseller_partner_id.as_ref().map(ToString::to_string))
-        .bind(terms.validity.from.to_string())
-        .bind(terms.validity.until.map(|date| date.to_string()))
-        .bind(i64::from(terms.validity.grace_days))
-        .bind(terms.maintenance_until.map(|date| date.to_string()))
-        .bind(terms.validity.zone.iana_name().unwrap_or("UTC").to_owned())
-        .bind(license.state.as_str())
-        .bind(license.state_note.clone())
-        .bind(license.revision)
-        .bind(license.created_at.as_microsecond())
-        .bind(pack_license(license)?)
-        .bind(facts_revision)
-        .bind(terms.kind.as_str())
-        .bind(terms.order_reference.clone()))
+    Ok([
+        license.id.to_string().into(),
+        many::bytes(&license.key.0),
+        license.key_hint.as_str().into(),
+        terms.product_id.as_str().into(),
+        terms.quantity.into(),
+        terms.end_user_id.as_str().into(),
+        terms.end_user_name.as_str().into(),
+        terms.responsible_partner_id.as_str().into(),
+        terms.reseller_partner_id.as_ref().map(PartnerId::as_str).into(),
+        terms.validity.from.to_string().into(),
+        terms.validity.until.map(|date| date.to_string()).into(),
+        terms.validity.grace_days.into(),
+        terms.maintenance_until.map(|date| date.to_string()).into(),
+        terms.validity.zone.iana_name().unwrap_or("UTC").into(),
+        license.state.as_str().into(),
+        license.state_note.as_str().into(),
+        license.revision.into(),
+        license.created_at.as_microsecond().into(),
+        many::bytes(&pack_license(license)?),
+        facts_revision.into(),
+        terms.kind.as_str().into(),
+        terms.order_reference.as_str().into(),
+    ])
 }
 
-/// The placeholders of so many rows: `($1, $2), ($3, $4)`.
-fn rows(count: usize, columns: usize) -> String {
-    let row = |row: usize| {
-        let places: Vec<_> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
-        format!("({})", places.join(", "))
-    };
-    (0..count).map(row).collect::<Vec<_>>().join(", ")
+const LIAISONS: [(&str, Column); 6] = [
+    ("contact_id", Column::Text),
+    ("holder_id", Column::Text),
+    ("name", Column::Text),
+    ("email", Column::Text),
+    ("administrative_rights", Column::Whole),
+    ("named_at", Column::Whole),
+];
+
+fn liaison_row(holder_id: &str, liaison: &Liaison) -> many::Row<6> {
+    [
+        liaison.id.to_string().into(),
+        holder_id.into(),
+        liaison.person.name.as_str().into(),
+        liaison.person.email.as_str().into(),
+        i64::from(liaison.person.administrative_rights).into(),
+        liaison.named_at.as_microsecond().into(),
+    ]
 }

@@ -7,6 +7,7 @@ use vouch_core::code::{EndUserId, PartnerId, ProductId};
 use vouch_core::dates;
 use vouch_core::id::LicenseId;
 use vouch_host::Page;
+use vouch_storage::many::{self, Column};
 use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 use super::agreements::{liaison_list, liaison_list_of_all};
@@ -280,7 +281,24 @@ pub async fn license_list(
     .bind(LicenseState::Revoked.as_str())
     .fetch_all(&mut *connection)
     .await?;
-    // The people of the whole page at once: few licences name any, and a page has many.
+    read_licenses(connection, &rows).await
+}
+
+/// The licences whose keys have these digests.
+pub async fn license_list_by_key(
+    connection: &mut AnyConnection,
+    keys: impl Iterator<Item = &KeyDigest>,
+) -> Result<Vec<License>, StoreError> {
+    let digests = keys.map(|key| many::bytes(&key.0));
+    let query = many::select(connection, Column::Bytes, digests, |these| {
+        format!("SELECT * FROM licenses WHERE key_digest IN {these}")
+    });
+    let rows = query.fetch_all(&mut *connection).await?;
+    read_licenses(connection, &rows).await
+}
+
+/// The people of all of them at once: few licences name any, and a page has many.
+async fn read_licenses(connection: &mut AnyConnection, rows: &[AnyRow]) -> Result<Vec<License>, StoreError> {
     let ids = rows.iter().map(|found| row::text(found, "license_id")).collect::<Result<Vec<_>, _>>()?;
     let mut named = liaison_list_of_all(connection, &ids).await?;
     let mut licenses = Vec::with_capacity(rows.len());

@@ -100,7 +100,7 @@ pub(super) async fn close(
     for booking in purse.bookings() {
         state.lines += 1;
         let booked = Booked { id: doing.world.id(), end_user_id, line: state.lines, by: doing.by, at: doing.now };
-        incidents::entry_insert(tx, doing.dialect, booked, booking).await?;
+        incidents::entry_insert(tx, booked, booking).await?;
     }
     // Ordering: the revision is the last lock; the account's row is locked already.
     let facts_revision = if purse.is_news() { Some(changes::revision_next(tx).await?) } else { None };

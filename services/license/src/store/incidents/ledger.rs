@@ -8,7 +8,8 @@ use sqlx::any::AnyRow;
 use vouch_core::code::EndUserId;
 use vouch_core::id::{self, HoldId, LedgerEntryId};
 use vouch_host::Page;
-use vouch_storage::{Dialect, StoreError, WriteError, row};
+use vouch_storage::many::{self, Column};
+use vouch_storage::{StoreError, WriteError, row};
 
 use crate::domain::incident::{Booking, Cause, LedgerEntry, Movement, Place, Posting};
 
@@ -45,7 +46,6 @@ pub async fn available_at(connection: &mut AnyConnection, id: &EndUserId, at: Ti
 /// Adds an entry with its postings.
 pub async fn entry_insert(
     connection: &mut AnyConnection,
-    dialect: Dialect,
     booked: Booked<'_>,
     booking: &Booking,
 ) -> Result<(), WriteError> {
@@ -68,31 +68,22 @@ pub async fn entry_insert(
     .bind(booked.at.as_microsecond())
     .execute(&mut *connection)
     .await?;
-    let legs: Vec<(i64, Posting)> = (1..).zip(booking.postings()).collect();
-    for some in legs.chunks(dialect.rows_per_insert()) {
-        posting_insert(connection, &entry_id, some).await?;
-    }
+    let posting = |(leg, posting): (i64, Posting)| {
+        let pack = posting.pack.map(|id| id.to_string());
+        [entry_id.as_str().into(), leg.into(), posting.place.as_str().into(), pack.into(), posting.units.into()]
+    };
+    let rows = (1..).zip(booking.postings()).map(posting).collect();
+    many::insert(connection, "incident_postings", &POSTINGS, rows, "").execute(&mut *connection).await?;
     Ok(())
 }
 
-async fn posting_insert(
-    connection: &mut AnyConnection,
-    entry_id: &str,
-    legs: &[(i64, Posting)],
-) -> Result<(), WriteError> {
-    let row = |first: usize| format!("($1, ${}, ${}, ${}, ${})", first, first + 1, first + 2, first + 3);
-    let rows: Vec<String> = (0..legs.len()).map(|leg| row(2 + 4 * leg)).collect();
-    let sql =
-        format!("INSERT INTO incident_postings (entry_id, leg, account, pack_id, units) VALUES {}", rows.join(", "));
-    // The text is made of placeholders only.
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(entry_id);
-    for (leg, posting) in legs {
-        let pack = posting.pack.map(|id| id.to_string());
-        query = query.bind(*leg).bind(posting.place.as_str()).bind(pack).bind(posting.units);
-    }
-    query.execute(connection).await?;
-    Ok(())
-}
+const POSTINGS: [(&str, Column); 5] = [
+    ("entry_id", Column::Text),
+    ("leg", Column::Whole),
+    ("account", Column::Text),
+    ("pack_id", Column::Text),
+    ("units", Column::Whole),
+];
 
 /// The last entry with which units of a hold were captured.
 pub async fn charge_entry_fetch(
