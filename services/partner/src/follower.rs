@@ -109,6 +109,7 @@ async fn apply_one(
     if !event.origin.is_empty() {
         notes::note_taken(tx, ticket.id, &event.origin).await?;
     }
+    ticket.vendor_responded |= event.origin.is_empty() && change.is_response();
     let told = ticket.take(change);
     tickets::ticket_update(tx, &ticket).await?;
     // What this side contributed is noted here already.

@@ -7,16 +7,19 @@
 //!
 //! Read in this order: `domain` (the rules: `ticket`, and `handover`, what follows from a vendor's answers), `commands` (lock,
 //! ask, write), `store` (the only SQL), `grpc` (one file for each RPC service), [`links`] (the ways to vendors), [`sender`] (the
-//! outbox) with [`transfer`] (bundles), [`follower`] (the feeds), [`Partner`] (the service as a program).
+//! outbox) with [`transfer`] (bundles) and `charging` (incidents), [`follower`] (the feeds), [`liaisons`] (notices of removed
+//! ones), [`Partner`] (the service as a program).
 //!
 //! It deliberately does not know a vendor's rules of entitlement or admission: it asks.
 
 pub mod categories;
+mod charging;
 pub mod commands;
 mod config;
 pub mod domain;
 pub mod follower;
 mod grpc;
+pub mod liaisons;
 pub mod links;
 pub mod sender;
 pub mod store;
@@ -45,6 +48,8 @@ const SENDERS: usize = 4;
 const SEND: Duration = Duration::from_millis(500);
 /// How soon a feed is followed again when its stream ended.
 const FOLLOW: Duration = Duration::from_millis(200);
+/// How often it is looked whether a ticket's grace has ended.
+const LAPSE: Duration = Duration::from_secs(1);
 /// How often the files of the organisations' certificates are read again.
 const RELOAD: Duration = Duration::from_secs(5);
 
@@ -94,6 +99,18 @@ pub async fn serve(
             async move { follower.follow(&link).await }
         });
     }
+    let liaisons = liaisons::Liaisons { store: store.clone(), world: world.clone(), bell: bell.clone() };
+    for link in links.all() {
+        let (liaisons, link) = (liaisons.clone(), link.clone());
+        server.jobs.at_once_and_every("follow a vendor's notices of liaisons", FOLLOW, move || {
+            let (liaisons, link) = (liaisons.clone(), link.clone());
+            async move { liaisons.follow(&link).await }
+        });
+    }
+    server.jobs.every("close tickets that no liaison stands behind", LAPSE, move || {
+        let liaisons = liaisons.clone();
+        async move { liaisons.lapse_due().await }
+    });
     let reloaded = links.clone();
     server
         .jobs

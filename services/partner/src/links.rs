@@ -10,6 +10,8 @@ use vouch_contract::convert;
 use vouch_contract::pb::common::v1::{Finding, PageRequest};
 use vouch_contract::pb::license::v1 as license;
 use vouch_contract::pb::license::v1::entitlement_service_client::EntitlementServiceClient;
+use vouch_contract::pb::license::v1::incident_service_client::IncidentServiceClient;
+use vouch_contract::pb::license::v1::liaison_notice_service_client::LiaisonNoticeServiceClient;
 use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_contract::pb::vendor::v1::bundle_service_client::BundleServiceClient;
 use vouch_contract::pb::vendor::v1::escalation_service_client::EscalationServiceClient;
@@ -107,14 +109,25 @@ impl Link {
         EntitlementServiceClient::new(self.license.clone())
     }
 
-    /// Checks the end user's entitlement to help with a ticket.
+    /// Prepaid incidents.
+    pub fn incidents(&self) -> IncidentServiceClient<Channel> {
+        IncidentServiceClient::new(self.license.clone())
+    }
+
+    /// Written notices of changed liaisons.
+    pub fn liaison_notices(&self) -> LiaisonNoticeServiceClient<Channel> {
+        LiaisonNoticeServiceClient::new(self.license.clone())
+    }
+
+    /// Checks the end user's entitlement to help with a ticket, on this revision of the facts or a later one; 0 is any.
     pub async fn check(
         &self,
         ticket: &Ticket,
         license_id: Option<LicenseId>,
+        at_least_revision: i64,
     ) -> Result<license::EntitlementAnswer, Status> {
-        let request =
-            license::CheckEntitlementRequest { question: Some(question(ticket, license_id)), ..Default::default() };
+        let question = Some(question(ticket, license_id));
+        let request = license::CheckEntitlementRequest { question, at_least_revision, ..Default::default() };
         let answer = within(self.entitlement().check_entitlement(request)).await?;
         Ok(answer.answer.unwrap_or_default())
     }

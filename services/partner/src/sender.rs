@@ -10,15 +10,16 @@ use tonic::{Code, Status};
 use vouch_contract::convert::timestamp;
 use vouch_contract::pb::license::v1 as license;
 use vouch_contract::pb::vendor::v1 as pb;
-use vouch_core::id::{self, BundleId, LicenseId};
+use vouch_core::id::{self, BundleId, HoldId, LicenseId};
 use vouch_core::{Error, Reason, World};
 use vouch_storage::blobs::Blobs;
 use vouch_storage::outbox::{self, Entry};
 use vouch_storage::{Store, WriteError};
 
+use crate::charging;
 use crate::commands::tickets::kinds;
 use crate::domain::handover::{Handover, Heard, Next, Step, is_final};
-use crate::domain::ticket::{Audience, Bundle, CaseRecord, Note, Ticket, Viewer};
+use crate::domain::ticket::{Audience, Bundle, CaseRecord, Charge, ChargeState, Note, Ticket, Viewer};
 use crate::links::{Link, Links, findings, question, within};
 use crate::store::{customers, notes, tickets};
 use crate::transfer;
@@ -40,11 +41,13 @@ pub struct Sender {
 }
 
 /// What came of sending an entry.
-enum Outcome {
+pub(crate) enum Outcome {
     /// The gate opened.
     Accepted(Box<pb::Case>, Vec<u8>),
     /// It is taken.
     Taken,
+    /// The ticket's incident stands so at the licence service.
+    Settled(Box<Charge>),
     /// It is refused for good.
     Refused(Status),
     /// It is to be tried again.
@@ -52,11 +55,11 @@ enum Outcome {
 }
 
 /// An entry with all that belongs to it.
-struct Sending<'a> {
-    entry: &'a Entry,
-    ticket: Ticket,
-    link: &'a Link,
-    license_id: Option<LicenseId>,
+pub(crate) struct Sending<'a> {
+    pub(crate) entry: &'a Entry,
+    pub(crate) ticket: Ticket,
+    pub(crate) link: &'a Link,
+    pub(crate) license_id: Option<LicenseId>,
 }
 
 impl Sender {
@@ -156,6 +159,14 @@ impl Sender {
             kinds::DECLINE => Ok(taken(
                 within(link.escalations().decline_solution(decode::<pb::DeclineSolutionRequest>(entry)?)).await,
             )),
+            kinds::LIAISON => {
+                let mut request: pb::ChangeLiaisonRequest = decode(entry)?;
+                // Refused at the gate meanwhile, it names the new one when it goes again.
+                let Some(case) = sending.ticket.case() else { return Ok(Outcome::Taken) };
+                request.case_id = case.id.to_string();
+                Ok(taken(within(link.escalations().change_liaison(request)).await))
+            }
+            kinds::CHARGE => Ok(charging::bring_in_line(sending).await),
             unknown => Err(Error::internal(format!("the outbox holds a {unknown}, which this version does not know"))),
         }
     }
@@ -189,13 +200,18 @@ impl Sender {
                 }
                 // Just in time: a proof lives for minutes, and is not kept.
                 // A withdrawal in between takes the entry away: then nothing more is set aside for it.
-                Step::MintProof if !outbox::renew(&self.store, sending.entry, self.world.now()).await? => {
+                Step::MintProof | Step::MintProofAnew
+                    if !outbox::renew(&self.store, sending.entry, self.world.now()).await? =>
+                {
                     Err(Status::cancelled("the entry is not this sender's any more"))
                 }
-                Step::MintProof => mint(sending, &request, &bundle).await.map(|proof| {
-                    request.proof = proof;
-                    None
-                }),
+                Step::MintProof | Step::MintProofAnew => {
+                    let charge = sending.ticket.charged_hold().filter(|_| step == Step::MintProof);
+                    mint(sending, &request, &bundle, charge).await.map(|proof| {
+                        request.proof = proof;
+                        None
+                    })
+                }
                 Step::Escalate => within(sending.link.escalations().escalate_case(request.clone())).await.map(Some),
             };
             let heard = match &answer {
@@ -240,6 +256,13 @@ impl Sender {
                         ticket.accepted(case_record(case)?, Some(decision.clone()));
                     }
                     Outcome::Taken if entry.kind == kinds::WITHDRAW => ticket.withdrawn(),
+                    Outcome::Settled(charge) => {
+                        ticket.learn_charge(Charge::clone(charge));
+                        if charge.state == ChargeState::Refused {
+                            let text = "No incident could be set aside for the support team; the charge says why.";
+                            notes::note_insert(&mut tx, &remark(&self.world, &ticket, text.into(), now)).await?;
+                        }
+                    }
                     Outcome::Taken | Outcome::Later(_) => {}
                     Outcome::Refused(status) => {
                         let decision = refusal(status, now).encode_to_vec();
@@ -247,6 +270,8 @@ impl Sender {
                             kinds::ESCALATE => ticket.refused(decision),
                             kinds::COMPLETE_DUTIES => ticket.refused_again(decision),
                             kinds::WITHDRAW => ticket.withdrawal_refused(),
+                            // Its case is over: nobody owns it any more.
+                            kinds::LIAISON => {}
                             _ => ticket.contribution_refused(),
                         }
                         notes::note_refused(&mut tx, entry.id).await?;
@@ -261,14 +286,19 @@ impl Sender {
     }
 }
 
-async fn mint(sending: &Sending<'_>, request: &pb::EscalateCaseRequest, bundle: &Bundle) -> Result<String, Status> {
+async fn mint(
+    sending: &Sending<'_>,
+    request: &pb::EscalateCaseRequest,
+    bundle: &Bundle,
+    charge: Option<HoldId>,
+) -> Result<String, Status> {
     let escalation_id = request.escalation.as_ref().map(|escalation| escalation.escalation_id.clone());
     let request = license::IssueEntitlementProofRequest {
         question: Some(question(&sending.ticket, sending.license_id)),
         escalation_id: escalation_id.unwrap_or_default(),
         bundle_root: bundle.root.0.to_vec().into(),
         audience: sending.link.audience.clone(),
-        ..Default::default()
+        charged_hold_id: charge.map(|id| id.to_string()).unwrap_or_default(),
     };
     Ok(within(sending.link.entitlement().issue_entitlement_proof(request)).await?.proof)
 }
@@ -285,8 +315,8 @@ fn weigh(status: Status) -> Outcome {
     if is_over(&status) { Outcome::Refused(status) } else { Outcome::Later(status) }
 }
 
-/// Whether an answer is final. What is too large once is too large every time.
-fn is_over(status: &Status) -> bool {
+/// Whether an answer is final: asking again would not help. What is too large once is too large every time.
+pub(crate) fn is_over(status: &Status) -> bool {
     is_final(status.code().into()) || vouch_contract::status::reason_of(status) == "MESSAGE_TOO_LARGE"
 }
 

@@ -38,6 +38,11 @@ pub fn encode(event: &CaseEvent) -> (String, Vec<u8>) {
             let bundle_id = bundle_id.map(|id| id.to_string()).unwrap_or_default();
             named(&pb::DutiesCompleted { text, bundle_id })
         }
+        CaseEvent::LiaisonChanged { from, to, notice_id } => named(&pb::LiaisonChanged {
+            from_contact_id: from,
+            to_contact_id: to.to_string(),
+            liaison_notice_id: notice_id.to_string(),
+        }),
         CaseEvent::Withdrawn { reason } => named(&pb::CaseWithdrawn { reason }),
     }
 }
@@ -115,6 +120,7 @@ pub fn case_message(case: &Case) -> pb::Case {
         etag: format!("v{}", case.revision),
         test_case: case.test_case,
         engineer: case.engineer.clone().unwrap_or_default(),
+        liaison_contact_id: case.liaison.clone(),
     }
 }
 

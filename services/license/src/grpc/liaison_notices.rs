@@ -1,5 +1,6 @@
 //! `LiaisonNoticeService`.
 
+use sqlx::AnyConnection;
 use tonic::{Request, Response, Status};
 use vouch_contract::convert::timestamp;
 use vouch_contract::pb::license::v1 as pb;
@@ -8,6 +9,7 @@ use vouch_core::code::EndUserId;
 use vouch_core::id::{AgreementId, ContactId, LiaisonNoticeId};
 use vouch_core::{Error, Violations, dates, id, text};
 use vouch_host::Call;
+use vouch_storage::StoreError;
 
 use super::read::{self, ListOf, One};
 use super::{Handlers, scope};
@@ -31,7 +33,8 @@ impl LiaisonNoticeService for Handlers {
             .mutate("LiaisonNoticeService/SubmitLiaisonNotice", request, |mut tx, call| async move {
                 let (notice, used) = commands::submit(&mut tx, dialect, &call).await?;
                 let changes_used = i32::try_from(used).unwrap_or(i32::MAX);
-                Ok((tx, pb::SubmitLiaisonNoticeResponse { notice: Some(notice.into()), changes_used }))
+                let notice = Some(with_addresses(&mut tx, notice).await?);
+                Ok((tx, pb::SubmitLiaisonNoticeResponse { notice, changes_used }))
             })
             .await
     }
@@ -44,7 +47,8 @@ impl LiaisonNoticeService for Handlers {
         self.rpc
             .mutate("LiaisonNoticeService/WithdrawLiaisonNotice", request, |mut tx, call| async move {
                 let notice = commands::withdraw(&mut tx, dialect, &call).await?;
-                Ok((tx, pb::WithdrawLiaisonNoticeResponse { notice: Some(notice.into()) }))
+                let notice = Some(with_addresses(&mut tx, notice).await?);
+                Ok((tx, pb::WithdrawLiaisonNoticeResponse { notice }))
             })
             .await
     }
@@ -65,7 +69,7 @@ impl LiaisonNoticeService for Handlers {
                 {
                     return Err(not_found());
                 }
-                Ok(pb::GetLiaisonNoticeResponse { notice: Some(notice.into()) })
+                Ok(pb::GetLiaisonNoticeResponse { notice: Some(with_addresses(&mut snapshot, notice).await?) })
             })
             .await
     }
@@ -79,9 +83,12 @@ impl LiaisonNoticeService for Handlers {
                 let Notices(ListOf { page, filter: (end_user_id, agreement_id) }) = call.command;
                 let filter = NoticeFilter { partner_id: scope(&call.caller)?, end_user_id, agreement_id };
                 let mut snapshot = self.store().snapshot().await?;
-                let mut notices = liaison_notices::notice_list(&mut snapshot, &filter, &page).await?;
-                let info = page.cut(&mut notices, NOTICES, |notice| notice.id.to_string());
-                let notices = notices.into_iter().map(Into::into).collect();
+                let mut found = liaison_notices::notice_list(&mut snapshot, &filter, &page).await?;
+                let info = page.cut(&mut found, NOTICES, |notice| notice.id.to_string());
+                let mut notices = Vec::with_capacity(found.len());
+                for notice in found {
+                    notices.push(with_addresses(&mut snapshot, notice).await?);
+                }
                 Ok(pb::ListLiaisonNoticesResponse { notices, page: Some(info) })
             })
             .await
@@ -89,6 +96,20 @@ impl LiaisonNoticeService for Handlers {
 }
 
 const NOTICES: &str = "liaison-notices";
+
+/// A notice as the wire has it, with the addresses of those whom its removals name.
+async fn with_addresses(
+    connection: &mut AnyConnection,
+    notice: LiaisonNotice,
+) -> Result<pb::LiaisonNotice, StoreError> {
+    let addresses = liaison_notices::address_list(connection, notice.id).await?;
+    let mut message = pb::LiaisonNotice::from(notice);
+    let of = |contact_id: &str| addresses.get(contact_id).cloned().unwrap_or_default();
+    for removal in &mut message.removals {
+        (removal.email, removal.successor_email) = (of(&removal.contact_id), of(&removal.successor_contact_id));
+    }
+    Ok(message)
+}
 
 /// Notices, perhaps of one end user, perhaps of one agreement.
 struct Notices(ListOf<(Option<EndUserId>, Option<AgreementId>)>);
@@ -144,6 +165,8 @@ fn read_notice(notice: pb::LiaisonNotice, v: &mut Violations) -> Option<SubmitNo
 }
 
 fn read_removal(removal: pb::LiaisonRemoval, added: usize, v: &mut Violations) -> Option<(ContactId, Successor)> {
+    v.refuse_set("email", !removal.email.is_empty());
+    v.refuse_set("successor_email", !removal.successor_email.is_empty());
     let contact_id = v.take("contact_id", id::parse(&removal.contact_id));
     let successor = match (removal.successor_contact_id.as_str(), usize::try_from(removal.successor_addition)) {
         ("", Ok(0)) => Some(Successor::Nobody),
@@ -227,7 +250,7 @@ impl From<Removal> for pb::LiaisonRemoval {
         Self {
             contact_id: removal.contact_id.to_string(),
             successor_contact_id: removal.successor.map(|id| id.to_string()).unwrap_or_default(),
-            successor_addition: 0,
+            ..Self::default()
         }
     }
 }

@@ -53,12 +53,17 @@ impl From<Tier> for pb::Tier {
             severities: tier.severities.into_iter().map(|severity| convert::severity(severity).into()).collect(),
             coverage: tier.coverage,
             priority: tier.priority,
-            charging: match tier.charging {
-                Charging::Included => pb::Charging::Included,
-                Charging::Prepaid => pb::Charging::Prepaid,
-            }
-            .into(),
+            charging: pb::Charging::from(tier.charging).into(),
             early_access: tier.early_access,
+        }
+    }
+}
+
+impl From<Charging> for pb::Charging {
+    fn from(charging: Charging) -> Self {
+        match charging {
+            Charging::Included => Self::Included,
+            Charging::Prepaid => Self::Prepaid,
         }
     }
 }
@@ -271,6 +276,7 @@ impl From<Cover> for pb::Cover {
             contact_id: cover.contact_id.map(|id| id.to_string()).unwrap_or_default(),
             modification_maker_id: cover.modification_maker_id.map(|id| id.to_string()).unwrap_or_default(),
             priority: cover.tier.as_ref().map(|tier| tier.priority).unwrap_or_default(),
+            charging: cover.tier.as_ref().map(|tier| pb::Charging::from(tier.charging)).unwrap_or_default().into(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Customers' notices of changes of liaisons.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -169,6 +171,24 @@ pub async fn notice_list_due(
     .fetch_all(connection)
     .await?;
     rows.iter().map(|found| row::id(found, "liaison_notice_id")).collect()
+}
+
+/// The addresses of those whom a notice removes, of their successors and of those whom it adds, by contact id: as they are or were
+/// named, or are to be named by it.
+pub async fn address_list(
+    connection: &mut AnyConnection,
+    id: LiaisonNoticeId,
+) -> Result<BTreeMap<String, String>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT contact_id, email FROM liaison_additions WHERE liaison_notice_id = $1
+         UNION SELECT contact_id, email FROM liaisons
+         WHERE contact_id IN (SELECT contact_id FROM liaison_removals WHERE liaison_notice_id = $1)
+            OR contact_id IN (SELECT successor_id FROM liaison_removals WHERE liaison_notice_id = $1)",
+    )
+    .bind(id.to_string())
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|found| Ok((row::text(found, "contact_id")?, row::text(found, "email")?))).collect()
 }
 
 async fn with_people(connection: &mut AnyConnection, rows: &[AnyRow]) -> Result<Vec<LiaisonNotice>, StoreError> {

@@ -36,6 +36,7 @@ on_both_engines! {
         assert_eq!((&told, told.removals[0].successor_contact_id.as_str()), (&applied, grace.as_str()));
         let listed = north.list_liaison_notices(list.clone()).await.unwrap().into_inner().notices;
         assert_eq!(listed, std::slice::from_ref(&applied));
+        assert_eq!((told.removals[0].email.as_str(), told.removals[0].successor_email.as_str()), (ADA, GRACE));
         let mut south = partner(service.other_partner());
         assert_eq!(refused(south.get_liaison_notice(get).await), not_found(), "not its end user");
         assert!(south.list_liaison_notices(list).await.unwrap().into_inner().notices.is_empty());
@@ -48,6 +49,11 @@ on_both_engines! {
             let listed = service.liaison_notices().list_liaison_notices(request).await.unwrap().into_inner();
             assert_eq!(listed.notices.len(), count);
         }
+        let set = pb::LiaisonRemoval { email: ADA.into(), ..removal(&ada) };
+        let set = pb::LiaisonNotice { removals: vec![set], ..notice(&id, "2026-07-15") };
+        let set = pb::SubmitLiaisonNoticeRequest { request_id: fresh(), notice: Some(set) };
+        let set = fields(service.liaison_notices().submit_liaison_notice(set).await);
+        assert_eq!(set, ["notice.removals[0].email"], "addresses are the service's to tell");
         let bad = fields(service.liaison_notices().list_liaison_notices(of("?", "?")).await);
         assert_eq!(bad, ["end_user_id", "agreement_id"]);
     }

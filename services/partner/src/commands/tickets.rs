@@ -12,6 +12,7 @@ use vouch_core::id::{BundleId, CustomerId, OutboxId, TicketId};
 use vouch_core::{Channel, Error, World};
 use vouch_storage::{Dialect, WriteError, outbox};
 
+use super::charges;
 use crate::domain::customer::Customer;
 use crate::domain::ticket::{Audience, Note, Ticket, TicketState, TicketStep, Viewer};
 use crate::store::{customers, notes, tickets};
@@ -32,6 +33,10 @@ pub mod kinds {
     pub const READY: &str = "ready-to-close";
     /// `DeclineSolutionRequest`.
     pub const DECLINE: &str = "decline-solution";
+    /// `ChangeLiaisonRequest`, without the case, which may be on its way.
+    pub const LIAISON: &str = "change-liaison";
+    /// Nothing: what is wanted of the ticket's incident stands with the ticket.
+    pub const CHARGE: &str = "charge";
 }
 
 /// Who does something, and when.
@@ -94,6 +99,9 @@ pub async fn open(
         test_case: command.test_case,
         revision: 1,
         escalation: None,
+        charge: None,
+        vendor_responded: false,
+        closing: None,
     };
     tickets::ticket_insert(tx, &ticket).await?;
     Ok(ticket)
@@ -140,7 +148,14 @@ pub async fn note(
     text: &str,
 ) -> Result<(), WriteError> {
     let entry_id = match audience {
-        Audience::EndUser | Audience::Internal => None,
+        Audience::Internal => None,
+        Audience::EndUser => {
+            if let Viewer::Partner(_) = doing.viewer {
+                ticket.respond(doing.now);
+                charges::bring_in_line(tx, doing, ticket).await?;
+            }
+            None
+        }
         Audience::Vendor => {
             let case_id = ticket.open_case()?.id.to_string();
             let id: OutboxId = doing.world.id();
@@ -172,6 +187,8 @@ pub async fn escalate(
 ) -> Result<(), WriteError> {
     check_bundle(tx, ticket, bundle_id).await?;
     let escalation = messages::write(ticket.hand_over(doing.world, doing.now)?);
+    // Ordering: settled before its proof is asked for, which rests on a charge or sets an incident of its own aside.
+    charges::bring_in_line(tx, doing, ticket).await?;
     let (id, bundle_id): (OutboxId, _) = (doing.world.id(), bundle_id.to_string());
     let request_id = id.to_string();
     let Some(case) = ticket.case() else {
@@ -198,6 +215,8 @@ pub async fn withdraw(
 ) -> Result<(), WriteError> {
     let escalation_id = ticket.withdraw()?.to_string();
     outbox::clear(tx, &ticket.id.to_string()).await?;
+    // What concerns its incident is no message to the vendor.
+    charges::bring_in_line(tx, doing, ticket).await?;
     // Nothing of it reaches the vendor any more; should one have been on its way, the history says so.
     notes::notes_unsent(tx, ticket.id).await?;
     let id: OutboxId = doing.world.id();
@@ -317,7 +336,7 @@ async fn check_bundle(tx: &mut AnyConnection, ticket: &Ticket, bundle_id: Bundle
     found.map(|_| ()).ok_or_else(|| unknown().into())
 }
 
-async fn send(
+pub(super) async fn send(
     tx: &mut AnyConnection,
     doing: &Doing<'_>,
     ticket: &Ticket,

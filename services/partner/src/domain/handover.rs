@@ -8,8 +8,10 @@ use vouch_core::Reason;
 pub enum Step {
     /// Hand the bundle over to the vendor.
     TransferBundle,
-    /// Have the licence service issue a proof.
+    /// Have the licence service issue a proof: of a ticket that was charged, one that rests on its charge.
     MintProof,
+    /// Have it issue one that rests on no charge, and sets an incident of its own aside.
+    MintProofAnew,
     /// Knock at the gate.
     Escalate,
 }
@@ -58,7 +60,11 @@ impl Handover {
         match (step, heard) {
             (_, Heard::Later) => Next::Later,
             (Step::TransferBundle, Heard::Done) => self.mint(),
-            (Step::MintProof, Heard::Done) => Next::Do(Step::Escalate),
+            (Step::MintProof | Step::MintProofAnew, Heard::Done) => Next::Do(Step::Escalate),
+            // The charge was reversed, or carried an escalation that was withdrawn.
+            (Step::MintProof, Heard::Refused(reasons)) if reasons.as_slice() == [Reason::ChargeNotApplicable] => {
+                Next::Do(Step::MintProofAnew)
+            }
             (Step::Escalate, Heard::Done) => Next::Accepted,
             // A proof that ran out on its way, or was used by an attempt whose answer was lost, is minted again.
             (Step::Escalate, Heard::Refused(reasons))
@@ -66,7 +72,9 @@ impl Handover {
             {
                 self.mint()
             }
-            (Step::TransferBundle | Step::MintProof | Step::Escalate, Heard::Refused(_)) => Next::Refused,
+            (Step::TransferBundle | Step::MintProof | Step::MintProofAnew | Step::Escalate, Heard::Refused(_)) => {
+                Next::Refused
+            }
         }
     }
 
@@ -89,7 +97,7 @@ pub fn is_final(code: i32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    //! Proves V04.
+    //! Proves H04, V04.
 
     use proptest::prelude::*;
 
@@ -116,6 +124,16 @@ mod tests {
         assert_eq!(handover.after(Step::Escalate, &more), Next::Refused, "a proof alone would not help");
     }
 
+    #[test]
+    fn h04_a_charge_that_carries_no_escalation_is_done_without() {
+        let (mut handover, first) = Handover::begin();
+        assert_eq!(handover.after(first, &Heard::Done), Next::Do(Step::MintProof));
+        let refused = Heard::Refused(vec![Reason::ChargeNotApplicable]);
+        assert_eq!(handover.after(Step::MintProof, &refused), Next::Do(Step::MintProofAnew));
+        assert_eq!(handover.after(Step::MintProofAnew, &refused), Next::Refused);
+        assert_eq!(handover.after(Step::MintProofAnew, &Heard::Done), Next::Do(Step::Escalate));
+    }
+
     /// A vendor as the contract promises it: one escalation id, one case.
     #[derive(Default)]
     struct Model {
@@ -128,7 +146,7 @@ mod tests {
         fn hear(&mut self, step: Step) -> Heard {
             match step {
                 Step::TransferBundle => self.bundle = true,
-                Step::MintProof => self.proofs += 1,
+                Step::MintProof | Step::MintProofAnew => self.proofs += 1,
                 Step::Escalate if self.bundle && self.proofs > 0 => self.cases = 1,
                 Step::Escalate => return Heard::Refused(vec![Reason::ProofMissing]),
             }

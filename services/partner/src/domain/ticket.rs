@@ -1,11 +1,13 @@
 //! Front-line tickets.
 //!
-//! Read in this order: `state` (which steps lead where), [`Ticket`] (what is known of one), `history` (what the vendor's events do
-//! to it), [`Note`] (who may read what).
+//! Read in this order: `state` (which steps lead where), [`Ticket`] (what is known of one), `charge` (the incident that it costs),
+//! `succession` (what a removed liaison leaves behind), `history` (what the vendor's events do to it), [`Note`] (who may read what).
 
+mod charge;
 mod history;
 mod note;
 mod state;
+mod succession;
 
 use jiff::Timestamp;
 use vouch_core::code::{PartnerId, VendorId};
@@ -14,9 +16,11 @@ use vouch_core::id::{BundleId, CaseId, CustomerId, EscalationId, TicketId};
 use vouch_core::{Channel, Error, World, short_number};
 use vouch_diagnostics::Digest;
 
+pub use charge::{Charge, ChargeState, ChargeStep, Told as ChargeTold, Wanted};
 pub use history::{CaseChange, Fit, Head, Link, Told};
 pub use note::{Audience, Note, Viewer};
 pub use state::{TicketState, TicketStep};
+pub use succession::{Closing, Kept, Lapse, Removed, Succession, Successor};
 
 /// A ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +63,12 @@ pub struct Ticket {
     pub revision: i64,
     /// The escalation, once there was one.
     pub escalation: Option<EscalationRecord>,
+    /// The incident that it costs, once it was turned over to the support team.
+    pub charge: Option<Charge>,
+    /// Whether a person of the vendor responded to an escalation of it: then that was charged.
+    pub vendor_responded: bool,
+    /// That it is to be closed because its liaison was removed.
+    pub closing: Option<Closing>,
 }
 
 /// What the licence service said of the end user.
@@ -209,7 +219,8 @@ impl Ticket {
     /// Has a named contact stand behind the ticket. Whether that one may is to be asked anew.
     pub fn adopt(&mut self, liaison_email: String) -> Result<(), Error> {
         self.at_the_front_line("be adopted")?;
-        (self.liaison_email, self.entitlement) = (liaison_email, None);
+        // Somebody stands behind it again: it is not closed for want of a liaison.
+        (self.liaison_email, self.entitlement, self.closing) = (liaison_email, None, None);
         Ok(())
     }
 
@@ -266,6 +277,7 @@ impl Ticket {
             return Err(self.refuses("be escalated before the end user's entitlement is verified"));
         }
         self.step(TicketStep::Escalate)?;
+        self.forgo();
         let kept = self.escalation.take().filter(|kept| kept.status != EscalationStatus::Withdrawn);
         let record = match kept {
             // Refused, or closed as duties not done: the same escalation goes again.
@@ -306,6 +318,12 @@ impl Ticket {
             }
             Some(_) | None => Err(refused),
         }
+    }
+
+    /// Whether its escalation was refused, and may still have something set aside.
+    pub fn was_refused(&self) -> bool {
+        let was = |one: &EscalationRecord| one.status == EscalationStatus::Refused && !one.withdrawing;
+        self.escalation.as_ref().is_some_and(was)
     }
 
     /// Takes in what the gate decided, or that the licence service refused a proof: the ticket is the front line's again.

@@ -1,5 +1,7 @@
-//! The RPC services: parse, call, wrap, map. One file for each; `read_tickets` and `view` turn messages into values and back.
+//! The RPC services: parse, call, wrap, map. One file for each; `read_tickets` and `view` turn messages into values and back, `asking` asks vendors
+//! beforehand.
 
+mod asking;
 mod diagnostics;
 mod end_user;
 mod key_set;

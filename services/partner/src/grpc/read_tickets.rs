@@ -43,6 +43,14 @@ pub(super) struct Step<Q> {
     asked_by: std::marker::PhantomData<Q>,
 }
 
+/// A step of a ticket with words to it, by the request that asks for it.
+#[derive(Debug, Clone)]
+pub(super) struct Said<Q> {
+    pub id: TicketId,
+    pub text: String,
+    asked_by: std::marker::PhantomData<Q>,
+}
+
 /// A ticket to be adopted.
 #[derive(Debug, Clone)]
 pub(super) struct Adopt {
@@ -153,6 +161,46 @@ impl TryFrom<pb::VerifyEntitlementRequest> for Step<pb::VerifyEntitlementRequest
 
     fn try_from(request: pb::VerifyEntitlementRequest) -> Result<Self, Violations> {
         about(&request.ticket_id, |id, _| Some(Self { id, asked_by: std::marker::PhantomData }))
+    }
+}
+
+impl TryFrom<pb::TurnOverTicketRequest> for Step<pb::TurnOverTicketRequest> {
+    type Error = Violations;
+
+    fn try_from(request: pb::TurnOverTicketRequest) -> Result<Self, Violations> {
+        about(&request.ticket_id, |id, _| Some(Self { id, asked_by: std::marker::PhantomData }))
+    }
+}
+
+/// Reads a request about one ticket with words to it.
+fn said<Q>(ticket_id: &str, field: &str, text: &str, longest: usize) -> Result<Said<Q>, Violations> {
+    about(ticket_id, |id, v| {
+        let text = v.take(field, text::paragraph(text, longest))?;
+        Some(Said { id, text, asked_by: std::marker::PhantomData })
+    })
+}
+
+impl TryFrom<pb::AnswerTicketRequest> for Said<pb::AnswerTicketRequest> {
+    type Error = Violations;
+
+    fn try_from(request: pb::AnswerTicketRequest) -> Result<Self, Violations> {
+        said(&request.ticket_id, "answer", &request.answer, LONG)
+    }
+}
+
+impl TryFrom<pb::CloseTicketRequest> for Said<pb::CloseTicketRequest> {
+    type Error = Violations;
+
+    fn try_from(request: pb::CloseTicketRequest) -> Result<Self, Violations> {
+        said(&request.ticket_id, "summary", &request.summary, LONG)
+    }
+}
+
+impl TryFrom<pb::KeepTicketRequest> for Said<pb::KeepTicketRequest> {
+    type Error = Violations;
+
+    fn try_from(request: pb::KeepTicketRequest) -> Result<Self, Violations> {
+        said(&request.ticket_id, "note", &request.note, 2000)
     }
 }
 

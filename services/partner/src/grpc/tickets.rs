@@ -3,28 +3,25 @@
 use prost::Message;
 use tonic::{Request, Response, Status};
 use vouch_contract::convert::timestamp;
-use vouch_contract::pb::license::v1::Verdict;
 use vouch_contract::pb::partner::v1 as pb;
 use vouch_contract::pb::partner::v1::ticket_service_server::TicketService;
-use vouch_contract::pb::vendor::v1 as vendor;
-use vouch_core::code::{ProductId, VendorId};
 use vouch_core::escalation::KnowledgeSearch;
-use vouch_core::id::TicketId;
-use vouch_core::{Error, Violations, id, short_number};
+use vouch_core::{Error, id, short_number};
 use vouch_host::Call;
 use vouch_identity::{Caller, CallerKind};
 use vouch_storage::{Tx, WriteError};
 
 use super::Handlers;
 use super::read_tickets::{
-    Adopt, Answer, Confirm, Escalate, Judge, Listed, Named, OfProduct, Ready, Record, Restate, Search, Step, Withdraw,
-    WriteNote,
+    Adopt, Answer, Confirm, Escalate, Judge, Listed, Named, OfProduct, Ready, Record, Restate, Said, Search, Step,
+    Withdraw, WriteNote,
 };
 use super::view::{ticket_line, ticket_message};
 use crate::commands::tickets::{self as commands, Doing, OpenTicket};
+use crate::commands::{charges, successions};
 use crate::domain::ticket::{Entitlement, Ticket, Viewer};
 use crate::links::as_error;
-use crate::store::{customers, tickets};
+use crate::store::tickets;
 
 #[tonic::async_trait]
 impl TicketService for Handlers {
@@ -214,6 +211,79 @@ impl TicketService for Handlers {
             .await
     }
 
+    async fn turn_over_ticket(
+        &self,
+        request: Request<pb::TurnOverTicketRequest>,
+    ) -> Result<Response<pb::TurnOverTicketResponse>, Status> {
+        let answer = self
+            .rpc
+            .mutate("TicketService/TurnOverTicket", request, |mut tx, call| async move {
+                let call: &Call<Step<pb::TurnOverTicketRequest>> = &call;
+                let doing = self.doing(call)?;
+                let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
+                charges::turn_over(&mut tx, &doing, &mut ticket).await?;
+                let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
+                Ok((tx, pb::TurnOverTicketResponse { ticket: Some(ticket) }))
+            })
+            .await?;
+        self.bell.ring();
+        Ok(answer)
+    }
+
+    async fn answer_ticket(
+        &self,
+        request: Request<pb::AnswerTicketRequest>,
+    ) -> Result<Response<pb::AnswerTicketResponse>, Status> {
+        let answer = self
+            .rpc
+            .mutate("TicketService/AnswerTicket", request, |mut tx, call| async move {
+                let call: &Call<Said<pb::AnswerTicketRequest>> = &call;
+                let doing = self.doing(call)?;
+                let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
+                charges::answer_at_once(&mut tx, &doing, &mut ticket, &call.command.text).await?;
+                let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
+                Ok((tx, pb::AnswerTicketResponse { ticket: Some(ticket) }))
+            })
+            .await?;
+        self.bell.ring();
+        Ok(answer)
+    }
+
+    async fn close_ticket(
+        &self,
+        request: Request<pb::CloseTicketRequest>,
+    ) -> Result<Response<pb::CloseTicketResponse>, Status> {
+        let answer = self
+            .rpc
+            .mutate("TicketService/CloseTicket", request, |mut tx, call| async move {
+                let call: &Call<Said<pb::CloseTicketRequest>> = &call;
+                let doing = self.doing(call)?;
+                let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
+                charges::close(&mut tx, &doing, &mut ticket, &call.command.text).await?;
+                let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
+                Ok((tx, pb::CloseTicketResponse { ticket: Some(ticket) }))
+            })
+            .await?;
+        self.bell.ring();
+        Ok(answer)
+    }
+
+    async fn keep_ticket(
+        &self,
+        request: Request<pb::KeepTicketRequest>,
+    ) -> Result<Response<pb::KeepTicketResponse>, Status> {
+        self.rpc
+            .mutate("TicketService/KeepTicket", request, |mut tx, call| async move {
+                let call: &Call<Said<pb::KeepTicketRequest>> = &call;
+                let doing = self.doing(call)?;
+                let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
+                successions::keep(&mut tx, &doing, &mut ticket, &call.command.text).await?;
+                let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
+                Ok((tx, pb::KeepTicketResponse { ticket: Some(ticket) }))
+            })
+            .await
+    }
+
     async fn add_note(&self, request: Request<pb::AddNoteRequest>) -> Result<Response<pb::AddNoteResponse>, Status> {
         let answer = self
             .rpc
@@ -349,105 +419,6 @@ impl Handlers {
         let message = ticket_message(&mut tx, &doing.viewer, &ticket).await?;
         Ok((tx, message))
     }
-
-    /// Refuses a ticket about what the directory and the vendor do not know. Where the vendor did not answer, its gate judges.
-    fn check_open(&self, command: &OpenTicket, known: Option<&[vendor::Category]>) -> Result<(), Error> {
-        let mut violations = Violations::new();
-        if !self.vendors.iter().any(|vendor| vendor.id == command.vendor_id.as_str()) {
-            violations.add("vendor_id", format!("there is no vendor {} in the directory", command.vendor_id));
-        }
-        let category = &command.problem.category;
-        if let Some(known) = known
-            && !known.iter().any(|one| one.category == *category)
-        {
-            let codes: Vec<&str> = known.iter().map(|one| one.category.as_str()).collect();
-            violations.add("problem.category", format!("must be one of the vendor's: {}", codes.join(", ")));
-        }
-        violations.finish(Some(())).map_err(Error::from)
-    }
-
-    /// The vendor's categories for the product of a new ticket, where the vendor says them.
-    async fn known_categories(&self, request: &Request<pb::OpenTicketRequest>) -> Option<Vec<vendor::Category>> {
-        let caller = vouch_host::caller(request).ok()?;
-        let asked = request.get_ref();
-        // Nobody is asked about a request that is refused anyway.
-        OpenTicket::try_from(asked.clone()).ok()?;
-        let vendor_id = VendorId::parse(&asked.vendor_id).ok()?;
-        let product_id = ProductId::parse(&asked.problem.as_ref()?.product_id).ok()?;
-        self.categories(&caller, &vendor_id, &product_id).await.ok()
-    }
-
-    async fn categories(
-        &self,
-        caller: &Caller,
-        vendor_id: &VendorId,
-        product_id: &ProductId,
-    ) -> Result<Vec<vendor::Category>, Error> {
-        // For an end user any partner organisation's way will do: what is asked is the vendor's, and the same for all.
-        let partner_id = caller.partner();
-        let link = self
-            .links
-            .all()
-            .find(|link| link.vendor_id == *vendor_id && partner_id.as_ref().is_none_or(|id| *id == link.partner_id));
-        let link = link.ok_or_else(|| Error::not_found("vendor", vendor_id))?;
-        if let Some(known) = self.categories.known(vendor_id, product_id, self.rpc.world.now()) {
-            return Ok(known);
-        }
-        let policy = link.policy(product_id).await.map_err(|status| as_error(&status))?;
-        self.categories.learn(vendor_id, product_id, self.rpc.world.now(), policy.categories.clone());
-        Ok(policy.categories)
-    }
-
-    /// Asks the licence service before the transaction begins: nobody holds a lock while another service thinks. What went
-    /// wrong is told only if there is no stored result.
-    async fn ask_entitlement(
-        &self,
-        request: &Request<pb::VerifyEntitlementRequest>,
-    ) -> Result<(Option<i64>, pb::EntitlementStatus), Status> {
-        let Some(ticket) = self.ticket_for(request, &request.get_ref().ticket_id).await? else {
-            return Ok((None, pb::EntitlementStatus::default()));
-        };
-        let mut snapshot = self.rpc.store.snapshot().await.map_err(unavailable)?;
-        let customer = customers::customer_fetch(&mut snapshot, &ticket.partner_id, ticket.customer_id).await;
-        let customer = customer.map_err(unavailable)?;
-        drop(snapshot);
-        let license_id = customer.and_then(|customer| customer.licenses.get(&ticket.vendor_id).copied());
-        let link = self.links.get(&ticket.partner_id, &ticket.vendor_id).map_err(unavailable)?;
-        let answer = match license_id {
-            Some(_) => link.check(&ticket, license_id).await?,
-            None => super::view::no_license(),
-        };
-        let told = pb::EntitlementStatus {
-            entitled: answer.verdict() == Verdict::Entitled,
-            tier_id: answer.cover.unwrap_or_default().tier_id,
-            findings: answer.findings,
-            checked_at: None,
-        };
-        Ok((Some(ticket.revision), told))
-    }
-
-    async fn ask_knowledge(
-        &self,
-        request: &Request<pb::SearchKnowledgeRequest>,
-    ) -> Result<Vec<vendor::Article>, Status> {
-        let Some(ticket) = self.ticket_for(request, &request.get_ref().ticket_id).await? else { return Ok(Vec::new()) };
-        let link = self.links.get(&ticket.partner_id, &ticket.vendor_id).map_err(unavailable)?;
-        link.search(&ticket.problem.product_id, &request.get_ref().query).await
-    }
-
-    /// The ticket that a request names, if its caller may see it; the transaction says what is wrong otherwise.
-    async fn ticket_for<Q>(&self, request: &Request<Q>, ticket_id: &str) -> Result<Option<Ticket>, Status> {
-        let caller = vouch_host::caller(request).map_err(unavailable)?;
-        let Ok(id): Result<TicketId, _> = id::parse(ticket_id) else { return Ok(None) };
-        let Ok(viewer) = viewer_of(&caller) else { return Ok(None) };
-        let mut snapshot = self.rpc.store.snapshot().await.map_err(unavailable)?;
-        tickets::ticket_fetch(&mut snapshot, &viewer, id).await.map_err(unavailable)
-    }
-}
-
-/// What went wrong on this side before a vendor was asked: for the log, by way of the answer that the transaction gives.
-fn unavailable(error: impl std::fmt::Display) -> Status {
-    Status::unavailable(error.to_string())
 }
 
 /// Whose tickets a caller sees.

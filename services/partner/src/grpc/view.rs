@@ -11,7 +11,9 @@ use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_core::{Error, short_number};
 use vouch_storage::{StoreError, outbox};
 
-use crate::domain::ticket::{Audience, EscalationRecord, EscalationStatus, Note, Ticket, TicketState, Viewer};
+use crate::domain::ticket::{
+    Audience, Charge, ChargeState, Closing, EscalationRecord, EscalationStatus, Note, Ticket, TicketState, Viewer,
+};
 use crate::store::{history, notes, tickets};
 
 /// A ticket as a viewer may see it: an end user sees neither the escalation nor what was not written for it.
@@ -56,6 +58,8 @@ pub(super) async fn ticket_line(
     if let Viewer::Partner(_) = viewer {
         message.assignee = ticket.assignee.clone().unwrap_or_default();
         message.bundle_ids = tickets::bundle_ids(connection, ticket.id).await?;
+        message.charge = ticket.charge.as_ref().map(charge_message).transpose()?;
+        message.closing = ticket.closing.as_ref().map(closing_message);
         if let Some(escalation) = &ticket.escalation {
             message.escalation = Some(escalation_view(connection, ticket, escalation).await?);
         }
@@ -94,6 +98,39 @@ async fn escalation_view(
         view.case_state = state.unwrap_or_default().into();
     }
     Ok(view)
+}
+
+fn charge_message(charge: &Charge) -> Result<pb::TicketCharge, Error> {
+    let refusal: Option<common::Findings> =
+        charge.refusal.as_deref().map(|told| decode(told, "charge_refusal")).transpose()?;
+    Ok(pb::TicketCharge {
+        state: match charge.state {
+            ChargeState::Asked => pb::TicketChargeState::Asked,
+            ChargeState::Reserved => pb::TicketChargeState::Reserved,
+            ChargeState::Captured => pb::TicketChargeState::Captured,
+            ChargeState::Released => pb::TicketChargeState::Released,
+            ChargeState::NotCharged => pb::TicketChargeState::NotCharged,
+            ChargeState::Refused => pb::TicketChargeState::Refused,
+        }
+        .into(),
+        hold_id: charge.hold_id.map(|id| id.to_string()).unwrap_or_default(),
+        units: i32::try_from(charge.units).unwrap_or(i32::MAX),
+        findings: refusal.unwrap_or_default().findings,
+        turn_over_time: Some(timestamp(charge.turned_over_at)),
+        response_time: charge.responded_at.map(timestamp),
+        pending: charge.next().is_some(),
+    })
+}
+
+fn closing_message(closing: &Closing) -> pb::TicketClosing {
+    let kept = closing.kept.as_ref();
+    pb::TicketClosing {
+        liaison_notice_id: closing.notice_id.to_string(),
+        close_after: Some(timestamp(closing.after)),
+        kept_by: kept.map(|kept| kept.by.clone()).unwrap_or_default(),
+        keep_time: kept.map(|kept| timestamp(kept.at)),
+        keep_note: kept.map(|kept| kept.note.clone()).unwrap_or_default(),
+    }
 }
 
 fn note_message(note: Note) -> pb::Note {

@@ -3,6 +3,7 @@
 pub mod customers;
 pub mod history;
 pub mod notes;
+pub mod successions;
 pub mod tickets;
 
 use vouch_storage::{Migrations, Step};
@@ -10,10 +11,12 @@ use vouch_storage::{Migrations, Step};
 const SQLITE: &[Step] = &[
     (1000, "partner", include_str!("../../migrations/sqlite/1000_partner.sql")),
     (1001, "tickets", include_str!("../../migrations/sqlite/1001_tickets.sql")),
+    (1002, "charges", include_str!("../../migrations/sqlite/1002_charges.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "partner", include_str!("../../migrations/postgres/1000_partner.sql")),
     (1001, "tickets", include_str!("../../migrations/postgres/1001_tickets.sql")),
+    (1002, "charges", include_str!("../../migrations/postgres/1002_charges.sql")),
 ];
 
 /// The service's migrations, for both engines.

@@ -13,7 +13,8 @@ use vouch_host::Page;
 use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 use crate::domain::ticket::{
-    Bundle, CaseRecord, Entitlement, EscalationRecord, EscalationStatus, Ticket, TicketState, Viewer,
+    Bundle, CaseRecord, Charge, ChargeState, Closing, Entitlement, EscalationRecord, EscalationStatus, Kept, Ticket,
+    TicketState, Viewer, Wanted,
 };
 
 /// Adds a ticket. A number that another one took is a lost race: the transaction starts over with another.
@@ -48,11 +49,16 @@ pub async fn ticket_insert(connection: &mut AnyConnection, ticket: &Ticket) -> R
 pub async fn ticket_update(connection: &mut AnyConnection, ticket: &Ticket) -> Result<(), WriteError> {
     let escalation = ticket.escalation.as_ref();
     let case = ticket.case();
+    let (charge, closing) = (ticket.charge.as_ref(), ticket.closing.as_ref());
+    let kept = closing.and_then(|closing| closing.kept.as_ref());
     sqlx::query(
         "UPDATE tickets SET state = $2, liaison_email = $3, problem = $4, statement_confirmed_at = $5,
              solution_confirmed_at = $6, work = $7, entitled = $8, entitlement = $9, assignee = $10, revision = $11,
              escalation_id = $12, escalation_status = $13, decision = $14, withdrawing = $15, asked = $16,
-             case_id = $17, case_number = $18, case_state = $19, receipt = $20
+             case_id = $17, case_number = $18, case_state = $19, receipt = $20, charge_wanted = $21, charge_state = $22,
+             charge_hold_id = $23, charge_units = $24, charge_refusal = $25, turned_over_at = $26, responded_at = $27,
+             vendor_responded = $28, closing_notice_id = $29, closing_after = $30, kept_by = $31, kept_at = $32,
+             kept_note = $33
          WHERE ticket_id = $1",
     )
     .bind(ticket.id.to_string())
@@ -75,6 +81,19 @@ pub async fn ticket_update(connection: &mut AnyConnection, ticket: &Ticket) -> R
     .bind(case.map_or("", |case| case.number.as_str()))
     .bind(case.map_or("", |case| case.state.as_str()))
     .bind(case.map_or("", |case| case.receipt.as_str()))
+    .bind(charge.map(|charge| charge.wanted.as_str()))
+    .bind(charge.map(|charge| charge.state.as_str()))
+    .bind(charge.and_then(|charge| charge.hold_id).map(|id| id.to_string()))
+    .bind(charge.map_or(0, |charge| i64::from(charge.units)))
+    .bind(charge.and_then(|charge| charge.refusal.clone()))
+    .bind(charge.map(|charge| charge.turned_over_at.as_microsecond()))
+    .bind(charge.and_then(|charge| charge.responded_at).map(jiff::Timestamp::as_microsecond))
+    .bind(i16::from(ticket.vendor_responded))
+    .bind(closing.map(|closing| closing.notice_id.to_string()))
+    .bind(closing.map(|closing| closing.after.as_microsecond()))
+    .bind(kept.map(|kept| kept.by.clone()))
+    .bind(kept.map(|kept| kept.at.as_microsecond()))
+    .bind(kept.map_or("", |kept| kept.note.as_str()))
     .execute(connection)
     .await?;
     Ok(())
@@ -233,7 +252,7 @@ fn read_bundle(found: &AnyRow) -> Result<Bundle, StoreError> {
     })
 }
 
-fn read_ticket(found: &AnyRow) -> Result<Ticket, StoreError> {
+pub(super) fn read_ticket(found: &AnyRow) -> Result<Ticket, StoreError> {
     let entitled = row::flag(found, "entitled")?;
     let problem = decode::<pb::Problem>(found, "problem")?;
     let work = decode::<pb::FrontLineWork>(found, "work")?;
@@ -257,7 +276,35 @@ fn read_ticket(found: &AnyRow) -> Result<Ticket, StoreError> {
         test_case: row::flag(found, "test_case")?,
         revision: row::integer(found, "revision")?,
         escalation: read_escalation(found)?,
+        charge: read_charge(found)?,
+        vendor_responded: row::flag(found, "vendor_responded")?,
+        closing: read_closing(found)?,
     })
+}
+
+fn read_charge(found: &AnyRow) -> Result<Option<Charge>, StoreError> {
+    let Some(turned_over_at) = row::optional_instant(found, "turned_over_at")? else { return Ok(None) };
+    Ok(Some(Charge {
+        wanted: row::word(found, "charge_wanted", Wanted::parse)?,
+        state: row::word(found, "charge_state", ChargeState::parse)?,
+        hold_id: row::optional_parsed(found, "charge_hold_id", id::parse)?,
+        units: row::number(found, "charge_units")?,
+        refusal: row::optional_bytes(found, "charge_refusal")?,
+        turned_over_at,
+        responded_at: row::optional_instant(found, "responded_at")?,
+    }))
+}
+
+fn read_closing(found: &AnyRow) -> Result<Option<Closing>, StoreError> {
+    let Some(after) = row::optional_instant(found, "closing_after")? else { return Ok(None) };
+    let kept = match row::optional_text(found, "kept_by")? {
+        None => None,
+        Some(by) => {
+            let (at, note) = (row::instant(found, "kept_at")?, row::text(found, "kept_note")?);
+            Some(Kept { by, at, note })
+        }
+    };
+    Ok(Some(Closing { notice_id: row::id(found, "closing_notice_id")?, after, kept }))
 }
 
 fn read_escalation(found: &AnyRow) -> Result<Option<EscalationRecord>, StoreError> {

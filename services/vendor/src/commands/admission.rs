@@ -298,6 +298,7 @@ async fn open(
         proof_id: read(&claims.jti)?,
         bundle_id: bundle.id,
         receipt: String::new(),
+        liaison: claims.contact.clone(),
         engineer: None,
         accepted_at: gate.now,
         first_response_due,

@@ -47,6 +47,8 @@ pub struct Case {
     pub bundle_id: BundleId,
     /// The receipt of admission.
     pub receipt: String,
+    /// The liaison who owns the issue now, by opaque id; empty where nobody is named.
+    pub liaison: String,
     /// Who works on it.
     pub engineer: Option<String>,
     /// When it was accepted.
@@ -149,6 +151,7 @@ impl Case {
         self.revision += 1;
         match event {
             CaseEvent::Claimed { engineer } => self.engineer = Some(engineer.clone()),
+            CaseEvent::LiaisonChanged { to, .. } => self.liaison = to.to_string(),
             CaseEvent::Accepted(_)
             | CaseEvent::Note { .. }
             | CaseEvent::InformationRequested { .. }

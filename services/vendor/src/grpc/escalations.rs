@@ -202,6 +202,21 @@ impl EscalationService for Handlers {
         Ok(answer)
     }
 
+    async fn change_liaison(
+        &self,
+        request: Request<pb::ChangeLiaisonRequest>,
+    ) -> Result<Response<pb::ChangeLiaisonResponse>, Status> {
+        let answer = self
+            .rpc
+            .mutate("EscalationService/ChangeLiaison", request, |mut tx, call| async move {
+                let event = self.contribute(&mut tx, &call).await?;
+                Ok((tx, pb::ChangeLiaisonResponse { event: Some(event) }))
+            })
+            .await?;
+        self.ring();
+        Ok(answer)
+    }
+
     async fn complete_duties(
         &self,
         request: Request<pb::CompleteDutiesRequest>,
@@ -290,7 +305,7 @@ impl Handlers {
             commands::check_bundle(tx, &case, "information.bundle_id", *bundle_id).await?;
         }
         let doing = self.doing(call, Side::Partner, origin);
-        let event = event.clone().with_note_id(&call.world);
+        let event = event.clone().with_note_id(&call.world).with_liaison_of(&case);
         let (_, stored) = commands::record(tx, &doing, case, &event).await?;
         Ok(event_message(stored))
     }

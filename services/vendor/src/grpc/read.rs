@@ -10,7 +10,7 @@ use vouch_core::{Violations, World, id, text};
 use vouch_host::Page;
 
 use crate::commands::admission::{CompleteDuties, Escalate, HandOver};
-use crate::domain::case::CaseEvent;
+use crate::domain::case::{Case, CaseEvent};
 
 /// The list of cases, in page tokens.
 pub(super) const CASES: &str = "cases";
@@ -46,6 +46,16 @@ impl CaseEvent {
     pub(super) fn with_note_id(self, world: &World) -> Self {
         match self {
             Self::Note { text, .. } => Self::Note { id: world.id(), text },
+            other => other,
+        }
+    }
+
+    /// Who owned the issue before is known once the case is.
+    pub(super) fn with_liaison_of(self, case: &Case) -> Self {
+        match self {
+            Self::LiaisonChanged { to, notice_id, .. } => {
+                Self::LiaisonChanged { from: case.liaison.clone(), to, notice_id }
+            }
             other => other,
         }
     }
@@ -220,6 +230,18 @@ impl TryFrom<pb::DeclineSolutionRequest> for Contribution {
         contribution(&request.case_id, request.request_id, |v| {
             let remarks = v.take("remarks", text::paragraph(&request.remarks, LONG))?;
             Some(CaseEvent::SolutionDeclined { remarks })
+        })
+    }
+}
+
+impl TryFrom<pb::ChangeLiaisonRequest> for Contribution {
+    type Error = Violations;
+
+    fn try_from(request: pb::ChangeLiaisonRequest) -> Result<Self, Violations> {
+        contribution(&request.case_id, request.request_id, |v| {
+            let to = v.take("contact_id", id::parse(&request.contact_id));
+            let notice_id = v.take("liaison_notice_id", id::parse(&request.liaison_notice_id));
+            Some(CaseEvent::LiaisonChanged { from: String::new(), to: to?, notice_id: notice_id? })
         })
     }
 }

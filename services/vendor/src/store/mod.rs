@@ -15,12 +15,14 @@ const SQLITE: &[Step] = &[
     (1001, "bundles", include_str!("../../migrations/sqlite/1001_bundles.sql")),
     (1002, "cases", include_str!("../../migrations/sqlite/1002_cases.sql")),
     (1003, "revocations", include_str!("../../migrations/sqlite/1003_revocations.sql")),
+    (1004, "liaisons", include_str!("../../migrations/sqlite/1004_liaisons.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "vendor", include_str!("../../migrations/postgres/1000_vendor.sql")),
     (1001, "bundles", include_str!("../../migrations/postgres/1001_bundles.sql")),
     (1002, "cases", include_str!("../../migrations/postgres/1002_cases.sql")),
     (1003, "revocations", include_str!("../../migrations/postgres/1003_revocations.sql")),
+    (1004, "liaisons", include_str!("../../migrations/postgres/1004_liaisons.sql")),
 ];
 
 /// The service's migrations, for both engines.

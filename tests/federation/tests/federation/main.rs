@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bundles;
+mod charges;
 mod configurations;
 mod desk;
 mod escalation;
 mod gate;
+mod liaisons;
 mod registry;
 mod revocation;
 mod samples;

@@ -47,6 +47,8 @@ pub(crate) struct Scene {
     pub(crate) license_id: String,
     pub(crate) license_key: String,
     pub(crate) customer_id: String,
+    /// What the licence service and the partner live in.
+    pub(crate) world: World,
     _databases: [Database; 2],
 }
 
@@ -57,6 +59,11 @@ impl Scene {
     }
 
     pub(crate) async fn start_with(database: &Database, vendor_world: World) -> Self {
+        Self::start_in(database, World::system(), vendor_world).await
+    }
+
+    /// The same, with the licence service and the partner in a world of their own.
+    pub(crate) async fn start_in(database: &Database, world: World, vendor_world: World) -> Self {
         let engine = database.config.engine();
         let databases = [Database::fresh(engine).await, Database::fresh(engine).await];
         let vendor_ground = Ground::new(vouch_vendor::DOMAIN, "vendor");
@@ -66,7 +73,7 @@ impl Scene {
 
         let config = license_ground.config(databases[0].config.clone());
         let license = Running::start(config, |config, listeners, shutdown| {
-            vouch_license::serve(config, LicenseConfig::default(), World::system(), listeners, shutdown)
+            vouch_license::serve(config, LicenseConfig::default(), world.clone(), listeners, shutdown)
         })
         .await;
         let authorities = vendor_ground.path().join("vendor-ca.pem");
@@ -95,7 +102,7 @@ impl Scene {
         };
         let host = partner_ground.config(databases[1].config.clone());
         let partner = Running::start(host, |host, listeners, shutdown| {
-            vouch_partner::serve(host, config, World::system(), listeners, shutdown)
+            vouch_partner::serve(host, config, world.clone(), listeners, shutdown)
         })
         .await;
         let mut scene = Self {
@@ -110,6 +117,7 @@ impl Scene {
             license_id: String::new(),
             license_key: String::new(),
             customer_id: String::new(),
+            world,
             _databases: databases,
         };
         scene.enter().await;
@@ -180,7 +188,9 @@ impl Scene {
 
     pub(crate) fn license_staff(&self) -> BearerChannel {
         let roles = ["license-administrator", "account-manager", "partner-manager"];
-        self.license_ground.bearer(self.license.address, &self.license_ground.staff_token("root", &roles))
+        // Tokens are judged by the service's clock, so this one is issued at its time.
+        let token = self.license_ground.staff.token(&self.world, vouch_license::DOMAIN, "root", None, &roles, 300);
+        self.license_ground.bearer(self.license.address, &token.unwrap())
     }
 
     /// Sets the state of the covered end user's licence.
@@ -216,8 +226,14 @@ impl Scene {
     }
 
     pub(crate) fn agent(&self) -> BearerChannel {
-        let token = self.partner_ground.partner_token("bob", "north", &["agent", "partner-manager"]);
-        self.partner_ground.bearer(self.partner.address, &token)
+        self.partner_staff(&["agent", "partner-manager"])
+    }
+
+    /// A person of the partner.
+    pub(crate) fn partner_staff(&self, roles: &[&str]) -> BearerChannel {
+        let issuer = &self.partner_ground.partner_staff;
+        let token = issuer.token(&self.world, vouch_partner::DOMAIN, "bob", Some("north"), roles, 300);
+        self.partner_ground.bearer(self.partner.address, &token.unwrap())
     }
 
     /// An agent's tickets.
@@ -259,11 +275,36 @@ impl Scene {
         EscalationServiceClient::new(self.south_at_vendor())
     }
 
+    pub(crate) fn north_at_license(&self) -> Channel {
+        self.license_ground.workload(self.license.address, &self.north, "spiffe://north.example/partner/north")
+    }
+
     /// North's own calls to the licence service.
     pub(crate) fn entitlement(&self) -> EntitlementServiceClient<Channel> {
-        let channel =
-            self.license_ground.workload(self.license.address, &self.north, "spiffe://north.example/partner/north");
-        EntitlementServiceClient::new(channel)
+        EntitlementServiceClient::new(self.north_at_license())
+    }
+
+    /// How many of the covered end user's incidents are available, reserved and captured.
+    pub(crate) async fn account(&self) -> (i64, i64, i64) {
+        let request = license::GetIncidentAccountRequest { end_user_id: "contoso".into() };
+        let account = self.incidents().get_incident_account(request).await.unwrap().into_inner().account.unwrap();
+        (account.available, account.reserved, account.captured)
+    }
+
+    /// Waits until the account is so.
+    pub(crate) async fn until_account(&self, wanted: (i64, i64, i64)) {
+        until(async || (self.account().await == wanted).then_some(())).await;
+    }
+
+    /// Asks whether the ticket's contact is entitled.
+    pub(crate) async fn verify(&self, ticket_id: &str) -> partner::Ticket {
+        let request = partner::VerifyEntitlementRequest { request_id: fresh(), ticket_id: ticket_id.into() };
+        self.tickets().verify_entitlement(request).await.unwrap().into_inner().ticket.unwrap()
+    }
+
+    /// A ticket whose end user is entitled, before anything else.
+    pub(crate) async fn verified_ticket(&self) -> partner::Ticket {
+        self.verify(&self.open_ticket().await.ticket_id).await
     }
 
     /// Opens a ticket and does everything that the vendor requires before it is escalated; returns it with its bundle.

@@ -120,6 +120,25 @@ pub enum CaseChange {
     Unknown,
 }
 
+impl CaseChange {
+    /// Whether a person of the vendor answers by it, where the vendor's side wrote it: a question counts.
+    pub fn is_response(&self) -> bool {
+        match self {
+            Self::Note(_) | Self::Asked { .. } | Self::Solved(_) => true,
+            Self::Accepted(_)
+            | Self::Claimed
+            | Self::Answered
+            | Self::Declined
+            | Self::Ready
+            | Self::Closed(_)
+            | Self::DutiesNotDone(_)
+            | Self::DutiesCompleted
+            | Self::Withdrawn
+            | Self::Unknown => false,
+        }
+    }
+}
+
 /// What the ticket's people are to be told of an event: a note between partner and vendor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told(pub String);

@@ -21,7 +21,7 @@ pub enum TicketState {
     ReadyToClose,
     /// Done.
     Closed,
-    /// Answered from the knowledge base.
+    /// Answered at once.
     Answered,
 }
 
@@ -32,6 +32,12 @@ pub enum TicketStep {
     Verify,
     /// The front line does something.
     Work,
+    /// It is turned over to the support team.
+    TurnOver,
+    /// It is answered at once.
+    Answer,
+    /// The front line closes it.
+    Close,
     /// It is handed over.
     Escalate,
     /// The vendor has a case, or takes it up again.
@@ -88,6 +94,9 @@ impl TicketState {
             TicketStep::Work => {
                 matches!(self, State::Verified | State::Troubleshooting).then_some(State::Troubleshooting)
             }
+            TicketStep::TurnOver => matches!(self, State::Verified | State::Troubleshooting).then_some(self),
+            TicketStep::Answer => self.is_front_line().then_some(State::Answered),
+            TicketStep::Close => self.is_front_line().then_some(State::Closed),
             // Whether enough was done before, the vendor's policy says: a site that is down waits for no formality.
             TicketStep::Escalate => {
                 matches!(self, State::Verified | State::Troubleshooting).then_some(State::Escalating)
@@ -119,6 +128,11 @@ impl TicketState {
         matches!(self, Self::Open | Self::Verified | Self::Troubleshooting)
     }
 
+    /// Whether nothing happens to it any more.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Closed | Self::Answered)
+    }
+
     /// The word that is stored and told.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -147,6 +161,8 @@ impl TicketStep {
         match self {
             Self::Verify => "be verified",
             Self::Work => "be worked on before the end user's entitlement is verified",
+            Self::TurnOver => "be turned over to the support team",
+            Self::Answer => "be answered at once",
             Self::Escalate => "be escalated",
             Self::Accepted => "be accepted",
             Self::Refused => "be refused",
@@ -154,7 +170,7 @@ impl TicketStep {
             Self::Confirm => "have a solution confirmed",
             Self::Decline => "have a solution declined",
             Self::MarkReady => "be marked ready to close",
-            Self::CaseClosed | Self::DutiesNotDone => "be closed",
+            Self::Close | Self::CaseClosed | Self::DutiesNotDone => "be closed",
             Self::WithdrawalAcknowledged => "be taken back",
         }
     }
@@ -201,6 +217,14 @@ mod tests {
         for state in TicketState::ALL {
             let back = state.advance(TicketStep::WithdrawalAcknowledged);
             assert_eq!(back, state.is_with_vendor().then_some(TicketState::Troubleshooting), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_with_the_vendor_is_neither_answered_nor_closed_at_the_front_line() {
+        for state in TicketState::ALL {
+            let ends = [TicketStep::Answer, TicketStep::Close].map(|step| state.advance(step).is_some());
+            assert_eq!(ends, [state.is_front_line(); 2], "{state:?}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! What happens to a case.
 
 use jiff::Timestamp;
-use vouch_core::id::{ArticleId, BundleId, NoteId};
+use vouch_core::id::{ArticleId, BundleId, ContactId, LiaisonNoticeId, NoteId};
 
 use super::{Case, CaseStep};
 
@@ -72,6 +72,15 @@ pub enum CaseEvent {
         /// Another bundle.
         bundle_id: Option<BundleId>,
     },
+    /// Another liaison of the end user owns it.
+    LiaisonChanged {
+        /// Who did, by opaque id; empty where nobody was named.
+        from: String,
+        /// Who does.
+        to: ContactId,
+        /// The notice that says so.
+        notice_id: LiaisonNoticeId,
+    },
     /// The partner took it back.
     Withdrawn {
         /// Why.
@@ -83,7 +92,7 @@ impl CaseEvent {
     /// The step that the event is; `None` for one that leaves the state as it is.
     pub fn step(&self) -> Option<CaseStep> {
         match self {
-            Self::Accepted(_) | Self::Note { .. } => None,
+            Self::Accepted(_) | Self::Note { .. } | Self::LiaisonChanged { .. } => None,
             Self::Claimed { .. } => Some(CaseStep::Claim),
             Self::InformationRequested { .. } => Some(CaseStep::Ask),
             Self::InformationProvided { .. } => Some(CaseStep::Answer),
@@ -112,6 +121,7 @@ impl CaseEvent {
             | Self::Closed { .. }
             | Self::DutiesNotDone { .. }
             | Self::DutiesCompleted { .. }
+            | Self::LiaisonChanged { .. }
             | Self::Withdrawn { .. } => false,
         }
     }
