@@ -65,7 +65,8 @@ fn list(rows: impl Iterator<Item = Vec<Value>>) -> String {
 /// The rows of the first parameter.
 fn items(dialect: Dialect) -> &'static str {
     match dialect.0 {
-        Engine::Sqlite => "json_each($1) AS item",
+        // The binary form: the other one would be read anew for every column.
+        Engine::Sqlite => "jsonb_each($1) AS item",
         Engine::Postgres => "jsonb_array_elements(CAST($1 AS jsonb)) AS item(value)",
     }
 }
