@@ -62,7 +62,7 @@ pub async fn issue(
 ) -> Result<(Tx, Issued), WriteError> {
     let Surroundings { dialect, secrets, world, now, .. } = around;
     let viewer = Viewer::Partner(holder.partner_id.clone());
-    let known = facts_lock(&mut tx, dialect, secrets, &request.question.license, now).await?;
+    let known = facts_lock(&mut tx, dialect, secrets, &request.question.license, &viewer, now).await?;
     let facts = known.as_ref().map(Known::facts);
     let mut answer = judge(facts.as_ref(), &request.question, &viewer, now);
 

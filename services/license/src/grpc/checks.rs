@@ -86,7 +86,7 @@ impl Handlers {
     ) -> Result<(Answer, i64, Option<pb::Explanation>), Error> {
         let mut snapshot = self.store().snapshot().await?;
         let revision = revision_fetch(&mut snapshot).await?.all;
-        let known = facts_fetch(&mut snapshot, self.secrets(), &question.license, now).await?;
+        let known = facts_fetch(&mut snapshot, self.secrets(), &question.license, viewer, now).await?;
         let facts = known.as_ref().map(Known::facts);
         let answer = judge(facts.as_ref(), question, viewer, now);
         Ok((answer, revision, known.map(Into::into)))

@@ -9,7 +9,7 @@ use vouch_host::Page;
 use vouch_proof::{LicenseFile, LicensedTerms};
 
 use super::super::Handlers;
-use crate::domain::entitlement::{Known, LicenseRef, covering_tier};
+use crate::domain::entitlement::{Known, LicenseRef, Viewer, covering_tier};
 use crate::domain::license::{License, LicenseState, Phase};
 use crate::domain::release::{Receivable, Receiver};
 use crate::store::facts::facts_fetch;
@@ -65,7 +65,7 @@ impl Handlers {
         page: &Page,
     ) -> Result<Vec<(usize, pb::ReceivableRelease)>, Error> {
         let mut snapshot = self.store().snapshot().await?;
-        let known = facts_fetch(&mut snapshot, self.secrets(), &LicenseRef::Id(id), now).await?;
+        let known = facts_fetch(&mut snapshot, self.secrets(), &LicenseRef::Id(id), &Viewer::Vendor, now).await?;
         let known = known.ok_or_else(|| Error::not_found("license", id))?;
         let receiver = receiver(&known, now);
         let today = now.to_zoned(known.license.terms.validity.zone.clone()).date();
