@@ -144,6 +144,7 @@ fn read_notice(notice: pb::LiaisonNotice, v: &mut Violations) -> Option<SubmitNo
 }
 
 fn read_removal(removal: pb::LiaisonRemoval, added: usize, v: &mut Violations) -> Option<(ContactId, Successor)> {
+    v.refuse_set("struck", removal.struck);
     let contact_id = v.take("contact_id", id::parse(&removal.contact_id));
     let successor = match (removal.successor_contact_id.as_str(), usize::try_from(removal.successor_addition)) {
         ("", Ok(0)) => Some(Successor::Nobody),
@@ -228,6 +229,7 @@ impl From<Removal> for pb::LiaisonRemoval {
             contact_id: removal.contact_id.to_string(),
             successor_contact_id: removal.successor.map(|id| id.to_string()).unwrap_or_default(),
             successor_addition: 0,
+            struck: removal.struck,
         }
     }
 }
