@@ -12,6 +12,7 @@ use super::{Changed, all_known, check_etag, notices};
 use crate::domain::agreement::{Agreement, AgreementState, AgreementTerms, DayFields, Liaison, Person, check_days};
 use crate::domain::liaison_notice::course::Problem;
 use crate::domain::notice::Notice;
+use crate::store::history::Subject;
 use crate::store::{agreements, catalog, changes, incidents};
 
 /// A person to be named.
@@ -86,6 +87,7 @@ pub async fn create(
         created_at: call.now,
     };
     agreements::agreement_insert(tx, &agreement).await?;
+    history::write_creation(tx, &Actor::of(call), Subject::Agreement(agreement.id), agreement.fields()).await?;
     changed(tx, agreement).await
 }
 

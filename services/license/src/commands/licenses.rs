@@ -15,12 +15,14 @@ use super::history::{self, Actor};
 use super::orders::{self, Order};
 use super::{Changed, all_known, check_etag};
 use crate::domain::agreement::{Liaison, Person};
+use crate::domain::change::HOLDER;
 use crate::domain::license::amendment::{Amendment, Transfer};
 use crate::domain::license::{License, LicenseState, LicenseTerms};
 use crate::domain::license_key::LicenseKey;
 use crate::domain::partner::Standing;
 use crate::domain::resale::Resale;
 use crate::store::facts::key_digest;
+use crate::store::history::Subject;
 use crate::store::{agreements, catalog, changes, grants, history as past, incidents, licenses, partners, sdk_users};
 
 /// A licence to be granted.
@@ -134,6 +136,7 @@ pub async fn create(
     // Ordering: entering it locks the rows that it refers to, and the revision is the last lock of all.
     grants::license_insert(tx, &license, 0).await?;
     orders::place(tx, &call.world, &order, &[license.id]).await?;
+    history::write_creation(tx, &Actor::of(call), Subject::License(license.id), license.fields()).await?;
     let facts_revision = changes::revision_next(tx).await?;
     licenses::license_stamp(tx, license.id, facts_revision).await?;
     Ok((Changed { value: license, facts_revision }, Some(key)))
@@ -312,9 +315,9 @@ fn chain(terms: &LicenseTerms) -> Vec<(&'static str, &PartnerId)> {
 }
 
 async fn former_holders(tx: &mut AnyConnection, id: LicenseId) -> Result<Vec<EndUserId>, WriteError> {
-    let changes = past::change_all(tx, &id.to_string()).await?;
+    let changes = past::change_list_naming(tx, Subject::License(id), HOLDER).await?;
     let fields = changes.into_iter().flat_map(|change| change.fields);
-    let holders = fields.filter(|field| field.field == "end_user.end_user_id");
+    let holders = fields.filter(|field| field.field == HOLDER);
     Ok(holders.filter_map(|field| EndUserId::parse(&field.before).ok()).collect())
 }
 

@@ -1,5 +1,6 @@
 //! Requests of `LicenseService` as commands: every bad field at once.
 
+use data_encoding::BASE64URL_NOPAD;
 use jiff::{Timestamp, ToSpan};
 use vouch_contract::pb::license::v1 as pb;
 use vouch_core::code::{EndUserId, PartnerId, ProductId};
@@ -12,6 +13,7 @@ use super::super::read::{self, ListOf, One};
 use crate::commands::licenses::{Amend, CoTerm, CreateLicense, ReplaceKey, Version};
 use crate::domain::license::amendment::{Amendment, Transfer};
 use crate::domain::license::{LicenseKind, LicenseState, LicenseStep, LicenseTerms, Validity};
+use crate::domain::product::ReleasePlace;
 use crate::store::licenses::LicenseFilter;
 
 pub(super) const LICENSES: &str = "licenses";
@@ -56,9 +58,32 @@ impl TryFrom<pb::ExportLicensesRequest> for ListOf<All> {
     }
 }
 
-/// The place of a release, as the key of its list.
-pub(super) fn place_of((place, _): &(usize, pb::ReceivableRelease)) -> String {
-    place.to_string()
+/// The releases that are wanted for a licence.
+#[derive(Debug, Clone)]
+pub(super) struct ReleasesOf {
+    /// The licence.
+    pub license_id: LicenseId,
+    /// Which page.
+    pub page: Page,
+    /// The place after which it begins.
+    pub after: Option<ReleasePlace>,
+}
+
+/// The place of a release as the key of its list: a version may hold any character.
+pub(super) fn write_place(place: &ReleasePlace) -> String {
+    format!("{}.{}", place.released_on, BASE64URL_NOPAD.encode(place.version.as_bytes()))
+}
+
+fn read_place(key: &str) -> Result<Option<ReleasePlace>, &'static str> {
+    if key.is_empty() {
+        return Ok(None);
+    }
+    let read = || {
+        let (day, version) = key.split_once('.')?;
+        let version = BASE64URL_NOPAD.decode(version.as_bytes()).ok()?;
+        Some(ReleasePlace { released_on: dates::date(day).ok()?, version: String::from_utf8(version).ok()? })
+    };
+    read().map(Some).ok_or("must be the next_page_token of a page of this list")
 }
 
 impl TryFrom<pb::ListLicensesRequest> for ListOf<Wanted> {
@@ -398,23 +423,23 @@ impl TryFrom<pb::ListLicenseChangesRequest> for ListOf<LicenseId> {
     type Error = Violations;
 
     fn try_from(request: pb::ListLicenseChangesRequest) -> Result<Self, Violations> {
-        list_of_license(&request.license_id, Page::read(request.page, CHANGES))
+        let mut v = Violations::new();
+        let id = v.take("license_id", id::parse(&request.license_id));
+        let page = v.absorb(Page::read(request.page, CHANGES));
+        v.finish(page.zip(id).map(|(page, filter)| Self { page, filter }))
     }
 }
 
-impl TryFrom<pb::ListReceivableReleasesRequest> for ListOf<LicenseId> {
+impl TryFrom<pb::ListReceivableReleasesRequest> for ReleasesOf {
     type Error = Violations;
 
     fn try_from(request: pb::ListReceivableReleasesRequest) -> Result<Self, Violations> {
-        list_of_license(&request.license_id, Page::read(request.page, RELEASES))
+        let mut v = Violations::new();
+        let license_id = v.take("license_id", id::parse(&request.license_id));
+        let page = v.absorb(Page::read(request.page, RELEASES));
+        let after = v.take("page.page_token", page.as_ref().map_or(Ok(None), |page| read_place(&page.after)));
+        v.finish((|| Some(Self { license_id: license_id?, page: page?, after: after? }))())
     }
-}
-
-fn list_of_license(license_id: &str, page: Result<Page, Violations>) -> Result<ListOf<LicenseId>, Violations> {
-    let mut v = Violations::new();
-    let id = v.take("license_id", id::parse(license_id));
-    let page = v.absorb(page);
-    v.finish(page.zip(id).map(|(page, filter)| ListOf { page, filter }))
 }
 
 impl TryFrom<pb::GetLicenseFileRequest> for FileFor {
