@@ -42,6 +42,9 @@ impl Page {
     }
 }
 
+/// The longest key of a list: a day and a version of 64 characters of up to four bytes each, in base 64.
+const LONGEST_KEY: usize = 400;
+
 fn read_token(token: &str, list: &str) -> Result<String, String> {
     if token.is_empty() {
         return Ok(String::new());
@@ -51,7 +54,11 @@ fn read_token(token: &str, list: &str) -> Result<String, String> {
     let text = String::from_utf8(bytes).map_err(|_| wrong())?;
     let key = text.strip_prefix(&format!("1:{list}:")).ok_or_else(wrong)?;
     // What is no key of ours must not reach the database: PostgreSQL refuses a NUL with an error of its own.
-    if key.len() <= 100 && key.bytes().all(|byte| byte.is_ascii_graphic()) { Ok(key.to_owned()) } else { Err(wrong()) }
+    if key.len() <= LONGEST_KEY && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(key.to_owned())
+    } else {
+        Err(wrong())
+    }
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use vouch_storage::{Dialect, WriteError};
 use super::history::{self, Actor};
 use super::liaison_notices::hindered;
 use super::{Changed, all_known, check_etag, notices};
-use crate::domain::agreement::{Agreement, AgreementState, AgreementTerms, Liaison, Person};
+use crate::domain::agreement::{Agreement, AgreementState, AgreementTerms, DayFields, Liaison, Person, check_days};
 use crate::domain::liaison_notice::course::Problem;
 use crate::domain::notice::Notice;
+use crate::store::history::Subject;
 use crate::store::{agreements, catalog, changes, incidents};
 
 /// A person to be named.
@@ -76,9 +77,7 @@ pub async fn create(
     }
     all_known(violations)?;
     let others = agreements::agreement_list_of(tx, &terms.end_user_id).await?;
-    if let Some(other) = others.iter().find(|other| other.terms.overlaps(&terms)) {
-        return Err(Error::already_exists("an agreement for some of these days,", other.id).into());
-    }
+    check_days(&terms, &others, DayFields { from: Some("agreement.valid_from"), until: "agreement.valid_until" })?;
     let agreement = Agreement {
         id: call.world.id(),
         terms,
@@ -88,6 +87,7 @@ pub async fn create(
         created_at: call.now,
     };
     agreements::agreement_insert(tx, &agreement).await?;
+    history::write_creation(tx, &Actor::of(call), Subject::Agreement(agreement.id), agreement.fields()).await?;
     changed(tx, agreement).await
 }
 

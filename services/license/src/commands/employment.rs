@@ -72,8 +72,12 @@ pub async fn end(tx: &mut AnyConnection, dialect: Dialect, call: &Call<EndEmploy
     let online_accounts =
         online_accounts::account_end_all(tx, &end_user_id, &email, "employment ended", call.now).await?;
     let mut notices = Vec::new();
-    for mut notice in liaison_notices::notice_list_pending_of(tx, &end_user_id).await? {
-        if notice.strike(&email, &ids) {
+    let pending = liaison_notices::notice_list_pending_of(tx, &end_user_id).await?;
+    // One notice may remove whom another one was to name.
+    let promised = pending.iter().flat_map(|notice| notice.promised(&email));
+    let gone: Vec<_> = ids.into_iter().chain(promised).collect();
+    for mut notice in pending {
+        if notice.strike(&email, &gone, call.now) {
             liaison_notices::notice_update(tx, &notice).await?;
             notices.push(notice.id);
         }

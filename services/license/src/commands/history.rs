@@ -6,8 +6,9 @@ use vouch_host::Call;
 use vouch_storage::WriteError;
 
 use crate::domain::agreement::Agreement;
-use crate::domain::change::{Change, FieldChange, differences};
+use crate::domain::change::{Change, FieldChange, Fields, creation, differences};
 use crate::domain::license::License;
+use crate::store::history::Subject;
 use crate::store::packed::pack_license;
 use crate::store::{agreements, history, licenses, resale};
 
@@ -43,6 +44,17 @@ impl Actor {
             fields,
         }
     }
+}
+
+/// Writes the first line of a history: what was created, and with what. Checks knew nothing of it before.
+pub async fn write_creation(
+    tx: &mut AnyConnection,
+    actor: &Actor,
+    subject: Subject<'_>,
+    fields: Fields,
+) -> Result<(), WriteError> {
+    let change = actor.change(1, subject.beginning(), "", creation(fields));
+    history::change_insert(tx, &subject.id(), &change, None).await
 }
 
 /// Writes a changed agreement, and its history.

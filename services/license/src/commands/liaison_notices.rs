@@ -71,7 +71,10 @@ pub async fn submit(
         Successor::Contact(id) => Some(id),
         Successor::Addition(place) => additions.get(place).map(|addition| addition.contact_id),
     };
-    let removals = removals.into_iter().map(|(contact_id, by)| Removal { contact_id, successor: successor(by) });
+    let removals = removals.into_iter().map(|(contact_id, by)| {
+        let successor = successor(by);
+        Removal { contact_id, successor, struck: false }
+    });
     let notice = LiaisonNotice {
         id: call.world.id(),
         agreement_id: agreement.id,

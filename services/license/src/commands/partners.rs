@@ -7,11 +7,12 @@ use vouch_host::Call;
 use vouch_identity::SpiffeId;
 use vouch_storage::{Dialect, WriteError};
 
-use super::history::Actor;
+use super::history::{Actor, write_creation};
 use super::{Changed, check_etag};
 use crate::domain::change::differences;
 use crate::domain::order::OrderQuotas;
 use crate::domain::partner::{Partner, PartnerProfile, Standing, SupportContact};
+use crate::store::history::Subject;
 use crate::store::{changes, history as past, partners};
 
 /// A partner to be registered.
@@ -60,6 +61,10 @@ pub async fn register(tx: &mut AnyConnection, call: &Call<RegisterPartner>) -> R
     let RegisterPartner { id, profile } = call.command.clone();
     let partner = Partner { id, profile, standing: Standing::Good, revision: 1, created_at: call.now };
     partners::partner_insert(tx, &partner).await?;
+    let mut fields = vec![("programme", partner.profile.programme.as_str().to_owned())];
+    fields.extend(partner.profile.fields());
+    fields.push(("standing", partner.standing.as_str().to_owned()));
+    write_creation(tx, &Actor::of(call), Subject::Partner(&partner.id), fields).await?;
     changed(tx, partner).await
 }
 

@@ -7,13 +7,13 @@ use vouch_core::code::{EndUserId, PartnerId};
 use vouch_storage::{Secrets, Store, StoreError};
 
 use crate::book::{Table, Wanted};
-use crate::domain::entitlement::{Answer, LicenseRef, Question, Viewer, judge};
+use crate::domain::entitlement::{Answer, Question, Viewer, judge};
 use crate::domain::license::License;
 use crate::domain::partner::Standing;
-use crate::store::facts::key_digest;
+use crate::store::facts::license_fetch_for;
 use crate::store::history::{facts_at, history_began};
 use crate::store::packed::{self, PackedLicense};
-use crate::store::{agreements, catalog, incidents, licenses, partners};
+use crate::store::{agreements, catalog, incidents, partners};
 
 /// Answers a question for an instant. A partner must be in the licence's chain now and have been in it then; which licence a key names is
 /// judged now; everything else by what was on record at the instant.
@@ -29,15 +29,9 @@ pub async fn check_at(
     if at < began {
         return Err(Error::field("as_of", format!("must not lie before {began}, when the history begins")));
     }
-    let license = match &question.license {
-        LicenseRef::Id(id) => licenses::license_fetch(&mut snapshot, *id).await?,
-        LicenseRef::Key(key) => licenses::license_fetch_by_key(&mut snapshot, &key_digest(secrets, key)).await?,
-    };
-    let seen = license.filter(|license| match viewer {
-        Viewer::Vendor => true,
-        Viewer::Partner(partner) => license.is_known_to(partner),
-    });
-    let Some(license) = seen.filter(|license| license.created_at <= at) else {
+    // Whether the viewer may know of it is decided with the licence: a foreign one takes no statement more than an unknown one.
+    let license = license_fetch_for(&mut snapshot, secrets, &question.license, viewer).await?;
+    let Some(license) = license.filter(|license| license.created_at <= at) else {
         return Ok(judge(None, question, viewer, at));
     };
     let table = table_at(&mut snapshot, &license, at).await?;

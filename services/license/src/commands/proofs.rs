@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use sqlx::AnyConnection;
 use vouch_core::code::PartnerId;
 use vouch_core::{CureBy, Error, Finding, Findings, Reason, Severity, World};
 use vouch_identity::SpiffeId;
 use vouch_proof::{Act, Agreement, Bundle, EntitlementProof, Incident, License};
 use vouch_storage::{Dialect, Secrets, Tx, WriteError};
 
-use super::incidents::escalations::{Doing, Reservation, reserve};
-use crate::domain::entitlement::{Answer, Cover, Known, ProofRequest, Viewer, judge};
-use crate::domain::incident::Hold;
+use super::incidents::escalations::{self, Doing, Reservation, reserve};
+use crate::domain::entitlement::{Answer, Cover, Escalated, Known, ProofRequest, Question, Viewer, judge};
+use crate::domain::incident::{Hold, Outlook};
 use crate::domain::tier::Tier;
-use crate::store::facts::facts_lock;
+use crate::store::facts::{facts_fetch, facts_lock};
 use crate::store::proofs::{IssuedProof, proof_insert};
 
 /// Who asks for a proof.
@@ -62,7 +63,7 @@ pub async fn issue(
 ) -> Result<(Tx, Issued), WriteError> {
     let Surroundings { dialect, secrets, world, now, .. } = around;
     let viewer = Viewer::Partner(holder.partner_id.clone());
-    let known = facts_lock(&mut tx, dialect, secrets, &request.question.license, now).await?;
+    let known = facts_lock(&mut tx, dialect, secrets, &request.question.license, &viewer, now).await?;
     let facts = known.as_ref().map(Known::facts);
     let mut answer = judge(facts.as_ref(), &request.question, &viewer, now);
 
@@ -80,11 +81,10 @@ pub async fn issue(
         units: tier.charging.units(),
         is_down: request.question.severity == Some(Severity::SiteDown),
         charge: request.charge,
-        proof_expires_at: expires_at,
     };
     let workload = holder.workload.to_string();
     let doing = Doing { dialect, world, now, by: &workload };
-    let Some(hold) = reserve(&mut tx, doing, &reservation).await? else {
+    let Some(hold) = reserve(&mut tx, doing, &reservation, expires_at).await? else {
         answer.findings.remove(Reason::IncidentsExhausted);
         answer.findings.add(no_incident_left());
         return Err(refused(answer.findings));
@@ -109,6 +109,38 @@ pub async fn issue(
     };
     proof_insert(&mut tx, &record).await?;
     Ok((tx, Issued { claims, hold, answer, expires_at }))
+}
+
+/// Answers as a request for a proof would be answered now: with what the escalation's hold has, and what its charge pays for. Writes
+/// nothing. As for a proof, neither is looked at while something else stands against it.
+pub async fn foresee(
+    connection: &mut AnyConnection,
+    (secrets, now): (&Secrets, Timestamp),
+    partner_id: &PartnerId,
+    question: &Question,
+    Escalated { escalation_id, charge }: Escalated,
+) -> Result<Answer, Error> {
+    let viewer = Viewer::Partner(partner_id.clone());
+    let known = facts_fetch(connection, secrets, &question.license, &viewer, now).await?;
+    let mut answer = judge(known.as_ref().map(Known::facts).as_ref(), question, &viewer, now);
+    let others_block = answer.findings.blocks_beside(Reason::IncidentsExhausted);
+    let (Some(cover), Some(tier), false) = (&answer.cover, tier_of(&answer), others_block) else { return Ok(answer) };
+    let reservation = Reservation {
+        partner_id,
+        escalation_id,
+        end_user_id: &cover.end_user_id,
+        units: tier.charging.units(),
+        is_down: question.severity == Some(Severity::SiteDown),
+        charge,
+    };
+    let outlook = escalations::foresee(connection, now, &reservation).await?;
+    answer.findings.remove(Reason::IncidentsExhausted);
+    match outlook {
+        Outlook::Paid => {}
+        Outlook::Owed => answer.findings.add(no_incident_left().as_warning()),
+        Outlook::Lacking => answer.findings.add(no_incident_left()),
+    }
+    Ok(answer)
 }
 
 /// What was found and set aside, to be proven.

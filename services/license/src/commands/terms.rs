@@ -12,7 +12,7 @@ use super::agreements::{changed, lock};
 use super::history::{self, Actor};
 use super::liaison_notices::hindered;
 use super::{Changed, check_etag, notices};
-use crate::domain::agreement::{Agreement, Liaison, Plan, SeatGrant};
+use crate::domain::agreement::{Agreement, DayFields, Liaison, Plan, SeatGrant, check_days};
 use crate::domain::notice::Notice;
 use crate::store::{agreements, catalog, seat_grants};
 
@@ -75,10 +75,8 @@ pub async fn renew(
     let was_over = terms.term().has_ended(call.now);
     agreement.terms.until = until;
     let others = agreements::agreement_list_of(tx, &agreement.terms.end_user_id).await?;
-    let overlapping = others.iter().find(|other| other.id != agreement.id && other.terms.overlaps(&agreement.terms));
-    if let Some(other) = overlapping {
-        return Err(Error::already_exists("an agreement for some of these days,", other.id).into());
-    }
+    let others = others.iter().filter(|other| other.id != agreement.id);
+    check_days(&agreement.terms, others, DayFields { from: None, until: "valid_until" })?;
     // Who was named while it was over, or whose letter was dropped for that, was told nothing.
     for liaison in agreement.liaisons.iter().filter(|_| was_over) {
         let named_now = Liaison { named_at: call.now, ..liaison.clone() };

@@ -1,6 +1,8 @@
-//! Support agreements and the people named in them.
+//! Support agreements and the people named in them. `overlap` refuses days that another agreement covers.
 //!
 //! Proves M03.
+
+mod overlap;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -11,6 +13,8 @@ use vouch_core::id::{AgreementId, ContactId, SeatGrantId};
 
 use super::change::Fields;
 use super::entitlement::facts::{Term, precedence};
+
+pub use overlap::{DayFields, check_days};
 
 /// What an agreement grants by the vendor's will.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -44,8 +44,17 @@ pub fn differences(before: Fields, after: Fields) -> Vec<FieldChange> {
     pairs.map(|((field, before), (_, after))| FieldChange { field: field.to_owned(), before, after }).collect()
 }
 
+/// What a thing was created with: every field that has a value.
+pub fn creation(fields: Fields) -> Vec<FieldChange> {
+    let before = fields.iter().map(|(field, _)| (*field, String::new())).collect();
+    differences(before, fields)
+}
+
 /// The fields by which a partner comes into the chain of a licence.
 pub const CHAIN: [&str; 2] = ["responsible_partner_id", "reseller_partner_id"];
+
+/// The field with the end user that holds a licence.
+pub const HOLDER: &str = "end_user.end_user_id";
 
 /// The field with every partner that sees a licence. It changes with the ones above, and is the vendor's to read.
 pub const LINE: &str = "resale_chain.partners";
@@ -53,12 +62,11 @@ pub const LINE: &str = "resale_chain.partners";
 /// The field with the maker of a modification, the vendor's to read.
 pub const MAKER: &str = "resale_chain.modification_maker_id";
 
-/// The part of a licence's history that a partner of its chain may read: from the change by which it came in, and of that one only
-/// how things were afterwards. Who did it is told of what was done for this partner, and of the chain `tells` says whom it may
-/// know.
-pub fn seen_by(changes: Vec<Change>, partner: &PartnerId, tells: impl Fn(&str) -> bool) -> Vec<Change> {
+/// The revision with which a partner came into the chain of a licence, by those of its changes that name the partner, in their order;
+/// `None` where it was in it from the start.
+pub fn came_in(naming: &[Change], partner: &PartnerId) -> Option<i64> {
     let names = |value: &str| value.split(' ').any(|word| word == partner.as_str());
-    let brings_in = |change: &Change| {
+    let brings_in = |change: &&Change| {
         // What was written before there were lines has the two partners only.
         let line = change.fields.iter().find(|field| field.field == LINE);
         let of_chain = |field: &&FieldChange| match line {
@@ -69,32 +77,43 @@ pub fn seen_by(changes: Vec<Change>, partner: &PartnerId, tells: impl Fn(&str) -
             change.fields.iter().filter(of_chain).map(|field| (names(&field.before), names(&field.after))).unzip();
         came.contains(&true) && !left.contains(&true)
     };
-    let came_in = changes.iter().rposition(brings_in);
-    let seen = changes.into_iter().enumerate().skip(came_in.unwrap_or(0));
-    seen.map(|(place, mut change)| {
-        if Some(place) == came_in {
-            change.fields.iter_mut().for_each(|field| field.before.clear());
+    naming.iter().rfind(brings_in).map(|change| change.revision)
+}
+
+impl Change {
+    /// A change of a licence as a partner of its chain reads it: of the one with which it came in, only how things were afterwards. Who
+    /// did it is told of what was done for this partner, and of the chain `tells` says whom it may know.
+    #[must_use]
+    pub fn seen_by(mut self, partner: &PartnerId, came_in: Option<i64>, tells: impl Fn(&str) -> bool) -> Self {
+        if Some(self.revision) == came_in {
+            self.fields.iter_mut().for_each(|field| field.before.clear());
         }
-        if change.partner != partner.as_str() {
-            change.by.clear();
-            change.note.clear();
+        if self.partner != partner.as_str() {
+            self.by.clear();
+            self.note.clear();
         }
-        change.fields.retain(|field| field.field != LINE && field.field != MAKER);
-        for field in change.fields.iter_mut().filter(|field| CHAIN.contains(&field.field.as_str())) {
+        self.fields.retain(|field| field.field != LINE && field.field != MAKER);
+        for field in self.fields.iter_mut().filter(|field| CHAIN.contains(&field.field.as_str())) {
             for id in [&mut field.before, &mut field.after] {
                 if !tells(id) {
                     id.clear();
                 }
             }
         }
-        change
-    })
-    .collect()
+        self
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a partner reads of a history.
+    fn seen_by(changes: Vec<Change>, partner: &PartnerId, tells: impl Fn(&str) -> bool) -> Vec<Change> {
+        let came_in = came_in(&changes, partner);
+        let seen = changes.into_iter().filter(|change| change.revision >= came_in.unwrap_or_default());
+        seen.map(|change| change.seen_by(partner, came_in, &tells)).collect()
+    }
 
     fn change(revision: i64, fields: &[(&str, &str, &str)], partner: &str) -> Change {
         let field = |(field, before, after): &(&str, &str, &str)| FieldChange {
@@ -119,6 +138,13 @@ mod tests {
         let after = vec![("quantity", "25".to_owned()), ("zone", "UTC".to_owned())];
         let changed = FieldChange { field: "quantity".into(), before: "10".into(), after: "25".into() };
         assert_eq!(differences(before, after), [changed]);
+    }
+
+    #[test]
+    fn what_has_no_value_at_the_beginning_is_not_told() {
+        let fields = vec![("quantity", "10".to_owned()), ("reseller_partner_id", String::new())];
+        let told = creation(fields);
+        assert_eq!(told, [FieldChange { field: "quantity".into(), before: String::new(), after: "10".into() }]);
     }
 
     #[test]

@@ -104,6 +104,15 @@ impl Answer {
     }
 }
 
+/// An escalation of which is asked whether it would be proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Escalated {
+    /// The escalation.
+    pub escalation_id: EscalationId,
+    /// The reservation with which the ticket was charged already.
+    pub charge: Option<HoldId>,
+}
+
 /// What a proof is wanted for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProofRequest {

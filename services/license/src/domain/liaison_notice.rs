@@ -51,6 +51,8 @@ pub struct Removal {
     pub contact_id: ContactId,
     /// Who takes over what the person initiated.
     pub successor: Option<ContactId>,
+    /// Whether it is not this notice that removes the person after all.
+    pub struck: bool,
 }
 
 /// A person to be named, with the id that the person is going to have.
@@ -105,9 +107,10 @@ pub struct Done {
 }
 
 impl LiaisonNotice {
-    /// Whether it is one of the changes of its contract year: who only fills empty seats changes nobody.
+    /// Whether it is one of the changes of its contract year: who only fills empty seats changes nobody, and that somebody's employment
+    /// ended is no change.
     pub fn counts(&self) -> bool {
-        !self.removals.is_empty() && self.state != LiaisonNoticeState::Withdrawn
+        self.removals.iter().any(|removal| !removal.struck) && self.state != LiaisonNoticeState::Withdrawn
     }
 
     /// Carries it out on the agreement. What fell away since it was taken is left out, and written into the notice: who was
@@ -137,19 +140,27 @@ impl LiaisonNotice {
         done
     }
 
-    /// Takes a person out whose employment ended: by address where the notice adds the person, by id where the person is to take
-    /// something over. Whether that changed anything.
-    pub fn strike(&mut self, email: &str, ended: &[ContactId]) -> bool {
-        let mut gone: Vec<ContactId> = ended.to_vec();
+    /// The ids under which it is to name the person with this address.
+    pub fn promised(&self, email: &str) -> impl Iterator<Item = ContactId> {
+        self.additions.iter().filter(move |one| one.person.email == email && !one.struck).map(|one| one.contact_id)
+    }
+
+    /// Takes a person out whose employment ended, by address where the notice adds the person, and by the ids that are gone with it: where
+    /// it removes the person on a day that has not begun, or where the person is to take something over. Whether that changed anything.
+    pub fn strike(&mut self, email: &str, gone: &[ContactId], now: Timestamp) -> bool {
         let mut changed = false;
         for addition in self.additions.iter_mut().filter(|one| one.person.email == email && !one.struck) {
             addition.struck = true;
-            gone.push(addition.contact_id);
             changed = true;
         }
+        let has_begun = self.effective_at <= now;
         for removal in &mut self.removals {
             if removal.successor.is_some_and(|id| gone.contains(&id)) {
                 removal.successor = None;
+                changed = true;
+            }
+            if !has_begun && !removal.struck && gone.contains(&removal.contact_id) {
+                removal.struck = true;
                 changed = true;
             }
         }

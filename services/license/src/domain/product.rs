@@ -39,6 +39,15 @@ impl Product {
     }
 }
 
+/// A place in the order of a product's releases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleasePlace {
+    /// The day of general availability.
+    pub released_on: Date,
+    /// The version.
+    pub version: String,
+}
+
 /// A release of a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {

@@ -14,6 +14,7 @@ use super::read_terms::{SEAT_GRANTS, SeatGrantsOf, read_plan};
 use crate::commands::agreements::{self as commands, EndLiaison, NameLiaison, SetAgreementState};
 use crate::commands::{Changed, terms};
 use crate::domain::agreement::{AgreementState, AgreementTerms, Person, Plan};
+use crate::store::history::{Subject, change_list};
 use crate::store::{agreements, notices, seat_grants};
 
 #[tonic::async_trait]
@@ -128,8 +129,7 @@ impl AgreementService for Handlers {
                 if agreements::agreement_fetch(&mut snapshot, id).await?.is_none() {
                     return Err(Error::not_found("agreement", id));
                 }
-                drop(snapshot);
-                let changes = self.changes_of(&id.to_string()).await?;
+                let changes = change_list(&mut snapshot, Subject::Agreement(id), 1, &page).await?;
                 let (changes, info) = super::history::page_of(changes, &page, CHANGES);
                 Ok(pb::ListAgreementChangesResponse { changes, page: Some(info) })
             })

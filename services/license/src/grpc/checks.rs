@@ -11,7 +11,8 @@ use vouch_identity::{Caller, CallerKind};
 use super::{Handlers, read};
 use crate::book::{Table, Wanted};
 use crate::commands::past::check_at;
-use crate::domain::entitlement::{Answer, Known, LicenseRef, Question, Viewer, judge};
+use crate::commands::proofs::foresee;
+use crate::domain::entitlement::{Answer, Escalated, Known, LicenseRef, Question, Viewer, judge};
 use crate::domain::guesses::Guess;
 use crate::domain::license_key::LicenseKey;
 use crate::store::changes::revision_fetch;
@@ -27,6 +28,7 @@ pub(super) struct Check {
     at_least_revision: i64,
     explain: bool,
     as_of: Option<Timestamp>,
+    escalated: Option<Escalated>,
 }
 
 /// Several questions.
@@ -48,12 +50,13 @@ pub(super) struct Checked {
 impl Handlers {
     /// Answers one question.
     pub(super) async fn check(&self, call: Call<Check>) -> Result<pb::CheckEntitlementResponse, Error> {
-        let Check { question, at_least_revision, explain, as_of } = call.command;
+        let Check { question, at_least_revision, explain, as_of, escalated } = call.command;
         let question = ask_as(&call.caller, question)?;
         let viewer = viewer(&call.caller)?;
         if explain && viewer != Viewer::Vendor {
             return Err(Error::field("explain", "is for the vendor's own: leave it out"));
         }
+        let escalating = escalated.map(|escalated| escalating(&call.caller, escalated)).transpose()?;
         let guess = self.may_guess(&call.caller, call.now)?;
         if let Some(at) = as_of.filter(|at| *at > call.now) {
             return Err(Error::field("as_of", format!("must lie in the past, and not at {at}")));
@@ -63,6 +66,11 @@ impl Handlers {
             // The revision is read first: what is answered is at least as new.
             let revision = revision_fetch(&mut *self.store().snapshot().await?).await?.all;
             (check_at(self.store(), self.secrets(), &question, &viewer, at).await?, revision, None)
+        } else if let Some((partner_id, escalated)) = escalating {
+            let mut snapshot = self.store().snapshot().await?;
+            let revision = revision_fetch(&mut snapshot).await?.all;
+            let around = (self.secrets(), call.now);
+            (foresee(&mut snapshot, around, &partner_id, &question, escalated).await?, revision, None)
         } else if explain {
             self.explained(&question, &viewer, call.now).await?
         } else {
@@ -86,7 +94,7 @@ impl Handlers {
     ) -> Result<(Answer, i64, Option<pb::Explanation>), Error> {
         let mut snapshot = self.store().snapshot().await?;
         let revision = revision_fetch(&mut snapshot).await?.all;
-        let known = facts_fetch(&mut snapshot, self.secrets(), &question.license, now).await?;
+        let known = facts_fetch(&mut snapshot, self.secrets(), &question.license, viewer, now).await?;
         let facts = known.as_ref().map(Known::facts);
         let answer = judge(facts.as_ref(), question, viewer, now);
         Ok((answer, revision, known.map(Into::into)))
@@ -194,6 +202,14 @@ pub(super) fn ask_as(caller: &Caller, mut question: Question) -> Result<Question
     Ok(question)
 }
 
+/// The partner whose escalation it is: holds are told to nobody else.
+fn escalating(caller: &Caller, escalated: Escalated) -> Result<(PartnerId, Escalated), Error> {
+    let own = caller.partner().filter(|_| caller.kind == CallerKind::PartnerWorkload);
+    let own =
+        own.ok_or_else(|| Error::field("escalation_id", "is for the partner whose escalation it is: leave it out"));
+    Ok((own?, escalated))
+}
+
 fn viewer(caller: &Caller) -> Result<Viewer, Error> {
     Ok(super::scope(caller)?.map_or(Viewer::Vendor, Viewer::Partner))
 }
@@ -211,10 +227,30 @@ impl TryFrom<pb::CheckEntitlementRequest> for Check {
         if request.as_of.is_some() && request.explain {
             violations.add("explain", "explains what is on record now: leave as_of out");
         }
+        let escalated = read_escalated(&request.escalation_id, &request.charged_hold_id, &mut violations);
+        if !request.escalation_id.is_empty() && (request.explain || request.as_of.is_some()) {
+            violations.add("escalation_id", "must be empty beside as_of and explain");
+        }
         let (at_least_revision, explain) = (request.at_least_revision, request.explain);
         let check = question.zip(as_of);
-        violations.finish(check.map(|(question, as_of)| Self { question, at_least_revision, explain, as_of }))
+        violations.finish(check.map(|(question, as_of)| Self {
+            question,
+            at_least_revision,
+            explain,
+            as_of,
+            escalated,
+        }))
     }
+}
+
+/// Reads the escalation of which is asked, where one is named.
+fn read_escalated(escalation_id: &str, charged_hold_id: &str, v: &mut Violations) -> Option<Escalated> {
+    let escalation = v.take("escalation_id", read::optional(escalation_id, id::parse));
+    let charge = v.take("charged_hold_id", read::optional(charged_hold_id, id::parse));
+    if !charged_hold_id.is_empty() && escalation_id.is_empty() {
+        v.add("charged_hold_id", "is for an escalation: name its escalation_id, too");
+    }
+    Some(Escalated { escalation_id: escalation??, charge: charge? })
 }
 
 /// Reads a question, every bad field at once.

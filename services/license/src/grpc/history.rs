@@ -2,30 +2,16 @@
 
 use vouch_contract::convert::timestamp;
 use vouch_contract::pb;
-use vouch_core::Error;
 use vouch_host::Page;
 
-use super::Handlers;
 use crate::domain::change::Change;
-use crate::store::history::change_all;
 
-impl Handlers {
-    /// Every change of a thing.
-    pub(super) async fn changes_of(&self, subject_id: &str) -> Result<Vec<Change>, Error> {
-        let mut snapshot = self.store().snapshot().await?;
-        Ok(change_all(&mut snapshot, subject_id).await?)
-    }
-}
-
-/// A page of a history, by revision.
+/// A page of a history, as it was read for it.
 pub(super) fn page_of(
-    changes: Vec<Change>,
+    mut changes: Vec<Change>,
     page: &Page,
     list: &str,
 ) -> (Vec<pb::license::v1::Change>, pb::common::v1::PageInfo) {
-    let after: i64 = page.after.parse().unwrap_or_default();
-    let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
-    let mut changes: Vec<_> = changes.into_iter().filter(|change| change.revision > after).take(limit).collect();
     let info = page.cut(&mut changes, list, |change| change.revision.to_string());
     (changes.into_iter().map(Into::into).collect(), info)
 }

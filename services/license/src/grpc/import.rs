@@ -95,12 +95,7 @@ impl Handlers {
         let keeps_id = imported.license.as_ref().is_some_and(|license| !license.license_id.is_empty());
         let key = self.read_key(&imported, &mut v);
         let world = self.world();
-        let license = v.nested("license", imported.license, |license, v| read_license(license, world, v));
-        let license = key.zip(license).map(|((key, hint), license)| License {
-            key,
-            key_hint: hint.unwrap_or(license.key_hint),
-            ..license
-        });
+        let license = v.nested("license", imported.license, |license, v| read_license(license, key, world, v));
         v.finish(license.map(|license| (license, keeps_id)))
     }
 
@@ -140,7 +135,13 @@ impl Handlers {
     }
 }
 
-fn read_license(mut license: pb::License, world: &World, v: &mut Violations) -> Option<License> {
+/// Reads a licence whose key was read beside it: its digest, and its last group where that is known.
+fn read_license(
+    mut license: pb::License,
+    key: Option<(KeyDigest, Option<String>)>,
+    world: &World,
+    v: &mut Violations,
+) -> Option<License> {
     // As export gives them: their names here are this service's to give.
     for liaison in &mut license.liaisons {
         (liaison.contact_id, liaison.named_at) = (String::new(), None);
@@ -154,13 +155,13 @@ fn read_license(mut license: pb::License, world: &World, v: &mut Violations) -> 
     let state_note = v.take("state_note", text::optional_line(&license.state_note, 500));
     let key_hint = v.take("key_hint", text::optional_line(&license.key_hint, 5));
     let granted = read_terms(license, v)?;
+    let (key, hint) = key?;
     let now = world.now();
     let named = granted.liaisons.into_iter().map(|person| Liaison { id: world.id(), person, named_at: now });
     Some(License {
         id: id?,
-        // The key is read beside the licence.
-        key: KeyDigest([0; 32]),
-        key_hint: key_hint?,
+        key,
+        key_hint: hint.or(key_hint)?,
         terms: granted.terms,
         state: state?,
         state_note: state_note?,

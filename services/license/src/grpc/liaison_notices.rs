@@ -167,6 +167,7 @@ fn read_notice(notice: pb::LiaisonNotice, v: &mut Violations) -> Option<SubmitNo
 fn read_removal(removal: pb::LiaisonRemoval, added: usize, v: &mut Violations) -> Option<(ContactId, Successor)> {
     v.refuse_set("email", !removal.email.is_empty());
     v.refuse_set("successor_email", !removal.successor_email.is_empty());
+    v.refuse_set("struck", removal.struck);
     let contact_id = v.take("contact_id", id::parse(&removal.contact_id));
     let successor = match (removal.successor_contact_id.as_str(), usize::try_from(removal.successor_addition)) {
         ("", Ok(0)) => Some(Successor::Nobody),
@@ -250,6 +251,7 @@ impl From<Removal> for pb::LiaisonRemoval {
         Self {
             contact_id: removal.contact_id.to_string(),
             successor_contact_id: removal.successor.map(|id| id.to_string()).unwrap_or_default(),
+            struck: removal.struck,
             ..Self::default()
         }
     }

@@ -1,7 +1,8 @@
-//! `LicenseService`. `read` turns its requests into commands.
+//! `LicenseService`. `read` turns its requests into commands, `view` tells what a caller sees of a licence.
 
 mod file;
 pub(super) mod read;
+mod view;
 
 use prost::{Message, Name};
 use tonic::{Request, Response, Status, Streaming};
@@ -18,11 +19,12 @@ use super::read::{ListOf, One};
 use super::{Handlers, scope};
 use crate::commands::Changed;
 use crate::commands::licenses::{self as commands, Amend};
-use crate::domain::change::seen_by;
 use crate::domain::license::License;
 use crate::domain::license_key::LicenseKey;
+use crate::store::history::{Subject, change_list};
 use crate::store::licenses;
-use read::{All, CHANGES, FileFor, LICENSES, RELEASES, Wanted};
+use read::{All, CHANGES, FileFor, LICENSES, RELEASES, ReleasesOf, Wanted};
+use view::{history_for, seen_in, told_to};
 
 #[tonic::async_trait]
 impl LicenseService for Handlers {
@@ -161,12 +163,12 @@ impl LicenseService for Handlers {
         self.rpc
             .query(request, |call: Call<ListOf<LicenseId>>| async move {
                 let ListOf { page, filter: id } = call.command;
-                let (license, own) = self.seen(&call.caller, id).await?;
-                let mut changes = self.changes_of(&id.to_string()).await?;
-                if let Some(partner) = own {
-                    let tells = |id: &str| PartnerId::parse(id).is_ok_and(|id| license.tells(&partner, &id));
-                    changes = seen_by(changes, &partner, tells);
-                }
+                let mut snapshot = self.store().snapshot().await?;
+                let (license, own) = seen_in(&mut snapshot, &call.caller, id).await?;
+                let changes = match &own {
+                    None => change_list(&mut snapshot, Subject::License(id), 1, &page).await?,
+                    Some(partner) => history_for(&mut snapshot, &license, partner, &page).await?,
+                };
                 let (changes, info) = super::history::page_of(changes, &page, CHANGES);
                 Ok(pb::ListLicenseChangesResponse { changes, page: Some(info) })
             })
@@ -211,11 +213,13 @@ impl LicenseService for Handlers {
         request: Request<pb::ListReceivableReleasesRequest>,
     ) -> Result<Response<pb::ListReceivableReleasesResponse>, Status> {
         self.rpc
-            .query(request, |call: Call<ListOf<LicenseId>>| async move {
-                let ListOf { page, filter: id } = call.command;
-                self.seen(&call.caller, id).await?;
-                let mut releases = self.releases_for(id, call.now, &page).await?;
-                let info = page.cut(&mut releases, RELEASES, read::place_of);
+            .query(request, |call: Call<ReleasesOf>| async move {
+                let ReleasesOf { license_id, page, after } = &call.command;
+                let mut snapshot = self.store().snapshot().await?;
+                let (license, _) = seen_in(&mut snapshot, &call.caller, *license_id).await?;
+                let mut releases =
+                    file::releases_for(&mut snapshot, license, call.now, (after.as_ref(), page.limit())).await?;
+                let info = page.cut(&mut releases, RELEASES, |(place, _)| read::write_place(place));
                 let releases = releases.into_iter().map(|(_, release)| release).collect();
                 Ok(pb::ListReceivableReleasesResponse { releases, page: Some(info) })
             })
@@ -226,13 +230,7 @@ impl LicenseService for Handlers {
 impl Handlers {
     /// A licence as a caller may see it, and the partner whose eyes these are.
     pub(super) async fn seen(&self, caller: &Caller, id: LicenseId) -> Result<(License, Option<PartnerId>), Error> {
-        let own = scope(caller)?;
-        let mut snapshot = self.store().snapshot().await?;
-        let license = licenses::license_fetch(&mut snapshot, id)
-            .await?
-            .filter(|license| own.as_ref().is_none_or(|partner| license.is_seen_by(partner)))
-            .ok_or_else(|| Error::not_found("license", id))?;
-        Ok((license, own))
+        seen_in(&mut *self.store().snapshot().await?, caller, id).await
     }
 
     /// Carries out a change that answers with the licence and the revision of the facts.
@@ -258,23 +256,4 @@ impl Handlers {
             .await;
         self.told(amended, revision).await
     }
-}
-
-/// A licence as a caller may read it: of its partners, those that it may know.
-fn told_to(mut license: License, own: Option<&PartnerId>) -> pb::License {
-    if let Some(partner) = own {
-        license.hide_from(partner);
-    }
-    let terms = &license.terms;
-    let is_told = |id: &PartnerId| own.is_none_or(|own| license.tells(own, id));
-    let hides_responsible = !is_told(&terms.responsible_partner_id);
-    let hides_reseller = terms.reseller_partner_id.as_ref().is_some_and(|reseller| !is_told(reseller));
-    let mut told = pb::License::from(license);
-    if hides_responsible {
-        told.responsible_partner_id.clear();
-    }
-    if hides_reseller {
-        told.reseller_partner_id.clear();
-    }
-    told
 }

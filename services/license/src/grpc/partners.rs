@@ -18,6 +18,7 @@ use crate::commands::Changed;
 use crate::commands::partners::{self as commands, RegisterPartner, SetPartnerStanding, UpdatePartner};
 use crate::domain::order::OrderQuotas;
 use crate::domain::partner::{PartnerProfile, Programme, Standing, SupportContact, names_partner};
+use crate::store::history::{Subject, change_list};
 use crate::store::partners;
 
 #[tonic::async_trait]
@@ -115,8 +116,7 @@ impl PartnerRegistryService for Handlers {
                 if partners::partner_fetch(&mut snapshot, &id).await?.is_none() {
                     return Err(Error::not_found("partner", id));
                 }
-                drop(snapshot);
-                let changes = self.changes_of(id.as_str()).await?;
+                let changes = change_list(&mut snapshot, Subject::Partner(&id), 1, &page).await?;
                 let (changes, info) = super::history::page_of(changes, &page, CHANGES);
                 Ok(pb::ListPartnerChangesResponse { changes, page: Some(info) })
             })

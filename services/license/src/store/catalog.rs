@@ -11,7 +11,7 @@ use vouch_host::Page;
 use vouch_storage::{StoreError, WriteError, row};
 
 use super::{join, split, translate};
-use crate::domain::product::{Basis, Product, Release};
+use crate::domain::product::{Basis, Product, Release, ReleasePlace};
 use crate::domain::tier::{Charging, Tier};
 
 /// Adds a tier.
@@ -158,17 +158,38 @@ pub async fn versions_published(
 
 /// The product with this code, with its releases.
 pub async fn product_fetch(connection: &mut AnyConnection, id: &ProductId) -> Result<Option<Product>, StoreError> {
-    let found = sqlx::query("SELECT * FROM products WHERE product_id = $1")
-        .bind(id.as_str())
-        .fetch_optional(&mut *connection)
-        .await?;
-    let Some(found) = found else { return Ok(None) };
-    let rows = sqlx::query("SELECT * FROM releases WHERE product_id = $1 ORDER BY released_on DESC, version DESC")
-        .bind(id.as_str())
-        .fetch_all(connection)
-        .await?;
-    let releases = rows.iter().map(read_release).collect::<Result<_, _>>()?;
-    read_product(&found, releases).map(Some)
+    let Some(product) = product_fetch_bare(connection, id).await? else { return Ok(None) };
+    let releases = release_list(connection, id, None, i64::from(i32::MAX)).await?;
+    Ok(Some(Product { releases, ..product }))
+}
+
+/// The same, its releases left out.
+pub async fn product_fetch_bare(connection: &mut AnyConnection, id: &ProductId) -> Result<Option<Product>, StoreError> {
+    let found = sqlx::query("SELECT * FROM products WHERE product_id = $1").bind(id.as_str());
+    found.fetch_optional(connection).await?.map(|found| read_product(&found, Vec::new())).transpose()
+}
+
+/// The releases of a product, newest first, after a place in that order, at most so many.
+pub async fn release_list(
+    connection: &mut AnyConnection,
+    id: &ProductId,
+    after: Option<&ReleasePlace>,
+    limit: i64,
+) -> Result<Vec<Release>, StoreError> {
+    let (day, version) =
+        after.map_or((String::new(), ""), |place| (place.released_on.to_string(), place.version.as_str()));
+    let rows = sqlx::query(
+        "SELECT * FROM releases
+         WHERE product_id = $1 AND ($2 = '' OR released_on < $2 OR (released_on = $2 AND version < $3))
+         ORDER BY released_on DESC, version DESC LIMIT $4",
+    )
+    .bind(id.as_str())
+    .bind(day)
+    .bind(version)
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(read_release).collect()
 }
 
 /// A page of products with their releases, by code.

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
+use vouch_core::code::PartnerId;
+use vouch_core::id::{AgreementId, LicenseId};
 use vouch_host::Page;
 use vouch_storage::{StoreError, WriteError, row};
 
@@ -41,26 +43,86 @@ pub async fn change_insert(
     Ok(())
 }
 
-/// A page of a thing's changes, by revision; the page continues after a revision.
+/// A thing that has a history.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// A licence.
+    License(LicenseId),
+    /// An agreement.
+    Agreement(AgreementId),
+    /// A partner.
+    Partner(&'a PartnerId),
+}
+
+impl Subject<'_> {
+    /// Its id.
+    pub fn id(self) -> String {
+        match self {
+            Self::License(id) => id.to_string(),
+            Self::Agreement(id) => id.to_string(),
+            Self::Partner(id) => id.to_string(),
+        }
+    }
+
+    /// What the first line of its history tells.
+    pub fn beginning(self) -> &'static str {
+        match self {
+            Self::License(_) | Self::Agreement(_) => "created",
+            Self::Partner(_) => "registered",
+        }
+    }
+
+    /// Where it is kept, and the column of its id.
+    fn kept(self) -> (&'static str, &'static str) {
+        match self {
+            Self::License(_) => ("licenses", "license_id"),
+            Self::Agreement(_) => ("agreements", "agreement_id"),
+            Self::Partner(_) => ("partners", "partner_id"),
+        }
+    }
+}
+
+/// A page of a thing's history from a revision on, by revision; the page continues after a revision.
+///
+/// What was imported, or entered before creation was written down, has no line of it: that is told from the thing itself, so that a
+/// million licences that never changed cost nothing here.
 pub async fn change_list(
     connection: &mut AnyConnection,
-    subject_id: &str,
+    subject: Subject<'_>,
+    from_revision: i64,
     page: &Page,
 ) -> Result<Vec<Change>, StoreError> {
     let after: i64 = page.after.parse().unwrap_or_default();
-    let rows = sqlx::query("SELECT * FROM changes WHERE subject_id = $1 AND revision > $2 ORDER BY revision LIMIT $3")
-        .bind(subject_id)
-        .bind(after)
+    let (word, (table, id)) = (subject.beginning(), subject.kept());
+    let sql = format!(
+        "SELECT revision, change, changed_at, changed_by, partner_id, note, fields FROM changes
+         WHERE subject_id = $1 AND revision > $2
+         UNION ALL
+         SELECT 1, '{word}', t.created_at, '', '', '', '[]' FROM {table} t
+         WHERE t.{id} = $1 AND $2 < 1 AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.subject_id = $1 AND c.revision = 1)
+         ORDER BY revision LIMIT $3"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(subject.id())
+        .bind(after.max(from_revision - 1))
         .bind(page.limit())
         .fetch_all(connection)
         .await?;
     rows.iter().map(read_change).collect()
 }
 
-/// Every change of a thing.
-pub async fn change_all(connection: &mut AnyConnection, subject_id: &str) -> Result<Vec<Change>, StoreError> {
-    let all = Page { size: i64::from(i32::MAX), after: String::new() };
-    change_list(connection, subject_id, &all).await
+/// The changes of a thing in whose fields a word stands, oldest first: perhaps as a part of another word.
+pub async fn change_list_naming(
+    connection: &mut AnyConnection,
+    subject: Subject<'_>,
+    word: &str,
+) -> Result<Vec<Change>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM changes WHERE subject_id = $1 AND fields LIKE $2 ORDER BY revision")
+        .bind(subject.id())
+        .bind(format!("%{word}%"))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(read_change).collect()
 }
 
 /// What checks knew of a thing at an instant, where it was changed since; `None` where it is as it was.

@@ -46,12 +46,14 @@ pub async fn notice_insert(connection: &mut AnyConnection, notice: &LiaisonNotic
     .await?;
     for (place, removal) in (0_i64..).zip(&notice.removals) {
         sqlx::query(
-            "INSERT INTO liaison_removals (liaison_notice_id, place, contact_id, successor_id) VALUES ($1, $2, $3, $4)",
+            "INSERT INTO liaison_removals (liaison_notice_id, place, contact_id, successor_id, struck)
+             VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(notice.id.to_string())
         .bind(place)
         .bind(removal.contact_id.to_string())
         .bind(removal.successor.map(|id| id.to_string()))
+        .bind(i16::from(removal.struck))
         .execute(&mut *connection)
         .await?;
     }
@@ -83,12 +85,15 @@ pub async fn notice_update(connection: &mut AnyConnection, notice: &LiaisonNotic
         .execute(&mut *connection)
         .await?;
     for (place, removal) in (0_i64..).zip(&notice.removals) {
-        sqlx::query("UPDATE liaison_removals SET successor_id = $3 WHERE liaison_notice_id = $1 AND place = $2")
-            .bind(notice.id.to_string())
-            .bind(place)
-            .bind(removal.successor.map(|id| id.to_string()))
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query(
+            "UPDATE liaison_removals SET successor_id = $3, struck = $4 WHERE liaison_notice_id = $1 AND place = $2",
+        )
+        .bind(notice.id.to_string())
+        .bind(place)
+        .bind(removal.successor.map(|id| id.to_string()))
+        .bind(i16::from(removal.struck))
+        .execute(&mut *connection)
+        .await?;
     }
     for (place, addition) in (0_i64..).zip(&notice.additions) {
         sqlx::query("UPDATE liaison_additions SET struck = $3 WHERE liaison_notice_id = $1 AND place = $2")
@@ -226,6 +231,7 @@ fn read_removal(found: &AnyRow) -> Result<Removal, StoreError> {
     Ok(Removal {
         contact_id: row::id(found, "contact_id")?,
         successor: row::optional_parsed(found, "successor_id", id::parse)?,
+        struck: row::flag(found, "struck")?,
     })
 }
 

@@ -135,6 +135,46 @@ pub async fn license_fetch_by_key(
     with_liaisons(connection, found).await
 }
 
+/// The licence with this id, where a partner may know of it: it supports it, sold it, or has a part in its chain. Whoever may know of all is
+/// `None`.
+///
+/// Invariant: the first statement decides. What is somebody else's is no row, as what is not there, and no statement follows: the time that
+/// an answer takes tells them no more apart than its text.
+pub async fn license_fetch_known(
+    connection: &mut AnyConnection,
+    id: LicenseId,
+    known_to: Option<&PartnerId>,
+) -> Result<Option<License>, StoreError> {
+    let found = sqlx::query(
+        "SELECT * FROM licenses WHERE license_id = $1
+           AND ($2 = '' OR responsible_partner_id = $2 OR reseller_partner_id = $2 OR EXISTS (
+               SELECT 1 FROM license_chain c WHERE c.license_id = licenses.license_id AND c.partner_id = $2))",
+    )
+    .bind(id.to_string())
+    .bind(known_to.map_or("", PartnerId::as_str))
+    .fetch_optional(&mut *connection)
+    .await?;
+    with_liaisons(connection, found).await
+}
+
+/// The same for the licence whose key has this digest.
+pub async fn license_fetch_known_by_key(
+    connection: &mut AnyConnection,
+    key: &KeyDigest,
+    known_to: Option<&PartnerId>,
+) -> Result<Option<License>, StoreError> {
+    let found = sqlx::query(
+        "SELECT * FROM licenses WHERE key_digest = $1
+           AND ($2 = '' OR responsible_partner_id = $2 OR reseller_partner_id = $2 OR EXISTS (
+               SELECT 1 FROM license_chain c WHERE c.license_id = licenses.license_id AND c.partner_id = $2))",
+    )
+    .bind(key.0.as_slice())
+    .bind(known_to.map_or("", PartnerId::as_str))
+    .fetch_optional(&mut *connection)
+    .await?;
+    with_liaisons(connection, found).await
+}
+
 /// Whether a partner supports an end user or sold to it, by a licence that is not revoked.
 pub async fn end_user_is_in_chain(
     connection: &mut AnyConnection,

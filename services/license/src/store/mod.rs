@@ -36,6 +36,7 @@ const SQLITE: &[Step] = &[
     (1004, "incidents", include_str!("../../migrations/sqlite/1004_incidents.sql")),
     (1005, "named_people", include_str!("../../migrations/sqlite/1005_named_people.sql")),
     (1006, "resale", include_str!("../../migrations/sqlite/1006_resale.sql")),
+    (1007, "notices_releases", include_str!("../../migrations/sqlite/1007_notices_releases.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "license", include_str!("../../migrations/postgres/1000_license.sql")),
@@ -45,6 +46,7 @@ const POSTGRES: &[Step] = &[
     (1004, "incidents", include_str!("../../migrations/postgres/1004_incidents.sql")),
     (1005, "named_people", include_str!("../../migrations/postgres/1005_named_people.sql")),
     (1006, "resale", include_str!("../../migrations/postgres/1006_resale.sql")),
+    (1007, "notices_releases", include_str!("../../migrations/postgres/1007_notices_releases.sql")),
 ];
 
 /// The service's migrations, for both engines.

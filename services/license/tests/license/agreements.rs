@@ -7,7 +7,7 @@ use vouch_contract::pb::license::v1 as pb;
 use vouch_host::testing::{fields, fresh, refused};
 use vouch_storage::on_both_engines;
 
-use crate::support::{ADA, Service, agreement, exists, name_request, not_found};
+use crate::support::{ADA, Service, agreement, exists, name_request, not_found, overlaps};
 
 fn create(agreement: pb::Agreement) -> pb::CreateAgreementRequest {
     pb::CreateAgreementRequest { request_id: fresh(), agreement: Some(agreement) }
@@ -62,8 +62,16 @@ on_both_engines! {
     async fn agreements_of_one_end_user_do_not_overlap(database: Database) {
         let service = Service::start(&database).await.with_catalogue().await;
         service.cover("standard").await;
-        let overlapping = pb::Agreement { valid_from: "2099-12-31".into(), ..agreement("contoso", "prepaid") };
-        assert_eq!(refused(service.agreements().create_agreement(create(overlapping)).await), exists());
+        let overlapping = pb::Agreement {
+            valid_from: "2099-12-31".into(),
+            valid_until: "2100-12-31".into(),
+            ..agreement("contoso", "prepaid")
+        };
+        let status = service.agreements().create_agreement(create(overlapping)).await.unwrap_err();
+        assert_eq!(overlaps(&status), ["agreement.valid_from"]);
+        let within = pb::Agreement { valid_until: "2026-12-31".into(), ..agreement("contoso", "prepaid") };
+        let status = service.agreements().create_agreement(create(within)).await.unwrap_err();
+        assert_eq!(overlaps(&status), ["agreement.valid_from", "agreement.valid_until"]);
         let after = pb::Agreement {
             valid_from: "2100-01-01".into(),
             valid_until: "2100-12-31".into(),

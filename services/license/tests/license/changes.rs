@@ -70,7 +70,9 @@ on_both_engines! {
         let list = |id: &str| pb::ListPartnerChangesRequest { partner_id: id.into(), page: None };
         let told = service.registry().list_partner_changes(list("north")).await.unwrap().into_inner().changes;
         let words: Vec<_> = told.iter().map(|change| change.change.as_str()).collect();
-        assert_eq!(words, ["suspended", "reinstated"]);
+        assert_eq!(words, ["registered", "suspended", "reinstated"]);
+        let programme = told[0].fields.iter().find(|field| field.field == "programme").unwrap();
+        assert_eq!((told[0].revision, programme.after.as_str()), (1, "solution-provider"));
         assert_eq!(refused(service.registry().list_partner_changes(list("nobody")).await), not_found());
         assert_eq!(reasons_at(&service, &covered, "2026-05-01T12:00:00Z").await, [""; 0]);
         assert_eq!(reasons_at(&service, &covered, "2026-05-02T12:00:00Z").await, ["PARTNER_SUSPENDED"]);
@@ -112,8 +114,11 @@ on_both_engines! {
         let list = pb::ListAgreementChangesRequest { agreement_id: id.clone(), page: None };
         let told = service.agreements().list_agreement_changes(list).await.unwrap().into_inner().changes;
         let words: Vec<_> = told.iter().map(|change| change.change.as_str()).collect();
-        assert_eq!(words, ["liaison named", "suspended", "resumed", "liaison ended"]);
-        let field = &told[3].fields[0];
+        assert_eq!(words, ["created", "liaison named", "suspended", "resumed", "liaison ended"]);
+        let tier = told[0].fields.iter().find(|field| field.field == "tier_id").unwrap();
+        assert_eq!((told[0].revision, tier.before.as_str(), tier.after.as_str()), (1, "", "standard"));
+        assert!(told[0].changed_by.ends_with("#ada"), "{:?}", told[0]);
+        let field = &told[4].fields[0];
         assert_eq!((field.field.as_str(), &field.before, field.after.as_str()), ("liaisons", &end.contact_id, ""));
         let unknown = pb::ListAgreementChangesRequest { agreement_id: "agr_00000000000000000000000000".into(), page: None };
         assert_eq!(refused(service.agreements().list_agreement_changes(unknown).await), not_found());

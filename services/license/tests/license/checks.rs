@@ -21,7 +21,7 @@ use vouch_storage::on_both_engines;
 use crate::support::{Covered, NORTH, Service, agreement, license, name_request};
 
 fn check(question: pb::EntitlementQuestion, at_least_revision: i64) -> pb::CheckEntitlementRequest {
-    pb::CheckEntitlementRequest { question: Some(question), at_least_revision, explain: false, as_of: None }
+    pb::CheckEntitlementRequest { question: Some(question), at_least_revision, ..Default::default() }
 }
 
 fn batch(questions: Vec<pb::EntitlementQuestion>) -> pb::BatchCheckEntitlementsRequest {

@@ -1,6 +1,6 @@
 //! The end of a person's employment.
 //!
-//! Proves S08.
+//! Proves S03, S08.
 
 use vouch_contract::pb::license::v1 as pb;
 use vouch_core::testing::ManualClock;
@@ -59,8 +59,7 @@ on_both_engines! {
             let check = pb::CheckEntitlementRequest {
                 question: Some(question),
                 at_least_revision: told.facts_revision,
-                explain: false,
-                as_of: None,
+                ..Default::default()
             };
             let answer = service.entitlement().check_entitlement(check).await.unwrap().into_inner().answer.unwrap();
             assert_eq!(answer.verdict(), pb::Verdict::NotEntitled, "checks know of it at once");
@@ -92,8 +91,11 @@ on_both_engines! {
             .await;
         assert_eq!(used, 2);
 
-        let of_linus = service.people().end_employment(ended(LINUS)).await.unwrap().into_inner();
-        assert_eq!(of_linus.liaison_notice_ids, std::slice::from_ref(&to_linus.liaison_notice_id));
+        let mut of_linus = service.people().end_employment(ended(LINUS)).await.unwrap().into_inner();
+        let mut naming = [to_linus.liaison_notice_id.clone(), to_ada.liaison_notice_id.clone()];
+        of_linus.liaison_notice_ids.sort_unstable();
+        naming.sort_unstable();
+        assert_eq!(of_linus.liaison_notice_ids, naming);
         assert!(of_linus.liaisons.is_empty());
         let of_ada = service.people().end_employment(ended(ADA)).await.unwrap().into_inner();
         assert_eq!(of_ada.liaison_notice_ids, std::slice::from_ref(&to_ada.liaison_notice_id));
@@ -102,12 +104,40 @@ on_both_engines! {
         let first = service.applied(&to_linus.liaison_notice_id).await;
         assert_eq!((first.additions[0].struck, first.removals[0].successor_contact_id.as_str()), (true, ""));
         let second = service.applied(&to_ada.liaison_notice_id).await;
-        assert_eq!(second.removals[0].successor_contact_id, "");
+        assert_eq!((second.removals[0].struck, second.removals[0].successor_contact_id.as_str()), (true, ""));
         assert!(service.named_now(&id).await.is_empty());
         let (_, used) = service
             .submitted(pb::LiaisonNotice { additions: vec![addition("p@contoso.example")], ..notice(&id, "2026-06-22") })
             .await;
-        assert_eq!(used, 2, "two notices, and no more than that");
+        assert_eq!(used, 1, "the one that removes somebody who had not left");
+    }
+
+    async fn s03_a_notice_whose_people_all_left_before_its_day_is_no_change_of_the_contract_year(database: Database) {
+        let clock = ManualClock::at("2026-06-08T15:00:00Z");
+        let (service, id) = Service::in_contract_year(&database, &clock, 3).await;
+        let (ada, grace) = (service.liaison(&id, ADA).await, service.liaison(&id, GRACE).await);
+        let swap = pb::LiaisonNotice {
+            removals: vec![replaced(&ada), removal(&grace)],
+            additions: vec![addition(LINUS)],
+            ..notice(&id, "2026-06-15")
+        };
+        let (swap, used) = service.submitted(swap).await;
+        assert_eq!((swap.counts_as_change, used), (true, 1));
+        for (email, counts) in [(ADA, true), (GRACE, false)] {
+            let told = service.people().end_employment(ended(email)).await.unwrap().into_inner();
+            assert_eq!(told.liaison_notice_ids, std::slice::from_ref(&swap.liaison_notice_id));
+            assert_eq!(service.notice(&swap.liaison_notice_id).await.counts_as_change, counts, "{email}");
+        }
+        clock.set("2026-06-15T06:00:00Z");
+        let applied = service.applied(&swap.liaison_notice_id).await;
+        assert!(!applied.counts_as_change && applied.removals.iter().all(|removal| removal.struck));
+        let linus = applied.additions[0].contact_id.clone();
+        assert_eq!(applied.removals[0].successor_contact_id, linus, "who takes over is told all the same");
+        assert_eq!(service.named_now(&id).await, [LINUS]);
+        let (_, used) = service
+            .submitted(pb::LiaisonNotice { removals: vec![removal(&linus)], ..notice(&id, "2026-06-22") })
+            .await;
+        assert_eq!(used, 1, "the first of its year");
     }
 
     async fn s08_partners_that_follow_the_facts_hear_of_it_whatever_it_was_that_ended(database: Database) {

@@ -54,6 +54,27 @@ on_both_engines! {
         assert_eq!(told(&mixed), (1, 1, vec![(0, vec!["license_key".to_owned()])]), "what is there is not overwritten");
     }
 
+    async fn w19_the_history_of_what_was_imported_begins_with_it(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        import(&service, false, vec![imported("contoso", "ACME-2019-0001")]).await;
+        let list = pb::ListLicensesRequest::default();
+        let license = service.licenses().list_licenses(list).await.unwrap().into_inner().licenses.remove(0);
+        let told = async || {
+            let list = pb::ListLicenseChangesRequest { license_id: license.license_id.clone(), page: None };
+            service.licenses().list_license_changes(list).await.unwrap().into_inner().changes
+        };
+        let first = told().await.remove(0);
+        assert_eq!((first.revision, first.change.as_str(), first.changed_by.as_str()), (1, "created", ""));
+        assert_eq!((first.change_time, first.fields.len()), (license.create_time, 0), "nothing was written for it");
+        service.set_state(&license, pb::LicenseState::Suspended).await;
+        let words: Vec<_> = told().await.into_iter().map(|change| (change.revision, change.change)).collect();
+        assert_eq!(words, [(1, "created".to_owned()), (2, "suspended".to_owned())]);
+        let mut north = pb::license_service_client::LicenseServiceClient::new(service.partner());
+        let list = pb::ListLicenseChangesRequest { license_id: license.license_id.clone(), page: None };
+        let seen = north.list_license_changes(list).await.unwrap().into_inner().changes;
+        assert_eq!(seen.iter().map(|change| change.revision).collect::<Vec<_>>(), [1, 2]);
+    }
+
     async fn two_who_import_the_same_at_once_enter_each_licence_once(database: Database) {
         let service = Service::start(&database).await.with_catalogue().await;
         let row = |number: usize| imported(&format!("customer-{}", number % 7), &format!("acme-2019-{number:04}"));

@@ -4,6 +4,7 @@
 
 mod books;
 mod carried_over;
+mod charges;
 mod packs;
 mod reservations;
 mod reversals;

@@ -60,7 +60,7 @@ impl Service {
         vouch_contract::status::findings(&status).unwrap().findings
     }
 
-    async fn notice(&self, id: &str) -> pb::LiaisonNotice {
+    pub(crate) async fn notice(&self, id: &str) -> pb::LiaisonNotice {
         let get = pb::GetLiaisonNoticeRequest { liaison_notice_id: id.into() };
         self.liaison_notices().get_liaison_notice(get).await.unwrap().into_inner().notice.unwrap()
     }
@@ -195,7 +195,7 @@ on_both_engines! {
             }),
             at_least_revision: 0,
             explain: true,
-            as_of: None,
+            ..Default::default()
         };
         let ask = async |email: &str| {
             let mut staff = EntitlementServiceClient::new(service.staff());

@@ -29,6 +29,7 @@ mod releases;
 mod resale;
 mod schema;
 mod sdk_users;
+mod statements;
 mod successors;
 mod support;
 mod terms;

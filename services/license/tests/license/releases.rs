@@ -30,6 +30,11 @@ fn version(version: &str) -> pb::Release {
     pb::Release { version: version.into(), ..Default::default() }
 }
 
+/// A token of this list with another key than a release's place.
+fn token(key: &str) -> String {
+    data_encoding::BASE64URL_NOPAD.encode(format!("1:receivable-releases:{key}").as_bytes())
+}
+
 async fn etag(service: &Service) -> String {
     let get = pb::GetProductRequest { product_id: "atlas".into() };
     service.catalog().get_product(get).await.unwrap().into_inner().product.unwrap().etag
@@ -92,6 +97,37 @@ on_both_engines! {
         let rest = pb::ListReceivableReleasesRequest { page: Some(page), ..receivable(&maintained) };
         let rest = service.licenses().list_receivable_releases(rest).await.unwrap().into_inner().releases;
         assert_eq!(rest[0].release.as_ref().unwrap().version, "7.2.1");
+    }
+
+    async fn h06_releases_are_listed_page_by_page_in_one_order_whatever_their_versions_are_called(database: Database) {
+        let clock = ManualClock::at("2026-06-10T12:00:00Z");
+        let service = Service::start_with(&database, clock.world(), |_| {}).await.with_catalogue().await;
+        for (version, day) in [("7.3 \u{3b2}", "2026-02-01"), ("7.3", "2026-02-01"), ("6.9", "2025-05-01"), ("7.4", "2026-03-01")] {
+            service.catalog().publish_release(release_request(version, day)).await.unwrap();
+        }
+        let license = service.licenses().create_license(create(license("contoso"))).await.unwrap().into_inner().license.unwrap();
+        let whole = told(&service, &license).await;
+        let mut days = vec!["7.4", "7.3 \u{3b2}", "7.3", "7.2.1", "6.9"];
+        let (mut paged, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let page = Some(vouch_contract::pb::common::v1::PageRequest { page_size: 1, page_token });
+            let list = pb::ListReceivableReleasesRequest { page, ..receivable(&license) };
+            let listed = service.licenses().list_receivable_releases(list).await.unwrap().into_inner();
+            paged.extend(listed.releases.into_iter().map(|one| (one.release.clone().unwrap().version, one.receivable(), one.supported)));
+            page_token = listed.page.unwrap().next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(paged, whole);
+        let mut versions: Vec<_> = paged.iter().map(|(version, ..)| version.as_str()).collect();
+        assert_eq!((versions[0], versions[3], versions[4]), (days[0], days[3], days[4]), "newest first");
+        versions.sort_unstable();
+        days.sort_unstable();
+        assert_eq!(versions, days, "each once");
+        let broken = Some(vouch_contract::pb::common::v1::PageRequest { page_size: 1, page_token: token("2") });
+        let broken = pb::ListReceivableReleasesRequest { page: broken, ..receivable(&license) };
+        assert_eq!(fields(service.licenses().list_receivable_releases(broken).await), ["page.page_token"]);
     }
 
     async fn w21_the_end_of_support_is_set_later_and_checks_follow(database: Database) {

@@ -92,7 +92,7 @@ on_both_engines! {
             contact_email: LINUS.into(),
             ..pb::EntitlementQuestion::default()
         };
-        let check = pb::CheckEntitlementRequest { question: Some(question), at_least_revision: 0, explain: false, as_of: None };
+        let check = pb::CheckEntitlementRequest { question: Some(question), ..Default::default() };
         let mut north = EntitlementServiceClient::new(service.partner());
         let answer = north.check_entitlement(check).await.unwrap().into_inner().answer.unwrap();
         let reasons: Vec<_> = answer.findings.iter().map(common::Finding::reason).collect();

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use tonic::Code;
 use tonic::transport::Channel;
+use tonic::{Code, Status};
 use vouch_contract::pb::common::v1 as common;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::agreement_service_client::AgreementServiceClient;
@@ -327,4 +327,12 @@ pub(crate) fn not_found() -> (Code, String) {
 
 pub(crate) fn exists() -> (Code, String) {
     (Code::AlreadyExists, "ALREADY_EXISTS".into())
+}
+
+/// The dates for which days are refused that another agreement covers.
+pub(crate) fn overlaps(status: &Status) -> Vec<String> {
+    let reason = vouch_contract::status::reason_of(status);
+    assert_eq!((status.code(), reason.as_str()), (Code::FailedPrecondition, "AGREEMENT_OVERLAPS"));
+    let found = vouch_contract::status::findings(status).unwrap().findings;
+    found.into_iter().map(|finding| finding.subject).collect()
 }

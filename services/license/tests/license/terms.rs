@@ -8,7 +8,7 @@ use vouch_core::testing::ManualClock;
 use vouch_host::testing::{fields, fresh, refused};
 use vouch_storage::on_both_engines;
 
-use crate::support::{ADA, Service, agreement, exists, license, name_request, not_found};
+use crate::support::{ADA, Service, agreement, license, name_request, not_found, overlaps};
 
 impl Service {
     /// Enters a licence and an agreement for Contoso; the agreement.
@@ -112,7 +112,8 @@ on_both_engines! {
         let request = pb::CreateAgreementRequest { request_id: fresh(), agreement: Some(next) };
         service.agreements().create_agreement(request).await.unwrap();
         let overlapping = renew(&ended, "2027-01-01");
-        assert_eq!(refused(service.agreements().renew_agreement(overlapping).await), exists());
+        let status = service.agreements().renew_agreement(overlapping).await.unwrap_err();
+        assert_eq!(overlaps(&status), ["valid_until"]);
         let renewed = service.agreements().renew_agreement(renew(&ended, "")).await.unwrap().into_inner();
         assert_eq!(renewed.agreement.unwrap().valid_until, "2026-12-31", "the year in which today lies");
         let contract = pb::Agreement {
@@ -224,8 +225,7 @@ on_both_engines! {
             let check = pb::CheckEntitlementRequest {
                 question: Some(covered.question()),
                 at_least_revision: revision,
-                explain: false,
-                as_of: None,
+                ..Default::default()
             };
             let answer = service.entitlement().check_entitlement(check).await.unwrap().into_inner().answer.unwrap();
             assert_eq!(answer.verdict(), pb::Verdict::Entitled, "with or without them");

@@ -102,28 +102,46 @@ on_both_engines! {
         let covered = service.cover("standard").await;
         let more = service.licenses().change_license_quantity(quantity(&covered.license, 40)).await.unwrap();
         let more = more.into_inner().license.unwrap();
+        let mut north = LicenseServiceClient::new(service.partner());
+        let own = north.list_license_changes(history(&more)).await.unwrap().into_inner().changes;
+        assert_eq!(own.iter().map(|change| change.revision).collect::<Vec<_>>(), [1, 2], "from its creation");
+        assert!(own.iter().all(|change| change.changed_by.is_empty()), "whoever did it");
         let south = pb::TransferLicenseRequest { responsible_partner_id: "south".into(), ..transfer(&more) };
         let handed = transferred(&service, south).await;
         service.licenses().renew_license(renew(&handed, "2100-12-31")).await.unwrap();
 
         let told = service.licenses().list_license_changes(history(&handed)).await.unwrap().into_inner().changes;
         let words: Vec<_> = told.iter().map(|change| (change.revision, change.change.as_str())).collect();
-        assert_eq!(words, [(2, "quantity changed"), (3, "transferred"), (4, "renewed")]);
-        let field = &told[0].fields[0];
+        assert_eq!(words, [(1, "created"), (2, "quantity changed"), (3, "transferred"), (4, "renewed")]);
+        let quantity = told[0].fields.iter().find(|field| field.field == "quantity").unwrap();
+        assert_eq!((quantity.before.as_str(), quantity.after.as_str()), ("", "25"));
+        assert!(told[0].changed_by.ends_with("#ada"), "{:?}", told[0]);
+        let field = &told[1].fields[0];
         assert_eq!((field.field.as_str(), field.before.as_str(), field.after.as_str()), ("quantity", "25", "40"));
-        assert!(told[1].changed_by.ends_with("#ada") && told[1].note == "as agreed", "{:?}", told[1]);
+        assert!(told[2].changed_by.ends_with("#ada") && told[2].note == "as agreed", "{:?}", told[2]);
         let page = |size, page_token| vouch_contract::pb::common::v1::PageRequest { page_size: size, page_token };
-        let first = pb::ListLicenseChangesRequest { page: Some(page(2, String::new())), ..history(&handed) };
-        let first = service.licenses().list_license_changes(first).await.unwrap().into_inner();
-        let next = first.page.unwrap().next_page_token;
-        let rest = pb::ListLicenseChangesRequest { page: Some(page(2, next)), ..history(&handed) };
-        let rest = service.licenses().list_license_changes(rest).await.unwrap().into_inner().changes;
-        assert_eq!(rest.iter().map(|change| change.revision).collect::<Vec<_>>(), [4]);
+        let (mut pages, mut token) = (Vec::new(), String::new());
+        loop {
+            let list = pb::ListLicenseChangesRequest { page: Some(page(3, token)), ..history(&handed) };
+            let listed = service.licenses().list_license_changes(list).await.unwrap().into_inner();
+            pages.push(listed.changes.iter().map(|change| change.revision).collect::<Vec<_>>());
+            token = listed.page.unwrap().next_page_token;
+            if token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(pages, [vec![1, 2, 3], vec![4]]);
 
         let mut south = LicenseServiceClient::new(service.other_partner());
         let seen = south.list_license_changes(history(&handed)).await.unwrap().into_inner().changes;
         assert_eq!(seen.iter().map(|change| change.revision).collect::<Vec<_>>(), [3, 4], "from when it came in");
         assert!(seen[0].fields.iter().all(|field| field.before.is_empty()) && seen[0].changed_by.is_empty());
+        let first = pb::ListLicenseChangesRequest { page: Some(page(1, String::new())), ..history(&handed) };
+        let first = south.list_license_changes(first).await.unwrap().into_inner();
+        let next = first.page.unwrap().next_page_token;
+        let rest = pb::ListLicenseChangesRequest { page: Some(page(1, next)), ..history(&handed) };
+        let rest = south.list_license_changes(rest).await.unwrap().into_inner().changes;
+        assert_eq!((first.changes[0].revision, rest[0].revision, rest.len()), (3, 4, 1), "page by page the same");
     }
 
     async fn w15_a_revoked_licence_is_not_transferred(database: Database) {

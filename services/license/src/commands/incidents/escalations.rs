@@ -2,14 +2,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
+use vouch_core::Error;
 use vouch_core::code::{EndUserId, PartnerId};
 use vouch_core::id::{EscalationId, HoldId};
-use vouch_core::{Error, Kind, Reason};
 use vouch_storage::{StoreError, WriteError};
 
 pub use super::purse::Doing;
-use super::purse::{close, meet, open, open_locked};
-use crate::domain::incident::{Hold, HoldState, Needed, Purpose, Purse, Settlement, to_reserve};
+use super::purse::{as_of, close, meet, open, open_locked};
+use crate::domain::incident::{
+    Hold, NamedCharge, Needed, OnRecord, Outlook, Purpose, Purse, Settlement, Work, outlook, to_reserve,
+};
 use crate::store::incidents;
 
 /// How long after the end of its last proof a hold that nobody settled lapses.
@@ -39,64 +41,40 @@ pub struct Reservation<'a> {
     pub is_down: bool,
     /// The reservation with which the ticket was charged already.
     pub charge: Option<HoldId>,
-    /// Until when the proof that comes with it lives.
-    pub proof_expires_at: Timestamp,
 }
 
-/// Sets incidents aside for an escalation: the one hold that it ever has, given back when it is asked for again, and
-/// filled up when it has less than is asked for now. `None` when the account does not have as many.
+/// Sets incidents aside for an escalation, until its proof is over and long enough after that: the one hold that it ever has, given back
+/// when it is asked for again, and filled up when it has less than is asked for now. `None` when the account does not have as many.
 pub async fn reserve(
     tx: &mut AnyConnection,
     doing: Doing<'_>,
     reservation: &Reservation<'_>,
+    proof_expires_at: Timestamp,
 ) -> Result<Option<Hold>, WriteError> {
-    let Reservation { partner_id, escalation_id, end_user_id, is_down, proof_expires_at, .. } = *reservation;
-    // Ordering: the account's row is locked before the hold is looked for, so that two requests for one escalation of
-    // one end user see one another; those of two end users meet at the hold's own uniqueness.
+    let Reservation { partner_id, escalation_id, end_user_id, units, is_down, .. } = *reservation;
+    // Ordering: the account's row is locked before the hold and the charge are looked for, so that two requests for one escalation, or for
+    // one charge, of one end user see one another; those of two end users meet at the hold's own uniqueness.
     let state = incidents::account_lock(tx, doing.dialect, end_user_id).await?.unwrap_or_default();
-    let reference = escalation_id.to_string();
-    let found = incidents::hold_fetch_of(tx, partner_id, &reference).await?;
-    if found.as_ref().is_some_and(|hold| hold.end_user_id != *end_user_id) {
-        let state = "another end user's";
-        return Err(
-            Error::StateConflict { what: "escalation", id: reference, state, step: "be proven for this one" }.into()
-        );
-    }
-    // A renewal that does not name the charge again rests on it all the same.
-    let charge = found.as_ref().and_then(|hold| hold.charge).or(reservation.charge);
-    let is_carried_anew = charge.is_some() && found.as_ref().is_none_or(|hold| hold.charge != charge);
-    if let (Some(charge), true) = (charge, is_carried_anew) {
-        check_charge(tx, partner_id, end_user_id, charge).await?;
-    }
-    let units = if charge.is_some() { 0 } else { reservation.units };
+    let record = on_record(tx, reservation).await?;
+    let rest = record.rest(partner_id, end_user_id)?;
+    let (found, units) = (record.hold, rest.units(units));
     let asks_for_nothing = to_reserve(found.as_ref(), units, is_down, state.balance) == Some(Needed::default());
     // A renewal has what it needs: its packs need not be read.
-    let mut purse = if asks_for_nothing && !is_carried_anew && !state.is_due(doing.now) {
+    let mut purse = if asks_for_nothing && !rest.is_new && !state.is_due(doing.now) {
         Purse::new(state, Vec::new())
     } else {
         open_locked(tx, doing.now, end_user_id, state).await?
     };
     let Some(needed) = to_reserve(found.as_ref(), units, is_down, purse.balance()) else { return Ok(None) };
     let (is_new, lapses_at) = (found.is_none(), proof_expires_at + LAPSE);
-    let fresh = || Hold {
-        id: doing.world.id(),
-        partner_id: partner_id.clone(),
-        purpose: Purpose::Escalation,
-        reference,
-        description: String::new(),
-        end_user_id: end_user_id.clone(),
-        units: 0,
-        owed: 0,
-        borne: 0,
-        reversed: 0,
-        shares: Vec::new(),
-        state: HoldState::Reserved,
-        minutes: None,
-        charge: None,
-        lapses_at,
+    let fresh = || {
+        let (partner_id, end_user_id) = (partner_id.clone(), end_user_id.clone());
+        let (purpose, reference) = (Purpose::Escalation, escalation_id.to_string());
+        let work = Work { partner_id, purpose, reference, description: String::new(), end_user_id };
+        Hold::of(doing.world.id(), work, lapses_at)
     };
     let mut hold = Hold { lapses_at, ..found.unwrap_or_else(fresh) };
-    if let (Some(charge), true) = (charge, is_carried_anew) {
+    if let (Some(charge), true) = (rest.charge, rest.is_new) {
         meet(tx, &mut purse, &hold.shares).await?;
         hold.rest_on(charge, &mut purse, doing.now)?;
     }
@@ -110,24 +88,32 @@ pub async fn reserve(
     Ok(Some(hold))
 }
 
-/// Refuses a charge that cannot carry an escalation of this end user.
-async fn check_charge(
-    tx: &mut AnyConnection,
-    partner_id: &PartnerId,
-    end_user_id: &EndUserId,
-    charge: HoldId,
-) -> Result<(), WriteError> {
-    let is_theirs = |hold: &Hold| hold.partner_id == *partner_id && hold.end_user_id == *end_user_id;
-    let found = incidents::hold_fetch(tx, charge).await?.filter(is_theirs);
-    // Under the lock of the end user's row, whose both holds are: no other escalation is taken on at the same time.
-    let problem = match found {
-        None => "is not known",
-        Some(hold) if !hold.is_charged_ticket() => "is no captured charge of a ticket",
-        Some(_) if incidents::hold_fetch_carried(tx, charge).await?.is_some() => "carries another escalation",
-        Some(_) => return Ok(()),
+/// What setting incidents aside would come to now. Writes nothing.
+pub async fn foresee(
+    connection: &mut AnyConnection,
+    now: Timestamp,
+    reservation: &Reservation<'_>,
+) -> Result<Outlook, Error> {
+    let Reservation { partner_id, end_user_id, units, is_down, .. } = *reservation;
+    let record = on_record(connection, reservation).await?;
+    let rest = record.rest(partner_id, end_user_id)?;
+    let balance = as_of(connection, end_user_id, now).await?.map(|purse| purse.balance()).unwrap_or_default();
+    Ok(outlook(record.hold.as_ref(), rest.units(units), is_down, balance))
+}
+
+/// The hold of an escalation, and the charge that is named, where that is not known from the hold.
+async fn on_record(connection: &mut AnyConnection, reservation: &Reservation<'_>) -> Result<OnRecord, StoreError> {
+    let reference = reservation.escalation_id.to_string();
+    let hold = incidents::hold_fetch_of(connection, reservation.partner_id, &reference).await?;
+    let Some(id) = reservation.charge else { return Ok(OnRecord { hold, named: None }) };
+    let rests_already = hold.as_ref().is_some_and(|hold| hold.charge.is_some());
+    let named = if rests_already {
+        NamedCharge { id, hold: None, is_taken: true }
+    } else {
+        let is_taken = incidents::hold_fetch_carried(connection, id).await?.is_some();
+        NamedCharge { id, hold: incidents::hold_fetch(connection, id).await?, is_taken }
     };
-    let (kind, reason) = (Kind::Refused, Reason::ChargeNotApplicable);
-    Err(Error::Refused { kind, reason, message: format!("the reservation {charge} {problem}") }.into())
+    Ok(OnRecord { hold, named: Some(named) })
 }
 
 /// Settles the hold of an escalation.

@@ -48,8 +48,8 @@ pub async fn grant(
     let unknown = || Error::field("end_user_id", format!("no licence is known of an end user {end_user_id}"));
     let mut purse = open(tx, doing, &end_user_id).await?.ok_or_else(unknown)?;
     if let Some(pack) = incidents::pack_fetch_by_order(tx, &end_user_id, &order_reference).await? {
-        if (pack.units, pack.expires_on) != (units, expires_on) {
-            let message = format!("the order {order_reference} bought {} units before", pack.units);
+        if (pack.units, pack.expires_on, pack.zone.iana_name()) != (units, expires_on, zone.iana_name()) {
+            let message = format!("the order {order_reference} was used before for another pack");
             let (kind, reason) = (Kind::Refused, Reason::OrderReferenceReused);
             return Err(Error::Refused { kind, reason, message }.into());
         }

@@ -11,7 +11,7 @@ use vouch_storage::{Dialect, StoreError, WriteError};
 use super::escalations::{SettleHold, settle_if};
 use super::purse::{Doing, close, open};
 use crate::commands::Changed;
-use crate::domain::incident::{Hold, HoldState, Needed, Purpose, Settlement};
+use crate::domain::incident::{Hold, HoldState, Needed, Purpose, Settlement, Work};
 use crate::domain::partner::Standing;
 use crate::store::licenses::end_user_is_supported_by;
 use crate::store::{incidents, partners};
@@ -78,23 +78,14 @@ pub async fn reserve(
         let message = format!("{units} incidents are needed, {} are left", purse.balance().available);
         return Err(refusal(Reason::IncidentsExhausted, message));
     }
-    let mut hold = Hold {
-        id: doing.world.id(),
+    let work = Work {
         partner_id: partner_id.clone(),
         purpose: *purpose,
         reference: reference.clone(),
         description: description.clone(),
         end_user_id: end_user_id.clone(),
-        units: 0,
-        owed: 0,
-        borne: 0,
-        reversed: 0,
-        shares: Vec::new(),
-        state: HoldState::Reserved,
-        minutes: None,
-        charge: None,
-        lapses_at: doing.now + LAPSE,
     };
+    let mut hold = Hold::of(doing.world.id(), work, doing.now + LAPSE);
     hold.fill(&mut purse, Needed { take: *units, owe: 0 })?;
     if !incidents::hold_insert(tx, &hold).await? {
         return Err(WriteError::Store(StoreError::lost_race()));

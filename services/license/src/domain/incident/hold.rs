@@ -85,6 +85,21 @@ pub enum Settlement {
     Release,
 }
 
+/// Work for which incidents are set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    /// The partner whose it is.
+    pub partner_id: PartnerId,
+    /// What for.
+    pub purpose: Purpose,
+    /// The escalation's id, or the partner's own name for the work.
+    pub reference: String,
+    /// What a professional service is.
+    pub description: String,
+    /// The end user whose account it is.
+    pub end_user_id: EndUserId,
+}
+
 /// Incidents set aside for one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
@@ -121,6 +136,28 @@ pub struct Hold {
 }
 
 impl Hold {
+    /// A hold that has nothing yet.
+    pub fn of(id: HoldId, work: Work, lapses_at: Timestamp) -> Self {
+        let Work { partner_id, purpose, reference, description, end_user_id } = work;
+        Self {
+            id,
+            partner_id,
+            purpose,
+            reference,
+            description,
+            end_user_id,
+            units: 0,
+            owed: 0,
+            borne: 0,
+            reversed: 0,
+            shares: Vec::new(),
+            state: HoldState::Reserved,
+            minutes: None,
+            charge: None,
+            lapses_at,
+        }
+    }
+
     /// How many units count as paid: those of packs, those that the vendor bears, and those that were forgiven.
     pub fn paid(&self) -> u32 {
         match self.state {

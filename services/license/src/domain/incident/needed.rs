@@ -33,3 +33,23 @@ pub fn to_reserve(held: Option<&Hold>, wanted: u32, is_down: bool, account: Acco
         is_down.then_some(Needed { take: 0, owe: missing.saturating_sub(owed) })
     }
 }
+
+/// What setting aside would come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlook {
+    /// Everything is there, or was set aside before.
+    Paid,
+    /// Something would be owed: it opens nothing but help for a site that is down.
+    Owed,
+    /// Nothing would be set aside: the account does not have as much.
+    Lacking,
+}
+
+/// The same as [`to_reserve`], told and not done.
+pub fn outlook(held: Option<&Hold>, wanted: u32, is_down: bool, account: Account) -> Outlook {
+    match to_reserve(held, wanted, is_down, account) {
+        None => Outlook::Lacking,
+        Some(needed) if held.map_or(0, Hold::paid) + needed.take < wanted => Outlook::Owed,
+        Some(_) => Outlook::Paid,
+    }
+}

@@ -36,23 +36,14 @@ fn purse(packs: impl IntoIterator<Item = Pack>) -> Purse {
 }
 
 fn hold(purpose: Purpose) -> Hold {
-    Hold {
-        id: World::system().id(),
+    let work = Work {
         partner_id: PartnerId::parse("north").unwrap(),
         purpose,
         reference: "work 1".into(),
         description: String::new(),
         end_user_id: EndUserId::parse("contoso").unwrap(),
-        units: 0,
-        owed: 0,
-        borne: 0,
-        reversed: 0,
-        shares: Vec::new(),
-        state: HoldState::Reserved,
-        minutes: None,
-        charge: None,
-        lapses_at: Timestamp::MAX,
-    }
+    };
+    Hold::of(World::system().id(), work, Timestamp::MAX)
 }
 
 fn taken(purpose: Purpose, units: u32, purse: &mut Purse) -> Hold {

@@ -56,7 +56,7 @@ struct Course<'a> {
 impl<'a> Course<'a> {
     fn follow(&mut self, notice: &'a LiaisonNotice) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for (place, removal) in notice.removals.iter().enumerate() {
+        for (place, removal) in notice.removals.iter().enumerate().filter(|(_, removal)| !removal.struck) {
             match self.named.iter().position(|(id, _)| *id == removal.contact_id) {
                 Some(at) => {
                     self.named.remove(at);

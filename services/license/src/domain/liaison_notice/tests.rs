@@ -73,7 +73,7 @@ fn notice(agreement: &Agreement, day: Date, removals: Vec<Removal>, additions: &
 #[test]
 fn s03_six_changes_of_a_year_are_counted_by_first_day_and_the_next_year_that_has_any_is_named() {
     let agreement = agreement(10);
-    let nobody = || vec![Removal { contact_id: World::system().id(), successor: None }];
+    let nobody = || vec![Removal { contact_id: World::system().id(), successor: None, struck: false }];
     let of = |day: &str| notice(&agreement, date(day), nobody(), &[]);
     let mut used: Vec<_> = (1..=6).map(|n| of(&format!("2026-08-{n:02}"))).collect();
     used.extend((1..=6).map(|n| of(&format!("2026-10-{n:02}"))));
@@ -90,6 +90,22 @@ fn s03_six_changes_of_a_year_are_counted_by_first_day_and_the_next_year_that_has
     assert_eq!(clears("2026-09-14", &used[..6]), None, "what was withdrawn counts no more");
     used[0] = notice(&agreement, date("2026-08-01"), Vec::new(), &[1]);
     assert_eq!(clears("2026-09-14", &used[..6]), None, "nor does filling empty seats");
+}
+
+#[test]
+fn s08_a_notice_counts_until_everybody_whom_it_removes_has_left_before_its_day() {
+    let agreement = agreement(10);
+    let removal = || Removal { contact_id: World::system().id(), successor: None, struck: false };
+    let removals = vec![removal(), removal()];
+    let [first, second] = [removals[0].contact_id, removals[1].contact_id];
+    let mut taken = notice(&agreement, date("2026-03-01"), removals, &[1]);
+    let eve = "2026-02-28T12:00:00Z".parse().unwrap();
+    assert!(taken.strike("p7@contoso.example", &[first], eve) && taken.counts(), "the second is removed by it");
+    assert!(obstacles(&agreement, [&taken]).len() == 1, "who left is no obstacle, the other is not named");
+    let mut late = taken.clone();
+    assert!(!late.strike("p8@contoso.example", &[second], taken.effective_at) && late.counts(), "its day had begun");
+    assert!(taken.strike("p8@contoso.example", &[second], eve) && !taken.counts(), "it only fills a seat now");
+    assert_eq!(changes_used(&[taken, late], date("2025-09-15"), 0), 1);
 }
 
 /// Pending notices beside what staff does at once, each under the rule of its command.
@@ -120,7 +136,8 @@ impl Office {
     fn submit(&mut self, day: Date, which: usize, added: usize) {
         let promised = self.pending.iter().flat_map(|one| &one.additions).map(|one| one.contact_id);
         let people: Vec<_> = self.agreement.liaisons.iter().map(|one| one.id).chain(promised).collect();
-        let removals = people.get(which).map(|id| Removal { contact_id: *id, successor: people.get(added).copied() });
+        let successor = people.get(added).copied();
+        let removals = people.get(which).map(|id| Removal { contact_id: *id, successor, struck: false });
         let taken = notice(&self.agreement, day, removals.into_iter().collect(), &[added, added + 1]);
         if !judge(&taken, &self.agreement, &self.pending, Some(date("2025-09-15"))).blocks() {
             self.pending.push(taken);
@@ -176,10 +193,12 @@ proptest! {
         let successors: Vec<_> = taken.additions.iter().map(|one| one.contact_id).collect();
         taken.removals = successors
             .iter()
-            .map(|successor| Removal { contact_id: World::system().id(), successor: Some(*successor) })
+            .map(|successor| Removal { contact_id: World::system().id(), successor: Some(*successor), struck: false })
             .collect();
         let email = person(who).email;
-        prop_assert!(taken.strike(&email, &[]) && !taken.strike(&email, &[]));
+        let gone: Vec<_> = taken.promised(&email).collect();
+        let mut strike = || taken.strike(&email, &gone, Timestamp::UNIX_EPOCH);
+        prop_assert!(strike() && !strike());
         taken.apply(&mut agreement, Timestamp::UNIX_EPOCH);
         prop_assert!(agreement.liaisons.iter().all(|one| one.person.email != email));
         let kept: Vec<_> = taken.removals.iter().map(|removal| removal.successor.is_some()).collect();

@@ -5,7 +5,7 @@ use vouch_core::code::{EndUserId, PartnerId};
 use vouch_core::{Error, Violations};
 
 use super::{License, LicenseKind, LicenseState, LicenseStep, LicenseTerms};
-use crate::domain::change::{FieldChange, Fields, LINE, MAKER, differences};
+use crate::domain::change::{FieldChange, Fields, HOLDER, LINE, MAKER, differences};
 use crate::domain::license_key::KeyDigest;
 
 /// What is to be changed.
@@ -238,14 +238,15 @@ impl License {
         Error::StateConflict { what: "license", id: self.id.to_string(), state, step }
     }
 
-    fn fields(&self) -> Fields {
+    /// Its fields as text, for its history: people by their opaque names.
+    pub fn fields(&self) -> Fields {
         let (terms, validity) = (&self.terms, &self.terms.validity);
         let day = |day: Option<Date>| day.map(|day| day.to_string()).unwrap_or_default();
         let named: Vec<_> = self.liaisons.iter().map(|liaison| liaison.id.to_string()).collect();
         vec![
             ("key_hint", self.key_hint.clone()),
             ("quantity", terms.quantity.to_string()),
-            ("end_user.end_user_id", terms.end_user_id.to_string()),
+            (HOLDER, terms.end_user_id.to_string()),
             ("end_user.name", terms.end_user_name.clone()),
             ("responsible_partner_id", terms.responsible_partner_id.to_string()),
             ("reseller_partner_id", terms.reseller_partner_id.as_ref().map(ToString::to_string).unwrap_or_default()),

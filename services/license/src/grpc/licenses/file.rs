@@ -1,18 +1,18 @@
 //! What a licence file says, and which releases a licence may receive.
 
 use jiff::{SignedDuration, Timestamp};
+use sqlx::AnyConnection;
 use vouch_contract::convert::timestamp;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_core::Error;
-use vouch_core::id::LicenseId;
-use vouch_host::Page;
 use vouch_proof::{LicenseFile, LicensedTerms};
 
-use super::super::Handlers;
-use crate::domain::entitlement::{Known, LicenseRef, covering_tier};
+use crate::domain::entitlement::{Known, covering_tier};
 use crate::domain::license::{License, LicenseState, Phase};
+use crate::domain::product::ReleasePlace;
 use crate::domain::release::{Receivable, Receiver};
-use crate::store::facts::facts_fetch;
+use crate::store::catalog;
+use crate::store::facts::{facts_around, no_product};
 
 /// The claims of a file that may be relied on for so many days, and not beyond the licence with its grace.
 pub(super) fn of(license: &License, issuer: &str, days: i32, now: Timestamp) -> Result<LicenseFile, Error> {
@@ -56,34 +56,32 @@ pub(super) fn instant(second: i64) -> prost_types::Timestamp {
     timestamp(Timestamp::from_second(second).unwrap_or(Timestamp::MAX))
 }
 
-impl Handlers {
-    /// The releases of a licence's product, newest first, from a page's place on, each with its place in that order.
-    pub(super) async fn releases_for(
-        &self,
-        id: LicenseId,
-        now: Timestamp,
-        page: &Page,
-    ) -> Result<Vec<(usize, pb::ReceivableRelease)>, Error> {
-        let mut snapshot = self.store().snapshot().await?;
-        let known = facts_fetch(&mut snapshot, self.secrets(), &LicenseRef::Id(id), now).await?;
-        let known = known.ok_or_else(|| Error::not_found("license", id))?;
-        let receiver = receiver(&known, now);
-        let today = now.to_zoned(known.license.terms.validity.zone.clone()).date();
-        let begin: usize = page.after.parse().map_or(0, |place: usize| place + 1);
-        let releases = known.product.releases.into_iter().enumerate().skip(begin);
-        let told = releases.map(|(place, release)| {
-            let receivable = match release.receivable(receiver, today) {
-                Receivable::Yes => pb::Receivable::Yes,
-                Receivable::OutOfMaintenance => pb::Receivable::OutOfMaintenance,
-                Receivable::NotYet => pb::Receivable::NotYet,
-                Receivable::NotLicensed => pb::Receivable::NotLicensed,
-            };
-            let supported = release.is_supported(today);
-            let release = Some(release.into());
-            (place, pb::ReceivableRelease { release, receivable: receivable.into(), supported })
-        });
-        Ok(told.take(usize::try_from(page.limit()).unwrap_or(usize::MAX)).collect())
-    }
+/// The releases of a licence's product, newest first, after a place in that order, each with its own.
+pub(super) async fn releases_for(
+    connection: &mut AnyConnection,
+    license: License,
+    now: Timestamp,
+    (after, limit): (Option<&ReleasePlace>, i64),
+) -> Result<Vec<(ReleasePlace, pb::ReceivableRelease)>, Error> {
+    let product_id = license.terms.product_id.clone();
+    let product = catalog::product_fetch_bare(connection, &product_id).await?.ok_or_else(no_product)?;
+    let known = facts_around(connection, license, product, now).await?;
+    let receiver = receiver(&known, now);
+    let today = now.to_zoned(known.license.terms.validity.zone.clone()).date();
+    let releases = catalog::release_list(connection, &product_id, after, limit).await?;
+    let told = releases.into_iter().map(|release| {
+        let place = ReleasePlace { released_on: release.released_on, version: release.version.clone() };
+        let receivable = match release.receivable(receiver, today) {
+            Receivable::Yes => pb::Receivable::Yes,
+            Receivable::OutOfMaintenance => pb::Receivable::OutOfMaintenance,
+            Receivable::NotYet => pb::Receivable::NotYet,
+            Receivable::NotLicensed => pb::Receivable::NotLicensed,
+        };
+        let supported = release.is_supported(today);
+        let release = Some(release.into());
+        (place, pb::ReceivableRelease { release, receivable: receivable.into(), supported })
+    });
+    Ok(told.collect())
 }
 
 fn receiver(known: &Known, now: Timestamp) -> Receiver {
