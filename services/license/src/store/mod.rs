@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod changes;
 pub mod departures;
 pub mod facts;
+pub mod gone_licenses;
 pub mod grants;
 pub mod history;
 pub mod incidents;
@@ -36,6 +37,7 @@ const SQLITE: &[Step] = &[
     (1004, "incidents", include_str!("../../migrations/sqlite/1004_incidents.sql")),
     (1005, "named_people", include_str!("../../migrations/sqlite/1005_named_people.sql")),
     (1006, "resale", include_str!("../../migrations/sqlite/1006_resale.sql")),
+    (1008, "gone_licenses_and_names", include_str!("../../migrations/sqlite/1008_gone_licenses_and_names.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "license", include_str!("../../migrations/postgres/1000_license.sql")),
@@ -45,6 +47,7 @@ const POSTGRES: &[Step] = &[
     (1004, "incidents", include_str!("../../migrations/postgres/1004_incidents.sql")),
     (1005, "named_people", include_str!("../../migrations/postgres/1005_named_people.sql")),
     (1006, "resale", include_str!("../../migrations/postgres/1006_resale.sql")),
+    (1008, "gone_licenses_and_names", include_str!("../../migrations/postgres/1008_gone_licenses_and_names.sql")),
 ];
 
 /// The service's migrations, for both engines.
