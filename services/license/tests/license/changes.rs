@@ -58,7 +58,8 @@ on_both_engines! {
             let get = pb::GetPartnerRequest { partner_id: "north".into() };
             let etag = service.registry().get_partner(get).await.unwrap().into_inner().partner.unwrap().etag;
             let (partner_id, standing) = ("north".into(), standing.into());
-            let set = pb::SetPartnerStandingRequest { request_id: fresh(), partner_id, etag, standing };
+            let note = "as decided on Monday".to_owned();
+            let set = pb::SetPartnerStandingRequest { request_id: fresh(), partner_id, etag, standing, note };
             service.registry().set_partner_standing(set).await.unwrap();
         };
         clock.set("2026-05-02T08:00:00Z");
@@ -71,6 +72,7 @@ on_both_engines! {
         let told = service.registry().list_partner_changes(list("north")).await.unwrap().into_inner().changes;
         let words: Vec<_> = told.iter().map(|change| change.change.as_str()).collect();
         assert_eq!(words, ["suspended", "reinstated"]);
+        assert!(told.iter().all(|change| change.note == "as decided on Monday"), "{told:?}");
         assert_eq!(refused(service.registry().list_partner_changes(list("nobody")).await), not_found());
         assert_eq!(reasons_at(&service, &covered, "2026-05-01T12:00:00Z").await, [""; 0]);
         assert_eq!(reasons_at(&service, &covered, "2026-05-02T12:00:00Z").await, ["PARTNER_SUSPENDED"]);
@@ -92,8 +94,9 @@ on_both_engines! {
         let set_state = async |state: pb::AgreementState| {
             let get = pb::GetAgreementRequest { agreement_id: id.clone() };
             let etag = service.agreements().get_agreement(get).await.unwrap().into_inner().agreement.unwrap().etag;
+            let note = if state == pb::AgreementState::Suspended { "not paid".to_owned() } else { String::new() };
             let (agreement_id, state) = (id.clone(), state.into());
-            let set = pb::SetAgreementStateRequest { request_id: fresh(), agreement_id, etag, state };
+            let set = pb::SetAgreementStateRequest { request_id: fresh(), agreement_id, etag, state, note };
             service.agreements().set_agreement_state(set).await.unwrap();
         };
         clock.set("2026-05-02T08:00:00Z");
@@ -113,6 +116,8 @@ on_both_engines! {
         let told = service.agreements().list_agreement_changes(list).await.unwrap().into_inner().changes;
         let words: Vec<_> = told.iter().map(|change| change.change.as_str()).collect();
         assert_eq!(words, ["liaison named", "suspended", "resumed", "liaison ended"]);
+        let notes: Vec<_> = told.iter().map(|change| change.note.as_str()).collect();
+        assert_eq!(notes, ["", "not paid", "", ""]);
         let field = &told[3].fields[0];
         assert_eq!((field.field.as_str(), &field.before, field.after.as_str()), ("liaisons", &end.contact_id, ""));
         let unknown = pb::ListAgreementChangesRequest { agreement_id: "agr_00000000000000000000000000".into(), page: None };
