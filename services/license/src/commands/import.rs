@@ -66,17 +66,19 @@ async fn enter(mut tx: Tx, dialect: Dialect, rows: &[Row]) -> Result<(Tx, Import
         }
     }
     // Ordering: end users and partners are held before the revision, which is the last that others wait for; what is locked after it are
-    // new rows of this transaction.
+    // new rows of this transaction. Other changes of facts wait for the revision while these rows are written. To take it after them would
+    // mean to write each row a second time, for its number, while others wait all the same: twice the work for a wait that is little
+    // shorter. On SQLite they wait for the transaction in any case. Whom it keeps waiting too long is imported in smaller requests.
     let held = good.iter().map(|row| &row.license.terms.end_user_id);
     let end_users = good.iter().map(|row| (&row.license.terms.end_user_id, row.license.terms.end_user_name.as_str()));
     end_user_insert_all(&mut tx, dialect, end_users).await?;
-    end_user_hold_all(&mut tx, dialect, held).await?;
+    let names = end_user_hold_all(&mut tx, dialect, held).await?;
     let revision = changes::revision_next(&mut tx).await?;
     for some in good.chunks(dialect.rows_per_insert()) {
-        let licenses: Vec<License> = some.iter().map(|row| row.license.clone()).collect();
+        let licenses: Vec<License> = some.iter().map(|row| with_one_name(&row.license, &names)).collect();
         let added = license_insert_some(&mut tx, &licenses, revision).await?;
         let all_new = usize::try_from(added).is_ok_and(|added| added == licenses.len());
-        for Row { place, license, keeps_id } in some.iter().copied() {
+        for (Row { place, keeps_id, .. }, license) in some.iter().copied().zip(&licenses) {
             match if all_new { None } else { there_already(&mut tx, license, *keeps_id).await? } {
                 None => {
                     imported.created += 1;
@@ -92,6 +94,15 @@ async fn enter(mut tx: Tx, dialect: Dialect, rows: &[Row]) -> Result<(Tx, Import
     imported.problems.sort_by_key(|(place, _)| *place);
     imported.facts_revision = if imported.created > 0 { revision } else { 0 };
     Ok((tx, imported))
+}
+
+/// A licence with the name that its end user has.
+fn with_one_name(license: &License, names: &BTreeMap<String, String>) -> License {
+    let mut license = license.clone();
+    if let Some(name) = names.get(license.terms.end_user_id.as_str()) {
+        license.terms.end_user_name.clone_from(name);
+    }
+    license
 }
 
 /// What stands against a licence that was not added: nothing where it is there with the same terms. `None` where it was added.

@@ -83,9 +83,14 @@ pub async fn create(
     secrets: &Secrets,
     call: &Call<CreateLicense>,
 ) -> Result<(Changed<License>, Option<LicenseKey>), WriteError> {
-    let CreateLicense { terms, liaisons } = call.command.clone();
+    let CreateLicense { mut terms, liaisons } = call.command.clone();
     // Ordering: the end user's row first, as every command that concerns one; then the partners'.
-    let is_new = incidents::account_lock(tx, dialect, &terms.end_user_id).await?.is_none();
+    let mut is_new = incidents::account_lock(tx, dialect, &terms.end_user_id).await?.is_none();
+    if is_new {
+        // Somebody else may have entered it meanwhile.
+        is_new = grants::end_user_insert(tx, &terms.end_user_id, &terms.end_user_name).await?;
+        incidents::account_lock(tx, dialect, &terms.end_user_id).await?;
+    }
     let own = orderer(&call.caller);
     let mut violations = Violations::new();
     if let Some(own) = &own {
@@ -115,6 +120,7 @@ pub async fn create(
     }
     all_known(violations)?;
 
+    terms.end_user_name = grants::end_user_name(tx, &terms.end_user_id).await?;
     let key = LicenseKey::from_random(call.world.random());
     let license = License {
         id: call.world.id(),
@@ -160,6 +166,7 @@ pub async fn amend(
     if let Amendment::Transfer(transfer) = amendment {
         may_change_hands(tx, dialect, &license, transfer).await?;
     }
+    let amendment = &with_one_name(tx, &license, amendment).await?;
     let next = license.amend(amendment, today(&license, call.now))?;
     orders::allow(tx, dialect, &order, next.terms.quantity).await?;
     orders::place(tx, &call.world, &order, &[license.id]).await?;
@@ -288,6 +295,24 @@ async fn may_change_hands(
         violations.add("end_user.end_user_id", "held the licence before: only a `correction` gives it back");
     }
     all_known(violations).map_err(WriteError::from)
+}
+
+/// An amendment with the name that its end user has: one that is known keeps its own, unless it holds the licence and is given another one.
+/// That one is its name on all of its licences.
+async fn with_one_name(
+    tx: &mut AnyConnection,
+    license: &License,
+    amendment: &Amendment,
+) -> Result<Amendment, WriteError> {
+    let mut amendment = amendment.clone();
+    if let Amendment::Transfer(Transfer { end_user: Some((id, name)), .. }) = &mut amendment {
+        if *id != license.terms.end_user_id {
+            *name = grants::end_user_name(tx, id).await?;
+        } else if *name != license.terms.end_user_name {
+            grants::end_user_rename(tx, id, name).await?;
+        }
+    }
+    Ok(amendment)
 }
 
 /// Notes why a partner takes on no licence. Its row is held: its standing is this until the transaction ends.

@@ -1,6 +1,6 @@
 //! Adding licences: one, or many at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sqlx::any::AnyArguments;
@@ -13,13 +13,12 @@ use super::agreements::liaison_insert;
 use super::packed::pack_license;
 use crate::domain::license::License;
 
-/// Adds a licence with the people named in it, and its end user where that one is new.
+/// Adds a licence, whose end user is there, with the people named in it.
 pub async fn license_insert(
     connection: &mut AnyConnection,
     license: &License,
     facts_revision: i64,
 ) -> Result<(), WriteError> {
-    end_user_insert(connection, &license.terms.end_user_id, &license.terms.end_user_name).await?;
     let sql = format!("INSERT INTO licenses ({COLUMNS}) VALUES {}", rows(1, COLUMN_COUNT));
     bind(sqlx::query(AssertSqlSafe(sql)), license, facts_revision)?.execute(&mut *connection).await?;
     for liaison in &license.liaisons {
@@ -44,9 +43,9 @@ pub async fn license_insert_some(
     Ok(insert.execute(connection).await?.rows_affected())
 }
 
-/// Adds an end user where it is new.
-pub async fn end_user_insert(connection: &mut AnyConnection, id: &EndUserId, name: &str) -> Result<(), WriteError> {
-    sqlx::query(
+/// Adds an end user where it is new: whether it was.
+pub async fn end_user_insert(connection: &mut AnyConnection, id: &EndUserId, name: &str) -> Result<bool, WriteError> {
+    let done = sqlx::query(
         "INSERT INTO end_users (end_user_id, name, available, reserved, captured, vendor_borne)
          VALUES ($1, $2, 0, 0, 0, 0) ON CONFLICT (end_user_id) DO NOTHING",
     )
@@ -54,17 +53,35 @@ pub async fn end_user_insert(connection: &mut AnyConnection, id: &EndUserId, nam
     .bind(name)
     .execute(connection)
     .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// The name of an end user.
+pub async fn end_user_name(connection: &mut AnyConnection, id: &EndUserId) -> Result<String, StoreError> {
+    let found = sqlx::query("SELECT name FROM end_users WHERE end_user_id = $1").bind(id.as_str());
+    row::text(&found.fetch_one(connection).await?, "name")
+}
+
+/// Gives an end user another name, on all of its licences. Its row is locked.
+pub async fn end_user_rename(connection: &mut AnyConnection, id: &EndUserId, name: &str) -> Result<(), WriteError> {
+    for sql in [
+        "UPDATE end_users SET name = $2 WHERE end_user_id = $1",
+        "UPDATE licenses SET end_user_name = $2 WHERE end_user_id = $1",
+    ] {
+        sqlx::query(sql).bind(id.as_str()).bind(name).execute(&mut *connection).await?;
+    }
     Ok(())
 }
 
-/// Adds those of the end users that are new. In the order of their codes, so that two who do this cannot wait for one another.
+/// Adds those of the end users that are new, each with the name that it is given first. In the order of their codes, so that two who do this
+/// cannot wait for one another.
 pub async fn end_user_insert_all<'a>(
     connection: &mut AnyConnection,
     dialect: Dialect,
     end_users: impl Iterator<Item = (&'a EndUserId, &'a str)>,
 ) -> Result<(), WriteError> {
     let mut sorted: Vec<_> = end_users.collect();
-    sorted.sort_unstable_by_key(|(id, _)| id.as_str());
+    sorted.sort_by_key(|(id, _)| id.as_str());
     sorted.dedup_by_key(|(id, _)| id.as_str());
     for some in sorted.chunks(dialect.rows_per_insert()) {
         let values = rows(some.len(), 2).replace(')', ", 0, 0, 0, 0)");
@@ -81,27 +98,28 @@ pub async fn end_user_insert_all<'a>(
     Ok(())
 }
 
-/// Holds the rows of end users that licences are about to name.
+/// Holds the rows of end users that licences are about to name: what each is called.
 pub async fn end_user_hold_all<'a>(
     connection: &mut AnyConnection,
     dialect: Dialect,
     end_users: impl Iterator<Item = &'a EndUserId>,
-) -> Result<(), WriteError> {
+) -> Result<BTreeMap<String, String>, WriteError> {
     let lock = dialect.for_key_share();
-    if lock.is_empty() {
-        return Ok(());
-    }
     let sorted: BTreeSet<&str> = end_users.map(EndUserId::as_str).collect();
+    let mut names = BTreeMap::new();
     for some in sorted.into_iter().collect::<Vec<_>>().chunks(dialect.rows_per_insert()) {
         let places = rows(1, some.len());
-        let sql = format!("SELECT end_user_id FROM end_users WHERE end_user_id IN {places} ORDER BY end_user_id{lock}");
+        let sql =
+            format!("SELECT end_user_id, name FROM end_users WHERE end_user_id IN {places} ORDER BY end_user_id{lock}");
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for id in some {
             query = query.bind((*id).to_owned());
         }
-        query.fetch_all(&mut *connection).await?;
+        for found in query.fetch_all(&mut *connection).await? {
+            names.insert(row::text(&found, "end_user_id")?, row::text(&found, "name")?);
+        }
     }
-    Ok(())
+    Ok(names)
 }
 
 /// Keeps the digest of a key that is replaced, so that an import does not bring it back.
