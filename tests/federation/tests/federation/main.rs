@@ -8,6 +8,7 @@ mod desk;
 mod escalation;
 mod gate;
 mod registry;
+mod required;
 mod revocation;
 mod samples;
 mod scene;
