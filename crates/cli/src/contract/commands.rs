@@ -114,7 +114,8 @@ fn rpc_command(name: String, method: &MethodDescriptor) -> Command {
     let subject = flags::subject(&flags);
     // What the request carries says which of its fields are read.
     let carried = flags::carried(&input).map(|field| vouch_contract::comment(field.full_name()));
-    let whole: Vec<String> = std::iter::once(comment).chain(carried).map(paragraphs).collect();
+    let carried = carried.map(required::without_the_word);
+    let whole: Vec<String> = std::iter::once(paragraphs(comment)).chain(carried).collect();
     let mut command = Command::new(name)
         .about(first_sentence(comment))
         .long_about(whole.join("\n\n"))
