@@ -14,7 +14,11 @@ pub(crate) fn imported(end_user_id: &str, license_key: &str) -> pb::ImportedLice
     pb::ImportedLicense { license, license_key: license_key.into(), ..Default::default() }
 }
 
-pub(crate) async fn import(service: &Service, dry_run: bool, licenses: Vec<pb::ImportedLicense>) -> pb::ImportLicensesResponse {
+pub(crate) async fn import(
+    service: &Service,
+    dry_run: bool,
+    licenses: Vec<pb::ImportedLicense>,
+) -> pb::ImportLicensesResponse {
     let request = pb::ImportLicensesRequest { dry_run, licenses };
     let mut answers = service.licenses().import_licenses(tokio_stream::iter([request])).await.unwrap().into_inner();
     let answer = answers.message().await.unwrap().unwrap();
