@@ -1,10 +1,10 @@
 //! `vouch license …`, `vouch agreement …` and so on: a command for every RPC, made from the contract itself, so that none is
 //! missing and each says what the contract says.
 //!
-//! Read in this order: `names` (a group for each RPC service, a command for each RPC), `flags` (a flag for each field), `values` (texts to
-//! values), `commands` (both as clap has them), `roles` (who calls, by the access rule), `request` (flags to a message), `current` (the
-//! resource as it is now: its etag), `versions` (those of several), `pages` and `streams` (the calls that are more than one answer), `cells`, `columns`,
-//! `table` and `answer` (what a person reads).
+//! Read in this order: `names` (a group for each RPC service, a command for each RPC), `flags` (a flag for each field), `required` (which
+//! have to be given), `values` (texts to values), `commands` (all of it as clap has it), `roles` (who calls, by the access rule), `request`
+//! (flags to a message), `current` (the resource as it is now: its etag), `versions` (those of several), `pages` and `streams` (the calls that
+//! are more than one answer), `cells`, `columns`, `table` and `answer` (what a person reads).
 
 mod answer;
 mod cells;
@@ -15,6 +15,7 @@ mod flags;
 mod names;
 mod pages;
 mod request;
+mod required;
 mod roles;
 mod streams;
 mod table;

@@ -65,6 +65,19 @@ pub fn comment(full_name: &str) -> &'static str {
     found.ok().and_then(|at| COMMENTS.get(at)).map_or("", |(_, comment)| comment)
 }
 
+/// Whether a field has to be given, by the contract's convention: its comment has the sentence "Required." (or one that begins so).
+/// Every request's `request_id` has to be, and does not say it.
+pub fn is_required(field: &prost_reflect::FieldDescriptor) -> bool {
+    comment(field.full_name()).split_whitespace().any(|word| matches!(word, "Required." | "Required,"))
+}
+
+/// Whether the service gives a field and no caller does, by the contract's convention: its comment says "by the service", or it is one
+/// of those that are the same everywhere.
+pub fn is_given_by_service(field: &prost_reflect::FieldDescriptor) -> bool {
+    matches!(field.name(), "etag" | "revision" | "create_time")
+        || comment(field.full_name()).replace('\n', " ").contains(" by the service")
+}
+
 /// The RPC services that Vouch defines, in the order of the contract; infrastructure such as health is not among them.
 pub fn services() -> impl Iterator<Item = prost_reflect::ServiceDescriptor> {
     pool().services().filter(|service| service.full_name().starts_with("vouch."))

@@ -237,11 +237,23 @@ where
     C::ResponseBody: tonic::codegen::Body<Data = tonic::codegen::Bytes> + Send + 'static,
     <C::ResponseBody as tonic::codegen::Body>::Error: Into<tonic::codegen::StdError> + Send,
 {
+    call_with(channel, path, ()).await
+}
+
+/// The same, with a request of whatever type.
+pub async fn call_with<C, M>(channel: C, path: &str, request: M) -> Result<(), Status>
+where
+    M: prost::Message + 'static,
+    C: tonic::client::GrpcService<tonic::body::Body>,
+    C::Error: Into<tonic::codegen::StdError>,
+    C::ResponseBody: tonic::codegen::Body<Data = tonic::codegen::Bytes> + Send + 'static,
+    <C::ResponseBody as tonic::codegen::Body>::Error: Into<tonic::codegen::StdError> + Send,
+{
     let mut client = tonic::client::Grpc::new(channel);
     client.ready().await.map_err(|error| Status::unavailable(error.into().to_string()))?;
     let path = path.parse().map_err(|_| Status::invalid_argument("no path"))?;
-    let codec = tonic_prost::ProstCodec::<(), ()>::default();
-    let mut answers = client.server_streaming(tonic::Request::new(()), path, codec).await?.into_inner();
+    let codec = tonic_prost::ProstCodec::<M, ()>::default();
+    let mut answers = client.server_streaming(tonic::Request::new(request), path, codec).await?.into_inner();
     answers.message().await.map(|_| ())
 }
 

@@ -178,7 +178,8 @@ impl Entitlements {
 fn read(changes: Vec<pb::EntitlementChange>) -> Result<Vec<LicenseNews>, Error> {
     let licenses = changes.into_iter().filter_map(|change| match change.subject {
         Some(Subject::License(license)) => Some(license),
-        Some(Subject::EndUserId(_)) | None => None,
+        // For the vendor no licence is ever gone: that one is says nothing of proofs issued before.
+        Some(Subject::EndUserId(_) | Subject::Gone(_)) | None => None,
     });
     let read = |license: pb::LicenseChange| {
         Ok(LicenseNews {

@@ -7,6 +7,7 @@ use prost_reflect::{FieldDescriptor, Kind, MethodDescriptor, ServiceDescriptor};
 use super::flags::{self, Flag};
 use super::names::{self, Group};
 use super::pages::Paged;
+use super::required::{self, Need};
 use super::{LIMIT, current, roles, values};
 use crate::Arguments;
 use crate::identities::Role;
@@ -16,6 +17,10 @@ pub(super) const SUBJECT: &str = "subject";
 
 /// The heading of the flags that are about a call and not in its request.
 const OPTIONS: &str = "Options";
+
+/// The heading of the fields that have to be given, and that of the others.
+const REQUIRED: &str = "Required fields";
+const FIELDS: &str = "Fields";
 
 /// How a text is given that is long, or that nobody else on the machine is to see.
 const FILES: &str = "A TEXT may be in a file: @FILE. One that begins with @ itself is written with @@.";
@@ -109,7 +114,8 @@ fn rpc_command(name: String, method: &MethodDescriptor) -> Command {
     let subject = flags::subject(&flags);
     // What the request carries says which of its fields are read.
     let carried = flags::carried(&input).map(|field| vouch_contract::comment(field.full_name()));
-    let whole: Vec<String> = std::iter::once(comment).chain(carried).map(paragraphs).collect();
+    let carried = carried.map(required::without_the_word);
+    let whole: Vec<String> = std::iter::once(paragraphs(comment)).chain(carried).collect();
     let mut command = Command::new(name)
         .about(first_sentence(comment))
         .long_about(whole.join("\n\n"))
@@ -118,10 +124,13 @@ fn rpc_command(name: String, method: &MethodDescriptor) -> Command {
     if let Some(flag) = subject {
         command = command.arg(subject_argument(flag));
     }
-    for flag in &flags {
+    let needs = flags.iter().map(|flag| (flag, required::need(method, flag)));
+    let (first, then): (Vec<_>, Vec<_>) = needs.partition(|(_, need)| need.is_needed());
+    for (flag, need) in first.into_iter().chain(then) {
         let is_subject = subject.is_some_and(|subject| subject.name == flag.name);
-        let excluded = flags.iter().filter(|other| flag.excludes(other)).map(Flag::field_path);
-        command = command.arg(argument(method, flag, is_subject).conflicts_with_all(excluded));
+        let others: Vec<_> = flags.iter().filter(|other| flag.excludes(other)).collect();
+        let argument = argument(method, (flag, &need), &others, is_subject);
+        command = command.arg(argument.conflicts_with_all(others.into_iter().map(Flag::field_path)));
     }
     if Paged::of(method).is_some() {
         command = command.arg(limit(&format!("How many are fetched and shown; 0: all [default: {LIMIT}]")));
@@ -139,7 +148,8 @@ fn limit(help: &str) -> Arg {
 }
 
 fn subject_argument(flag: &Flag) -> Arg {
-    let help = flag.field().map(|field| help(field, &[])).unwrap_or_default();
+    let help =
+        flag.field().map(|field| vouch_contract::comment(field.full_name()).replace('\n', " ")).unwrap_or_default();
     let arg = Arg::new(SUBJECT).value_name(flag.name.to_uppercase()).help(format!("{help} Or: --{} ID", flag.name));
     match flag.field() {
         Some(field) => arg.value_parser(values::parser(field)),
@@ -147,11 +157,20 @@ fn subject_argument(flag: &Flag) -> Arg {
     }
 }
 
-fn argument(method: &MethodDescriptor, flag: &Flag, is_subject: bool) -> Arg {
-    let arg = Arg::new(flag.field_path()).long(flag.name.clone()).help_heading("Fields").allow_negative_numbers(true);
+fn argument(method: &MethodDescriptor, (flag, need): (&Flag, &Need), others: &[&Flag], is_subject: bool) -> Arg {
+    let heading = if need.is_needed() { REQUIRED } else { FIELDS };
+    let arg = Arg::new(flag.field_path()).long(flag.name.clone()).help_heading(heading).allow_negative_numbers(true);
     let Some(field) = flag.field() else { return arg };
     let (value_name, hint) = values::look(field);
-    let mut hints = vec![hint.to_owned()];
+    let mut hints = vec![hint];
+    match need {
+        Need::OneOf => {
+            let others: Vec<_> = others.iter().map(|other| format!("--{}", other.name)).collect();
+            hints.push(format!("This or {} is required.", others.join(" or ")));
+        }
+        Need::Within(part) => hints.push(format!("Required where the {part} is given.")),
+        Need::Always | Need::Never => {}
+    }
     if field.is_list() || field.is_map() {
         hints.push("May be given several times.".into());
     }
@@ -174,15 +193,15 @@ fn argument(method: &MethodDescriptor, flag: &Flag, is_subject: bool) -> Arg {
         arg = arg.conflicts_with(SUBJECT).hide(true);
     }
     // It can be said, and the service refuses it.
-    if flag.is_given_by_service() && !current::is_etag(method, flag) {
+    if flag.is_given_by_service() && !current::is_etag(method, flag) && !need.is_needed() {
         arg = arg.hide(true);
     }
     arg
 }
 
-/// A field's comment and what else there is to say, as one paragraph.
+/// A field's comment and what else there is to say, as one paragraph. That it is required its heading says.
 fn help(field: &FieldDescriptor, hints: &[String]) -> String {
-    let comment = vouch_contract::comment(field.full_name()).replace('\n', " ");
+    let comment = required::without_the_word(vouch_contract::comment(field.full_name()));
     let hints = hints.iter().filter(|hint| !hint.is_empty()).map(String::as_str);
     std::iter::once(comment.as_str()).chain(hints).collect::<Vec<_>>().join(" ")
 }
@@ -193,19 +212,28 @@ fn rpc(method: &MethodDescriptor) -> String {
     format!("{}/{}", service.full_name().trim_start_matches("vouch."), method.name())
 }
 
-/// A comment's lines joined to paragraphs, so that they can be broken anew; lines that are set in stay as they are.
+/// A comment's lines joined to paragraphs, so that they can be broken anew; lines that are set in stay as they are, and refusals begin a
+/// line of their own.
 fn paragraphs(comment: &str) -> String {
     let mut text = String::new();
     for line in comment.lines() {
         let is_drawn = line.starts_with("  ");
-        let joins = !text.is_empty() && !text.ends_with('\n') && !line.is_empty() && !is_drawn;
-        text.push_str(if joins { " " } else { "" });
+        let is_apart = is_drawn || line.is_empty() || names_a_refusal(line);
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push(if is_apart { '\n' } else { ' ' });
+        }
         text.push_str(line);
         if line.is_empty() || is_drawn {
             text.push('\n');
         }
     }
     text
+}
+
+/// Whether a line begins with a code and a reason: `NOT_FOUND / NOT_FOUND`.
+fn names_a_refusal(line: &str) -> bool {
+    let code = line.split_once(" / ").map(|(code, _)| code).unwrap_or_default();
+    !code.is_empty() && code.chars().all(|character| character.is_ascii_uppercase() || character == '_')
 }
 
 fn first_sentence(comment: &str) -> String {
@@ -248,6 +276,71 @@ mod tests {
         }
     }
 
+    /// What a command's flags stand under in its help, without those that are not shown.
+    fn shown(group: &str, command: &str, heading: &str) -> Vec<String> {
+        let program = program();
+        let command = program.find_subcommand(group).and_then(|group| group.find_subcommand(command)).unwrap();
+        let shown = command.get_arguments().filter(|arg| arg.get_help_heading() == Some(heading) && !arg.is_hide_set());
+        shown.filter_map(|arg| arg.get_long().map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn what_has_to_be_given_stands_under_a_head_of_its_own() {
+        let license =
+            ["product-id", "quantity", "end-user-id", "end-user-name", "responsible-partner-id", "valid-from", "zone"];
+        assert_eq!(shown("license", "create", REQUIRED), license);
+        let optional = shown("license", "create", FIELDS);
+        assert!(optional.contains(&"valid-until".to_owned()), "{optional:?}");
+        for given in ["key-hint", "state", "state-note", "license-id", "etag", "create-time"] {
+            assert!(!optional.contains(&given.to_owned()), "{given} is the service's to give");
+        }
+        for (group, command, wanted) in [
+            ("license", "transfer", &["note"][..]),
+            ("license", "set-state", &["state", "note"]),
+            ("license", "co-term", &["licenses", "valid-until"]),
+            ("agreement", "name-liaison", &["name", "email"]),
+            ("agreement", "update-liaison", &["contact-id"]),
+            ("partner", "set-standing", &["standing"]),
+            ("partner", "update", &[]),
+            ("incident", "grant", &["units", "order-reference"]),
+            ("business-calendar", "set", &["weekdays", "closes", "etag"]),
+            ("entitlement", "check", &["license-key", "license-id"]),
+            ("ticket", "confirm-statement", &["etag"]),
+            ("escalation", "get-case", &[]),
+        ] {
+            assert_eq!(shown(group, command, REQUIRED), wanted, "{group} {command}");
+        }
+        assert!(shown("license", "transfer", FIELDS).contains(&"end-user-name".to_owned()));
+        assert!(
+            shown("agreement", "create", FIELDS) == ["request-id", "plan"],
+            "what is entered is required, but for the plan"
+        );
+    }
+
+    #[test]
+    fn a_flag_says_when_it_is_required_and_its_heading_that_it_always_is() {
+        for group in program().get_subcommands() {
+            for arg in group.get_subcommands().flat_map(Command::get_arguments).filter(|arg| arg.get_id() != SUBJECT) {
+                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                assert!(!help.contains("Required."), "{} --{}: {help}", group.get_name(), arg.get_id());
+            }
+        }
+        let help = |group: &str, command: &str, id: &str| {
+            let program = program();
+            let command = program.find_subcommand(group).and_then(|group| group.find_subcommand(command)).unwrap();
+            let arg = command.get_arguments().find(|arg| arg.get_id() == id).unwrap();
+            arg.get_help().unwrap().to_string()
+        };
+        let subject = help("license", "get", SUBJECT);
+        assert_eq!(subject, "The `lic_…` id. Required. Or: --license-id ID");
+        let key = help("entitlement", "check", "question.license.license_key");
+        assert!(key.ends_with("This or --license-id is required."), "{key}");
+        let user = help("license", "transfer", "end_user.end_user_id");
+        assert!(user.ends_with("Required where the end user is given."), "{user}");
+        let liaisons = help("license", "create", "license.liaisons");
+        assert!(liaisons.contains(r#"{"name": …, "email": …, "administrativeRights": …}"#), "{liaisons}");
+    }
+
     #[test]
     fn the_first_help_lists_every_group_under_its_service() {
         let help = program().render_help().to_string();
@@ -261,8 +354,9 @@ mod tests {
 
     #[test]
     fn a_comment_is_told_in_paragraphs_and_its_drawings_as_they_are() {
-        let comment = "One, and\nmore. Two.\n\n  A --b--> C\n  D\nThree.";
-        assert_eq!(paragraphs(comment), "One, and more. Two.\n  A --b--> C\n  D\nThree.");
+        let comment = "One, and\nmore. Two.\n\n  A --b--> C\n  D\nThree.\nNOT_FOUND / NOT_FOUND: no\nsuch thing.";
+        let told = "One, and more. Two.\n\n  A --b--> C\n  D\nThree.\nNOT_FOUND / NOT_FOUND: no such thing.";
+        assert_eq!(paragraphs(comment), told);
         assert_eq!(first_sentence(comment), "One, and more");
         assert_eq!(first_sentence("Until v7.2 of it. More."), "Until v7.2 of it");
     }

@@ -1,7 +1,7 @@
 //! A flag for each field of a request, those of the messages within it too.
 //!
-//! The one message that a request carries is not named (`--product-id` for `license.product_id`); messages within it are, by the
-//! rule of `names`. Two fields that would be called the same are called by their whole path, but one of the request itself keeps its name.
+//! The one message that a request carries and needs is not named (`--product-id` for `license.product_id`); messages within it are, by
+//! the rule of `names`. Two fields that would be called the same are called by their whole path, but one of the request itself keeps its name.
 
 use std::collections::BTreeMap;
 
@@ -43,11 +43,7 @@ impl Flag {
 
     /// Whether the service gives the field, and nobody else.
     pub(super) fn is_given_by_service(&self) -> bool {
-        self.path.len() > 1
-            && self.field().is_some_and(|field| {
-                ["etag", "revision", "create_time"].contains(&field.name())
-                    || vouch_contract::comment(field.full_name()).contains(" by the service")
-            })
+        self.path.len() > 1 && self.field().is_some_and(vouch_contract::is_given_by_service)
     }
 
     /// The field itself.
@@ -60,10 +56,11 @@ impl Flag {
 pub(super) fn of(request: &MessageDescriptor) -> Vec<Flag> {
     let mut paths = Vec::new();
     leaves(request, &mut Vec::new(), &mut paths);
-    let carried = carried(request).count();
+    let carried: Vec<_> = carried(request).collect();
+    let is_its_content = matches!(carried.as_slice(), [only] if vouch_contract::is_required(only));
     let short = |path: &[FieldDescriptor]| {
         let names: Vec<&str> = path.iter().map(FieldDescriptor::name).collect();
-        let skipped = usize::from(carried == 1 && names.len() > 1);
+        let skipped = usize::from(is_its_content && names.len() > 1);
         names::joined(names.get(skipped..).unwrap_or_default())
     };
     let mut times = BTreeMap::<String, usize>::new();

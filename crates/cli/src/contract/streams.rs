@@ -74,10 +74,18 @@ mod tests {
         };
         let license = json!({ "licenseId": "lic_1", "licenseRevision": "2", "state": "LICENSE_STATE_REVOKED" });
         assert_eq!(
-            told(json!({ "changes": [{ "license": license }, { "endUserId": "contoso" }], "revision": "7" })),
+            told(json!({
+                "changes": [
+                    { "license": license },
+                    { "endUserId": "contoso" },
+                    { "gone": { "licenseId": "lic_2", "licenseRevision": "3" } },
+                ],
+                "revision": "7",
+            })),
             [
                 "license_id lic_1  license_revision 2  license_state revoked  revision 7",
-                "end_user_id contoso  revision 7"
+                "end_user_id contoso  revision 7",
+                "gone_license_id lic_2  gone_license_revision 3  revision 7",
             ]
         );
         assert!(told(json!({ "revision": "7" })).is_empty());

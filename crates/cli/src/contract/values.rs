@@ -8,12 +8,16 @@ use serde::de::DeserializeSeed;
 
 use super::{names, versions};
 
+/// How the names of fields with a civil date end.
+const DAYS: [&str; 4] = ["_on", "_from", "_until", "_day"];
+
 /// What a value of a field looks like: its place in a usage line, and a hint where that is not enough.
-pub(super) fn look(field: &FieldDescriptor) -> (&'static str, &'static str) {
-    match field.kind() {
+pub(super) fn look(field: &FieldDescriptor) -> (&'static str, String) {
+    let (name, hint) = match field.kind() {
         _ if field.is_map() => ("NAME=VALUE", ""),
         Kind::Bool => ("BOOL", "True where no value is given."),
         Kind::String if field.name().ends_with("_id") => ("ID", ""),
+        Kind::String if DAYS.iter().any(|ending| field.name().ends_with(ending)) => ("DATE", "As 2026-06-30."),
         Kind::String => ("TEXT", ""),
         Kind::Bytes => ("BYTES", "In base64, in hexadecimal after `hex:`, or as a file after `@`."),
         Kind::Enum(_) => ("WORD", ""),
@@ -26,10 +30,18 @@ pub(super) fn look(field: &FieldDescriptor) -> (&'static str, &'static str) {
             _ if field.is_list() && versions::named(&message).is_some() => {
                 ("ID", "The etag of each is read first; JSON with id and etag does as well.")
             }
-            _ => ("JSON", "In the names of proto3's JSON form."),
+            _ => return ("JSON", form(&message)),
         },
         _ => ("NUMBER", ""),
-    }
+    };
+    (name, hint.to_owned())
+}
+
+/// What a message looks like in JSON, but for what the service gives.
+fn form(message: &MessageDescriptor) -> String {
+    let given = message.fields().filter(|field| !vouch_contract::is_given_by_service(field));
+    let fields: Vec<_> = given.map(|field| format!("\"{}\": …", field.json_name())).collect();
+    format!("As {{{}}}.", fields.join(", "))
 }
 
 /// Reads one value of a field; of a list, one of its things; of a map, one pair as a map.

@@ -57,6 +57,8 @@ pub struct SetAgreementState {
     pub etag: String,
     /// The state wanted.
     pub state: AgreementState,
+    /// Why; may be empty.
+    pub note: String,
 }
 
 /// Enters an agreement.
@@ -169,7 +171,7 @@ pub async fn set_state(
     dialect: Dialect,
     call: &Call<SetAgreementState>,
 ) -> Result<Changed<Agreement>, WriteError> {
-    let SetAgreementState { agreement_id, etag, state } = &call.command;
+    let SetAgreementState { agreement_id, etag, state, note } = &call.command;
     let mut agreement = lock(tx, dialect, *agreement_id).await?;
     check_etag("agreement", agreement_id, etag, agreement.revision)?;
     if agreement.state == *state {
@@ -186,7 +188,7 @@ pub async fn set_state(
         AgreementState::Active => "resumed",
         AgreementState::Suspended => "suspended",
     };
-    history::write_agreement(tx, &Actor::of(call), (what, ""), &agreement).await?;
+    history::write_agreement(tx, &Actor::of(call), (what, note), &agreement).await?;
     changed(tx, agreement).await
 }
 

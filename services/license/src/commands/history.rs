@@ -10,7 +10,7 @@ use crate::domain::change::{Change, FieldChange, Fields, creation, differences};
 use crate::domain::license::License;
 use crate::store::history::Subject;
 use crate::store::packed::pack_license;
-use crate::store::{agreements, history, licenses, resale};
+use crate::store::{agreements, gone_licenses, history, licenses, resale};
 
 /// Who changes something, and when.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ pub async fn write_agreement(
     history::change_insert(tx, &agreement.id.to_string(), &change, Some(facts)).await
 }
 
-/// Writes a changed licence, and its history.
+/// Writes a changed licence, its history, and for whom it is gone by that.
 pub async fn write_license(
     tx: &mut AnyConnection,
     actor: &Actor,
@@ -82,6 +82,9 @@ pub async fn write_license(
     if before.resale.chain != next.resale.chain {
         resale::chain_write(tx, next.id, &next.resale.chain).await?;
     }
+    // Ordering: in the transaction of the change, so that a watch tells both or neither.
+    gone_licenses::gone_write(tx, next, facts_revision, &before.gone_for(next)).await?;
+    gone_licenses::gone_forget(tx, next.id, &next.gone_for(before)).await?;
     licenses::license_update(tx, next, facts_revision).await?;
     let change = actor.change(next.revision, what, note, before.differences(next));
     history::change_insert(tx, &next.id.to_string(), &change, Some(pack_license(before)?)).await

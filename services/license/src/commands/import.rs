@@ -1,5 +1,6 @@
 //! Taking licences from another system: many at once, each of them there already or new.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::AnyConnection;
@@ -68,13 +69,15 @@ async fn enter(mut tx: Tx, dialect: Dialect, rows: &[Row]) -> Result<(Tx, Import
         }
     }
     // Ordering: end users and partners are held before the revision, which is the last that others wait for; what is locked after it are
-    // new rows of this transaction.
+    // new rows of this transaction. Other changes of facts wait for the revision while these rows are written. To take it after them would
+    // mean to write each row a second time, for its number, while others wait all the same: twice the work for a wait that is little
+    // shorter. On SQLite they wait for the transaction in any case. Whom it keeps waiting too long is imported in smaller requests.
     let held = good.iter().map(|row| &row.license.terms.end_user_id);
     let end_users = good.iter().map(|row| (&row.license.terms.end_user_id, row.license.terms.end_user_name.as_str()));
     end_user_insert_all(&mut tx, end_users).await?;
-    end_user_hold_all(&mut tx, dialect, held).await?;
+    let names = end_user_hold_all(&mut tx, dialect, held).await?;
     let revision = changes::revision_next(&mut tx).await?;
-    let licenses: Vec<_> = good.iter().map(|row| &row.license).collect();
+    let licenses: Vec<_> = good.iter().map(|row| with_one_name(&row.license, &names)).collect();
     let added = license_insert_some(&mut tx, &licenses, revision).await?;
     let there = if usize::try_from(added).is_ok_and(|added| added == licenses.len()) {
         None
@@ -83,10 +86,10 @@ async fn enter(mut tx: Tx, dialect: Dialect, rows: &[Row]) -> Result<(Tx, Import
         Some(there.into_iter().map(|license| (license.key.0, license)).collect::<HashMap<_, _>>())
     };
     let mut created = Vec::with_capacity(good.len());
-    for Row { place, license, keeps_id } in good {
+    for (Row { place, keeps_id, .. }, license) in good.iter().zip(&licenses) {
         let stands = there.as_ref().map(|there| against(there.get(&license.key.0), license, *keeps_id));
         match stands.unwrap_or(None) {
-            None => created.push(license),
+            None => created.push(license.as_ref()),
             Some(violations) if violations.is_empty() => imported.unchanged += 1,
             Some(violations) => imported.problems.push((*place, violations)),
         }
@@ -96,6 +99,18 @@ async fn enter(mut tx: Tx, dialect: Dialect, rows: &[Row]) -> Result<(Tx, Import
     imported.problems.sort_by_key(|(place, _)| *place);
     imported.facts_revision = if imported.created > 0 { revision } else { 0 };
     Ok((tx, imported))
+}
+
+/// A licence with the name that its end user has.
+fn with_one_name<'a>(license: &'a License, names: &BTreeMap<String, String>) -> Cow<'a, License> {
+    match names.get(license.terms.end_user_id.as_str()) {
+        Some(name) if *name != license.terms.end_user_name => {
+            let mut license = license.clone();
+            license.terms.end_user_name.clone_from(name);
+            Cow::Owned(license)
+        }
+        _ => Cow::Borrowed(license),
+    }
 }
 
 /// What stands against a licence that was not added: nothing where it is there with the same terms. `None` where it was added.

@@ -54,6 +54,8 @@ pub struct SetPartnerStanding {
     pub etag: String,
     /// The standing wanted.
     pub standing: Standing,
+    /// Why; may be empty.
+    pub note: String,
 }
 
 /// Registers a partner in good standing.
@@ -99,7 +101,7 @@ pub async fn set_standing(
     dialect: Dialect,
     call: &Call<SetPartnerStanding>,
 ) -> Result<Changed<Partner>, WriteError> {
-    let SetPartnerStanding { id, etag, standing } = &call.command;
+    let SetPartnerStanding { id, etag, standing, note } = &call.command;
     let mut partner = lock(tx, dialect, id).await?;
     check_etag("partner", id, etag, partner.revision)?;
     if partner.standing == *standing {
@@ -116,7 +118,7 @@ pub async fn set_standing(
     let (before, after) = (before.as_str(), standing.as_str());
     let fields = differences(vec![("standing", before.into())], vec![("standing", after.into())]);
     let what = if *standing == Standing::Good { "reinstated" } else { "suspended" };
-    let change = Actor::of(call).change(partner.revision, what, "", fields);
+    let change = Actor::of(call).change(partner.revision, what, note, fields);
     past::change_insert(tx, id.as_str(), &change, Some(before.as_bytes().to_vec())).await?;
     changed(tx, partner).await
 }

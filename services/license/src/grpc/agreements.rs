@@ -368,7 +368,8 @@ impl TryFrom<pb::SetAgreementStateRequest> for SetAgreementState {
             Ok(pb::AgreementState::Unspecified) => violations.take("state", Err("is required")),
             Err(_) => violations.take("state", Err(format!("has the unknown value {}", request.state))),
         };
-        let command = (|| Some(Self { agreement_id: agreement_id?, etag: etag?, state: state? }))();
+        let note = violations.take("note", text::optional_line(&request.note, 500));
+        let command = (|| Some(Self { agreement_id: agreement_id?, etag: etag?, state: state?, note: note? }))();
         violations.finish(command)
     }
 }

@@ -339,7 +339,8 @@ impl TryFrom<pb::SetPartnerStandingRequest> for SetPartnerStanding {
             Ok(pb::PartnerStanding::Unspecified) => violations.take("standing", Err("is required")),
             Err(_) => violations.take("standing", Err(format!("has the unknown value {}", request.standing))),
         };
-        let command = (|| Some(Self { id: id?, etag: etag?, standing: standing? }))();
+        let note = violations.take("note", text::optional_line(&request.note, 500));
+        let command = (|| Some(Self { id: id?, etag: etag?, standing: standing?, note: note? }))();
         violations.finish(command)
     }
 }

@@ -7,17 +7,19 @@ use tokio::sync::{mpsc, watch};
 use tonic::{Request, Status};
 use vouch_contract::convert;
 use vouch_contract::pb::license::v1 as pb;
+use vouch_contract::pb::license::v1::entitlement_change::Subject;
 use vouch_core::code::PartnerId;
 use vouch_core::{Error, Violations};
 use vouch_identity::Caller;
 
 use super::{Handlers, scope};
-use crate::store::changes::{self, Revision};
+use crate::store::changes::{self, LicenseChange, Revision};
+use crate::store::gone_licenses::{self, GoneLicense};
 
 /// How often a stream without changes gives a sign of life.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// How many changes one message carries.
-const IN_ONE_MESSAGE: i64 = 1000;
+const IN_ONE_MESSAGE: u16 = 1000;
 
 /// One caller's watch.
 pub(super) struct Watch {
@@ -30,6 +32,12 @@ pub(super) struct Watch {
     told: i64,
     /// When it began, of one that asks for nothing of before.
     began_at: Option<Timestamp>,
+}
+
+/// What is told of a licence, and its place in the order of all that is.
+struct News {
+    place: (i64, String),
+    subject: Subject,
 }
 
 type Sender = mpsc::Sender<Result<pb::WatchEntitlementsResponse, Status>>;
@@ -98,21 +106,10 @@ impl Watch {
         loop {
             // Each page is read on its own: who does not take the messages must not hold a connection meanwhile. A row that
             // changes between two pages moves past the bound, and is told the next time.
-            let mut snapshot = self.handlers.rpc.store.snapshot().await?;
-            let partner = self.scope.as_ref();
-            let page = changes::license_change_list(&mut snapshot, partner, &after, until, IN_ONE_MESSAGE).await?;
-            drop(snapshot);
+            let page = self.license_news(&after, until).await?;
             let Some(last) = page.last() else { break };
-            after = (last.facts_revision, last.license_id.to_string());
-            let changes = page.into_iter().map(|change| {
-                pb::entitlement_change::Subject::License(pb::LicenseChange {
-                    license_id: change.license_id.to_string(),
-                    license_revision: change.revision,
-                    state: pb::LicenseState::from(change.state).into(),
-                    end_user_id: change.end_user_id.to_string(),
-                })
-            });
-            if !self.send(sender, changes, self.told).await {
+            after.clone_from(&last.place);
+            if !self.send(sender, page.into_iter().map(|news| news.subject), self.told).await {
                 return Ok(false);
             }
         }
@@ -121,11 +118,12 @@ impl Watch {
             let since = (self.told, until);
             let mut snapshot = self.handlers.rpc.store.snapshot().await?;
             let partner = self.scope.as_ref();
-            let page = changes::end_user_change_list(&mut snapshot, partner, since, &after, IN_ONE_MESSAGE).await?;
+            let limit = IN_ONE_MESSAGE.into();
+            let page = changes::end_user_change_list(&mut snapshot, partner, since, &after, limit).await?;
             drop(snapshot);
             let Some(last) = page.last() else { break };
             after.clone_from(last);
-            let changes = page.into_iter().map(pb::entitlement_change::Subject::EndUserId);
+            let changes = page.into_iter().map(Subject::EndUserId);
             if !self.send(sender, changes, self.told).await {
                 return Ok(false);
             }
@@ -134,13 +132,48 @@ impl Watch {
         Ok(self.send(sender, std::iter::empty(), until).await)
     }
 
-    async fn send(
-        &self,
-        sender: &Sender,
-        changes: impl Iterator<Item = pb::entitlement_change::Subject>,
-        revision: i64,
-    ) -> bool {
+    /// The next licences that changed or went, in the order in which they did. One that came back is not gone any more, so that
+    /// none is told as both.
+    async fn license_news(&self, after: &(i64, String), until: i64) -> Result<Vec<News>, Error> {
+        let (partner, limit) = (self.scope.as_ref(), IN_ONE_MESSAGE.into());
+        let mut snapshot = self.handlers.rpc.store.snapshot().await?;
+        let changed = changes::license_change_list(&mut snapshot, partner, after, until, limit).await?;
+        let mut news: Vec<_> = changed.into_iter().map(News::from).collect();
+        if let Some(partner) = partner {
+            let gone = gone_licenses::gone_list(&mut snapshot, partner, after, until, limit).await?;
+            news.extend(gone.into_iter().map(News::from));
+        }
+        // Ordering: what is beyond the first page of both together is read again with the next one.
+        news.sort_by(|one, other| one.place.cmp(&other.place));
+        news.truncate(IN_ONE_MESSAGE.into());
+        Ok(news)
+    }
+
+    async fn send(&self, sender: &Sender, changes: impl Iterator<Item = Subject>, revision: i64) -> bool {
         let changes = changes.map(|subject| pb::EntitlementChange { subject: Some(subject) }).collect();
         sender.send(Ok(pb::WatchEntitlementsResponse { changes, revision, began_at: None })).await.is_ok()
+    }
+}
+
+impl From<LicenseChange> for News {
+    fn from(change: LicenseChange) -> Self {
+        let license_id = change.license_id.to_string();
+        let place = (change.facts_revision, license_id.clone());
+        let subject = Subject::License(pb::LicenseChange {
+            license_id,
+            license_revision: change.revision,
+            state: pb::LicenseState::from(change.state).into(),
+            end_user_id: change.end_user_id.to_string(),
+        });
+        Self { place, subject }
+    }
+}
+
+impl From<GoneLicense> for News {
+    fn from(gone: GoneLicense) -> Self {
+        let license_id = gone.license_id.to_string();
+        let place = (gone.facts_revision, license_id.clone());
+        let license_revision = gone.revision;
+        Self { place, subject: Subject::Gone(pb::GoneLicense { license_id, license_revision }) }
     }
 }

@@ -1,5 +1,6 @@
 //! Adding licences: one, or many at once.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -13,13 +14,12 @@ use super::packed::pack_license;
 use crate::domain::agreement::Liaison;
 use crate::domain::license::License;
 
-/// Adds a licence with the people named in it, and its end user where that one is new.
+/// Adds a licence, whose end user is there, with the people named in it.
 pub async fn license_insert(
     connection: &mut AnyConnection,
     license: &License,
     facts_revision: i64,
 ) -> Result<(), WriteError> {
-    end_user_insert(connection, &license.terms.end_user_id, &license.terms.end_user_name).await?;
     let rows = vec![license_row(license, facts_revision)?];
     many::insert(connection, "licenses", &LICENSES, rows, "").execute(&mut *connection).await?;
     liaison_insert_all(connection, [license]).await
@@ -28,7 +28,7 @@ pub async fn license_insert(
 /// Adds licences whose end users are there, without their people. Those whose id or key is taken are left out: how many were added.
 pub async fn license_insert_some(
     connection: &mut AnyConnection,
-    licenses: &[&License],
+    licenses: &[Cow<'_, License>],
     facts_revision: i64,
 ) -> Result<u64, WriteError> {
     let rows = licenses.iter().map(|license| license_row(license, facts_revision)).collect::<Result<_, _>>()?;
@@ -52,9 +52,9 @@ pub async fn liaison_insert_all(
     Ok(())
 }
 
-/// Adds an end user where it is new.
-pub async fn end_user_insert(connection: &mut AnyConnection, id: &EndUserId, name: &str) -> Result<(), WriteError> {
-    sqlx::query(
+/// Adds an end user where it is new: whether it was.
+pub async fn end_user_insert(connection: &mut AnyConnection, id: &EndUserId, name: &str) -> Result<bool, WriteError> {
+    let done = sqlx::query(
         "INSERT INTO end_users (end_user_id, name, available, reserved, captured, vendor_borne)
          VALUES ($1, $2, 0, 0, 0, 0) ON CONFLICT (end_user_id) DO NOTHING",
     )
@@ -62,10 +62,28 @@ pub async fn end_user_insert(connection: &mut AnyConnection, id: &EndUserId, nam
     .bind(name)
     .execute(connection)
     .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// The name of an end user.
+pub async fn end_user_name(connection: &mut AnyConnection, id: &EndUserId) -> Result<String, StoreError> {
+    let found = sqlx::query("SELECT name FROM end_users WHERE end_user_id = $1").bind(id.as_str());
+    row::text(&found.fetch_one(connection).await?, "name")
+}
+
+/// Gives an end user another name, on all of its licences. Its row is locked.
+pub async fn end_user_rename(connection: &mut AnyConnection, id: &EndUserId, name: &str) -> Result<(), WriteError> {
+    for sql in [
+        "UPDATE end_users SET name = $2 WHERE end_user_id = $1",
+        "UPDATE licenses SET end_user_name = $2 WHERE end_user_id = $1",
+    ] {
+        sqlx::query(sql).bind(id.as_str()).bind(name).execute(&mut *connection).await?;
+    }
     Ok(())
 }
 
-/// Adds those of the end users that are new. In the order of their codes, so that two who do this cannot wait for one another.
+/// Adds those of the end users that are new, each with the name that it is given first. In the order of their codes, so that two who do this
+/// cannot wait for one another.
 pub async fn end_user_insert_all<'a>(
     connection: &mut AnyConnection,
     end_users: impl Iterator<Item = (&'a EndUserId, &'a str)>,
@@ -90,22 +108,20 @@ pub async fn end_user_insert_all<'a>(
     Ok(())
 }
 
-/// Holds the rows of end users that licences are about to name.
+/// Holds the rows of end users that licences are about to name: what each is called.
 pub async fn end_user_hold_all<'a>(
     connection: &mut AnyConnection,
     dialect: Dialect,
     end_users: impl Iterator<Item = &'a EndUserId>,
-) -> Result<(), WriteError> {
+) -> Result<BTreeMap<String, String>, WriteError> {
     let lock = dialect.for_key_share();
-    if lock.is_empty() {
-        return Ok(());
-    }
     let ids: BTreeSet<&str> = end_users.map(EndUserId::as_str).collect();
     let query = many::select(connection, Column::Text, ids.into_iter().map(Value::from), |these| {
-        format!("SELECT end_user_id FROM end_users WHERE end_user_id IN {these} ORDER BY end_user_id{lock}")
+        format!("SELECT end_user_id, name FROM end_users WHERE end_user_id IN {these} ORDER BY end_user_id{lock}")
     });
-    query.fetch_all(connection).await?;
-    Ok(())
+    let rows = query.fetch_all(connection).await?;
+    let named = rows.iter().map(|found| Ok((row::text(found, "end_user_id")?, row::text(found, "name")?)));
+    named.collect()
 }
 
 /// Keeps the digest of a key that is replaced, so that an import does not bring it back.

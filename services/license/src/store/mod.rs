@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod changes;
 pub mod departures;
 pub mod facts;
+pub mod gone_licenses;
 pub mod grants;
 pub mod history;
 pub mod incidents;
@@ -37,6 +38,7 @@ const SQLITE: &[Step] = &[
     (1005, "named_people", include_str!("../../migrations/sqlite/1005_named_people.sql")),
     (1006, "resale", include_str!("../../migrations/sqlite/1006_resale.sql")),
     (1007, "notices_releases", include_str!("../../migrations/sqlite/1007_notices_releases.sql")),
+    (1008, "gone_licenses_and_names", include_str!("../../migrations/sqlite/1008_gone_licenses_and_names.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "license", include_str!("../../migrations/postgres/1000_license.sql")),
@@ -47,6 +49,7 @@ const POSTGRES: &[Step] = &[
     (1005, "named_people", include_str!("../../migrations/postgres/1005_named_people.sql")),
     (1006, "resale", include_str!("../../migrations/postgres/1006_resale.sql")),
     (1007, "notices_releases", include_str!("../../migrations/postgres/1007_notices_releases.sql")),
+    (1008, "gone_licenses_and_names", include_str!("../../migrations/postgres/1008_gone_licenses_and_names.sql")),
 ];
 
 /// The service's migrations, for both engines.

@@ -109,6 +109,7 @@ on_both_engines! {
             agreement_id: agreement.agreement_id.clone(),
             etag: agreement.etag.clone(),
             state: state.into(),
+            ..Default::default()
         };
         let suspend = set(&covered.agreement, pb::AgreementState::Suspended);
         let suspended = service.agreements().set_agreement_state(suspend).await.unwrap().into_inner().agreement.unwrap();
@@ -119,6 +120,9 @@ on_both_engines! {
         let again = set(&suspended, pb::AgreementState::Suspended);
         let again = refused(service.agreements().set_agreement_state(again).await);
         assert_eq!(again, (Code::FailedPrecondition, "STATE_CONFLICT".into()));
+        let note = "two\nlines".into();
+        let unreadable = pb::SetAgreementStateRequest { note, ..set(&suspended, pb::AgreementState::Active) };
+        assert_eq!(fields(service.agreements().set_agreement_state(unreadable).await), ["note"]);
 
         let get = pb::GetAgreementRequest { agreement_id: suspended.agreement_id.clone() };
         let read = service.agreements().get_agreement(get).await.unwrap().into_inner().agreement.unwrap();

@@ -58,7 +58,8 @@ on_both_engines! {
             let get = pb::GetPartnerRequest { partner_id: "north".into() };
             let etag = service.registry().get_partner(get).await.unwrap().into_inner().partner.unwrap().etag;
             let (partner_id, standing) = ("north".into(), standing.into());
-            let set = pb::SetPartnerStandingRequest { request_id: fresh(), partner_id, etag, standing };
+            let note = "as decided on Monday".to_owned();
+            let set = pb::SetPartnerStandingRequest { request_id: fresh(), partner_id, etag, standing, note };
             service.registry().set_partner_standing(set).await.unwrap();
         };
         clock.set("2026-05-02T08:00:00Z");
@@ -73,6 +74,7 @@ on_both_engines! {
         assert_eq!(words, ["registered", "suspended", "reinstated"]);
         let programme = told[0].fields.iter().find(|field| field.field == "programme").unwrap();
         assert_eq!((told[0].revision, programme.after.as_str()), (1, "solution-provider"));
+        assert!(told[1..].iter().all(|change| change.note == "as decided on Monday"), "{told:?}");
         assert_eq!(refused(service.registry().list_partner_changes(list("nobody")).await), not_found());
         assert_eq!(reasons_at(&service, &covered, "2026-05-01T12:00:00Z").await, [""; 0]);
         assert_eq!(reasons_at(&service, &covered, "2026-05-02T12:00:00Z").await, ["PARTNER_SUSPENDED"]);
@@ -94,8 +96,9 @@ on_both_engines! {
         let set_state = async |state: pb::AgreementState| {
             let get = pb::GetAgreementRequest { agreement_id: id.clone() };
             let etag = service.agreements().get_agreement(get).await.unwrap().into_inner().agreement.unwrap().etag;
+            let note = if state == pb::AgreementState::Suspended { "not paid".to_owned() } else { String::new() };
             let (agreement_id, state) = (id.clone(), state.into());
-            let set = pb::SetAgreementStateRequest { request_id: fresh(), agreement_id, etag, state };
+            let set = pb::SetAgreementStateRequest { request_id: fresh(), agreement_id, etag, state, note };
             service.agreements().set_agreement_state(set).await.unwrap();
         };
         clock.set("2026-05-02T08:00:00Z");
@@ -118,6 +121,8 @@ on_both_engines! {
         let tier = told[0].fields.iter().find(|field| field.field == "tier_id").unwrap();
         assert_eq!((told[0].revision, tier.before.as_str(), tier.after.as_str()), (1, "", "standard"));
         assert!(told[0].changed_by.ends_with("#ada"), "{:?}", told[0]);
+        let notes: Vec<_> = told.iter().map(|change| change.note.as_str()).collect();
+        assert_eq!(notes, ["", "", "not paid", "", ""]);
         let field = &told[4].fields[0];
         assert_eq!((field.field.as_str(), &field.before, field.after.as_str()), ("liaisons", &end.contact_id, ""));
         let unknown = pb::ListAgreementChangesRequest { agreement_id: "agr_00000000000000000000000000".into(), page: None };

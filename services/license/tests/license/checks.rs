@@ -99,6 +99,7 @@ on_both_engines! {
             partner_id: "north".into(),
             etag: "v1".into(),
             standing: pb::PartnerStanding::Suspended.into(),
+            ..Default::default()
         };
         service.registry().set_partner_standing(stand).await.unwrap();
         assert_eq!(ask().await, [common::Reason::PartnerSuspended]);
@@ -107,6 +108,7 @@ on_both_engines! {
             agreement_id: agreement.agreement_id.clone(),
             etag: "v3".into(),
             state: pb::AgreementState::Suspended.into(),
+            ..Default::default()
         };
         service.agreements().set_agreement_state(suspend).await.unwrap();
         assert!(ask().await.contains(&common::Reason::AgreementSuspended));

@@ -9,12 +9,16 @@ use vouch_storage::on_both_engines;
 
 use crate::support::{Service, license};
 
-fn imported(end_user_id: &str, license_key: &str) -> pb::ImportedLicense {
+pub(crate) fn imported(end_user_id: &str, license_key: &str) -> pb::ImportedLicense {
     let license = Some(license(end_user_id));
     pb::ImportedLicense { license, license_key: license_key.into(), ..Default::default() }
 }
 
-async fn import(service: &Service, dry_run: bool, licenses: Vec<pb::ImportedLicense>) -> pb::ImportLicensesResponse {
+pub(crate) async fn import(
+    service: &Service,
+    dry_run: bool,
+    licenses: Vec<pb::ImportedLicense>,
+) -> pb::ImportLicensesResponse {
     let request = pb::ImportLicensesRequest { dry_run, licenses };
     let mut answers = service.licenses().import_licenses(tokio_stream::iter([request])).await.unwrap().into_inner();
     let answer = answers.message().await.unwrap().unwrap();
@@ -23,7 +27,7 @@ async fn import(service: &Service, dry_run: bool, licenses: Vec<pb::ImportedLice
 }
 
 /// What came of it: entered, left as it was, and the fields of each that was not taken.
-fn told(answer: &pb::ImportLicensesResponse) -> (i32, i32, Vec<(i32, Vec<String>)>) {
+pub(crate) fn told(answer: &pb::ImportLicensesResponse) -> (i32, i32, Vec<(i32, Vec<String>)>) {
     let fields = |problem: &pb::ImportProblem| problem.fields.iter().map(|field| field.field.clone()).collect();
     let problems = answer.problems.iter().map(|problem| (problem.place, fields(problem)));
     (answer.created, answer.unchanged, problems.collect())

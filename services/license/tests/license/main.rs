@@ -20,6 +20,7 @@ mod license_files;
 mod licenses;
 mod life;
 mod mail_server;
+mod names;
 mod notices;
 mod online_accounts;
 mod orders;

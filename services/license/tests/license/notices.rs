@@ -127,6 +127,7 @@ on_both_engines! {
             agreement_id: id.clone(),
             etag,
             state: state.into(),
+            ..Default::default()
         };
         let suspended = service.agreements().set_agreement_state(suspend(etag, pb::AgreementState::Suspended)).await;
         let etag = suspended.unwrap().into_inner().agreement.unwrap().etag;

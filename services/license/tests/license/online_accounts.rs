@@ -105,7 +105,8 @@ on_both_engines! {
         let set = async |state: pb::AgreementState| {
             let etag = service.agreement(&id).await.etag;
             let (request_id, agreement_id) = (fresh(), id.clone());
-            let set = pb::SetAgreementStateRequest { request_id, agreement_id, etag, state: state.into() };
+            let (state, note) = (state.into(), String::new());
+            let set = pb::SetAgreementStateRequest { request_id, agreement_id, etag, state, note };
             service.agreements().set_agreement_state(set).await.unwrap();
         };
         set(pb::AgreementState::Suspended).await;

@@ -182,7 +182,8 @@ on_both_engines! {
         let get = pb::GetPartnerRequest { partner_id: "north".into() };
         let etag = service.registry().get_partner(get).await.unwrap().into_inner().partner.unwrap().etag;
         let standing = pb::PartnerStanding::Suspended.into();
-        let suspend = pb::SetPartnerStandingRequest { request_id: fresh(), partner_id: "north".into(), etag, standing };
+        let (partner_id, note) = ("north".into(), String::new());
+        let suspend = pb::SetPartnerStandingRequest { request_id: fresh(), partner_id, etag, standing, note };
         service.registry().set_partner_standing(suspend).await.unwrap();
         let suspended = refused(shop(&service).create_license(create(license("contoso"))).await);
         assert_eq!(suspended, (Code::FailedPrecondition, "PARTNER_SUSPENDED".into()));

@@ -205,6 +205,7 @@ on_both_engines! {
             partner_id: "north".into(),
             etag: "v1".into(),
             standing: pb::PartnerStanding::Suspended.into(),
+            ..Default::default()
         };
         service.registry().set_partner_standing(suspend).await.unwrap();
         let request = covered.proof_request(&escalation());

@@ -101,6 +101,7 @@ on_both_engines! {
             partner_id: "north".into(),
             etag: etag.into(),
             standing: standing.into(),
+            ..Default::default()
         };
         let suspended = service.registry().set_partner_standing(set("v1", pb::PartnerStanding::Suspended)).await;
         let suspended = suspended.unwrap().into_inner().partner.unwrap();
@@ -109,6 +110,8 @@ on_both_engines! {
         let again = refused(service.registry().set_partner_standing(again).await);
         assert_eq!(again, (Code::FailedPrecondition, "STATE_CONFLICT".into()));
         let back = set(&suspended.etag, pb::PartnerStanding::Good);
+        let long = pb::SetPartnerStandingRequest { note: "x".repeat(501), ..back.clone() };
+        assert_eq!(fields(service.registry().set_partner_standing(long).await), ["note"]);
         service.registry().set_partner_standing(back).await.unwrap();
     }
 
@@ -166,6 +169,7 @@ on_both_engines! {
             partner_id: known[0].partner_id.clone(),
             etag: known[0].etag.clone(),
             standing: pb::PartnerStanding::Suspended.into(),
+            ..Default::default()
         };
         service.registry().set_partner_standing(suspend).await.unwrap();
         let changed = loop {

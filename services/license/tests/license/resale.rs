@@ -2,6 +2,7 @@
 //!
 //! Proves D01, D10, Q14, W15.
 
+mod gone;
 mod scene;
 mod successors;
 

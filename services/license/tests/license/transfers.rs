@@ -91,7 +91,8 @@ on_both_engines! {
         let get = pb::GetPartnerRequest { partner_id: "south".into() };
         let etag = service.registry().get_partner(get).await.unwrap().into_inner().partner.unwrap().etag;
         let standing = pb::PartnerStanding::Suspended.into();
-        let suspend = pb::SetPartnerStandingRequest { request_id: fresh(), partner_id: "south".into(), etag, standing };
+        let (partner_id, note) = ("south".into(), String::new());
+        let suspend = pb::SetPartnerStandingRequest { request_id: fresh(), partner_id, etag, standing, note };
         service.registry().set_partner_standing(suspend).await.unwrap();
         let request = pb::TransferLicenseRequest { responsible_partner_id: "south".into(), ..transfer(&covered.license) };
         assert_eq!(fields(service.licenses().transfer_license(request).await), ["responsible_partner_id"]);

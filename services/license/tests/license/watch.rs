@@ -28,7 +28,7 @@ impl Watching {
         Self { stream, revision: after_revision }
     }
 
-    /// What is told until a revision is reached: licences with their states, and end users.
+    /// What is told until a revision is reached: licences with their states, end users, and the ids of licences that are gone.
     pub(crate) async fn until(&mut self, revision: i64) -> Vec<String> {
         let mut told = Vec::new();
         let telling = async {
@@ -39,6 +39,7 @@ impl Watching {
                 told.extend(message.changes.into_iter().map(|change| match change.subject.unwrap() {
                     Subject::License(change) => format!("{} {}", change.end_user_id, change.state().as_str_name()),
                     Subject::EndUserId(id) => id,
+                    Subject::Gone(gone) => format!("{} gone", gone.license_id),
                 }));
             }
         };

@@ -107,6 +107,25 @@ on_both_engines! {
         assert_eq!(fourth.standing(&proof(other, 13, 10)), Standing::Revoked);
     }
 
+    async fn b02_that_a_licence_is_gone_for_a_partner_says_nothing_of_proofs(database: Database) {
+        let (store, clock) = (database.open(&MIGRATIONS).await, ManualClock::at(NOON));
+        let (script, channel) = Script::serve(&clock).await;
+        let (revoked, good) = (World::system().id::<LicenseTag>(), World::system().id::<LicenseTag>());
+        let gone = [revoked, good].map(|license_id| {
+            let gone = pb::GoneLicense { license_id: license_id.to_string(), license_revision: 12 };
+            pb::EntitlementChange { subject: Some(Subject::Gone(gone)) }
+        });
+        let gone = pb::WatchEntitlementsResponse { changes: gone.to_vec(), revision: 9, began_at: None };
+        let told = told(9, revoked, pb::LicenseState::Revoked).to_vec();
+        script.then(Ok([vec![began(7)], told, vec![gone, alive(12)]].concat()));
+        let heard = start(&channel, &store, &clock).await;
+        assert_eq!(heard.standing(&proof(revoked, 8, 10)), Standing::Revoked);
+        assert_eq!(heard.standing(&proof(good, 8, 10)), Standing::Good);
+        script.then(Ok(vec![alive(12)]));
+        start(&channel, &store, &clock).await;
+        assert_eq!(script.asked(), [(0, true), (8, false)], "the feed was followed over it");
+    }
+
     async fn b02_changes_without_a_word_that_they_were_all_leave_it_unknown(database: Database) {
         let (store, clock) = (database.open(&MIGRATIONS).await, ManualClock::at(NOON));
         let (script, channel) = Script::serve(&clock).await;

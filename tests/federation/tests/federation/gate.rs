@@ -376,6 +376,7 @@ on_both_engines! {
             partner_id: "north".into(),
             etag: north.etag,
             standing: license::PartnerStanding::Suspended.into(),
+            ..Default::default()
         };
         scene.registry().set_partner_standing(suspend).await.unwrap();
         let preflight = vendor::PreflightEscalationRequest {

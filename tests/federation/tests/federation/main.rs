@@ -10,6 +10,7 @@ mod escalation;
 mod gate;
 mod liaisons;
 mod registry;
+mod required;
 mod revocation;
 mod samples;
 mod scene;

@@ -62,6 +62,7 @@ pub async fn amend(
     if let Amendment::Transfer(transfer) = amendment {
         may_change_hands(tx, dialect, &license, transfer).await?;
     }
+    let amendment = &with_one_name(tx, &license, amendment).await?;
     let next = license.amend(amendment, today(&license, call.now))?;
     orders::allow(tx, dialect, &order, next.terms.quantity).await?;
     orders::place(tx, &call.world, &order, &[license.id]).await?;
@@ -123,6 +124,24 @@ async fn may_change_hands(
         violations.add("end_user.end_user_id", "held the licence before: only a `correction` gives it back");
     }
     all_known(violations).map_err(WriteError::from)
+}
+
+/// An amendment with the name that its end user has: one that is known keeps its own, unless it holds the licence and is given another one.
+/// That one is its name on all of its licences.
+async fn with_one_name(
+    tx: &mut AnyConnection,
+    license: &License,
+    amendment: &Amendment,
+) -> Result<Amendment, WriteError> {
+    let mut amendment = amendment.clone();
+    if let Amendment::Transfer(Transfer { end_user: Some((id, name)), .. }) = &mut amendment {
+        if *id != license.terms.end_user_id {
+            *name = grants::end_user_name(tx, id).await?;
+        } else if *name != license.terms.end_user_name {
+            grants::end_user_rename(tx, id, name).await?;
+        }
+    }
+    Ok(amendment)
 }
 
 async fn former_holders(tx: &mut AnyConnection, id: LicenseId) -> Result<Vec<EndUserId>, WriteError> {

@@ -35,9 +35,14 @@ pub async fn create(
     secrets: &Secrets,
     call: &Call<CreateLicense>,
 ) -> Result<(Changed<License>, Option<LicenseKey>), WriteError> {
-    let CreateLicense { terms, liaisons } = call.command.clone();
+    let CreateLicense { mut terms, liaisons } = call.command.clone();
     // Ordering: the end user's row first, as every command that concerns one; then the partners'.
-    let is_new = incidents::account_lock(tx, dialect, &terms.end_user_id).await?.is_none();
+    let mut is_new = incidents::account_lock(tx, dialect, &terms.end_user_id).await?.is_none();
+    if is_new {
+        // Somebody else may have entered it meanwhile.
+        is_new = grants::end_user_insert(tx, &terms.end_user_id, &terms.end_user_name).await?;
+        incidents::account_lock(tx, dialect, &terms.end_user_id).await?;
+    }
     let own = orderer(&call.caller);
     let mut violations = Violations::new();
     if let Some(own) = &own {
@@ -67,6 +72,7 @@ pub async fn create(
     }
     all_known(violations)?;
 
+    terms.end_user_name = grants::end_user_name(tx, &terms.end_user_id).await?;
     let key = LicenseKey::from_random(call.world.random());
     let license = License {
         id: call.world.id(),

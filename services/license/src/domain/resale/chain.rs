@@ -109,16 +109,26 @@ impl License {
         self.terms.responsible_partner_id == *viewer || self.resale.chain.maker.as_ref() == Some(viewer)
     }
 
+    /// The partners that see it, and see it no longer as what it becomes: it is gone for them.
+    pub fn gone_for(&self, next: &Self) -> Vec<&PartnerId> {
+        self.seers().into_iter().filter(|partner| !next.is_seen_by(partner)).collect()
+    }
+
     /// Every partner that sees it, for its history: whoever comes in is new among them.
     pub(in crate::domain) fn line(&self) -> String {
+        self.seers().into_iter().map(PartnerId::as_str).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Those for whom [`License::is_seen_by`] holds, each once.
+    fn seers(&self) -> Vec<&PartnerId> {
         let terms = &self.terms;
         let two = std::iter::once(&terms.responsible_partner_id).chain(&terms.reseller_partner_id);
-        let mut line: Vec<&str> = Vec::new();
+        let mut seers: Vec<&PartnerId> = Vec::new();
         for partner in two.chain(&self.resale.chain.links) {
-            if !line.contains(&partner.as_str()) {
-                line.push(partner.as_str());
+            if !seers.contains(&partner) {
+                seers.push(partner);
             }
         }
-        line.join(" ")
+        seers
     }
 }

@@ -20,26 +20,39 @@ use crate::support::{Covered, Service, escalation};
 const CALLERS: u64 = 6;
 const STEPS: usize = 30;
 
-/// Holds that somebody has made, for everybody to settle.
-type Holds = Arc<Mutex<Vec<String>>>;
+/// What somebody has made, for everybody to go on with.
+#[derive(Debug, Default)]
+struct Made {
+    /// Holds, to be settled.
+    holds: Vec<String>,
+    /// Escalations with their holds, to be proven again.
+    escalations: Vec<(String, String)>,
+}
 
 /// One caller: whatever comes of its steps, refusals among them, is right as long as the books agree.
-async fn call(service: Arc<Service>, covered: Arc<Covered>, clock: Arc<ManualClock>, holds: Holds, seed: u64) {
+async fn call(
+    service: Arc<Service>,
+    covered: Arc<Covered>,
+    clock: Arc<ManualClock>,
+    made: Arc<Mutex<Made>>,
+    seed: u64,
+) {
     let entropy = SeededEntropy::new(seed);
     let dice = |sides: usize| {
         let mut bytes = [0; 8];
         entropy.fill(&mut bytes);
         usize::from(bytes[0]) % sides
     };
-    let any = |dice: usize| holds.lock().unwrap().get(dice).cloned();
+    let add = |hold_id: String| made.lock().unwrap().holds.push(hold_id);
     let mut north = IncidentServiceClient::new(service.partner());
     let mut vendor = IncidentServiceClient::new(service.vendor());
     let mut entitlement = service.entitlement();
     for step in 0..STEPS {
-        let known = any(dice(STEPS));
+        let known = made.lock().unwrap().holds.get(dice(STEPS)).cloned();
+        let proven = made.lock().unwrap().escalations.get(dice(STEPS)).cloned();
         // Made anew for each step: time passes, and tokens end.
         let mut staff = service.incidents();
-        match (dice(9), known) {
+        match (dice(11), known) {
             (0, _) => {
                 let pack = grant(i64::try_from(dice(8) + 1).unwrap());
                 let expires_on = ["", "2026-08-31", "2027-03-31", "2028-01-31"][dice(4)].to_owned();
@@ -47,23 +60,33 @@ async fn call(service: Arc<Service>, covered: Arc<Covered>, clock: Arc<ManualClo
                 let _ = staff.grant_incidents(pack).await;
             }
             (8, _) => clock.advance_seconds(20 * 24 * 3600),
-            (1 | 2, _) | (_, None) => {
-                let mut request = covered.proof_request(&escalation());
+            // A proof for a new escalation, one that is renewed, and one that rests on what its ticket was charged.
+            (1 | 2 | 9 | 10, charge) | (_, charge @ None) => {
+                let renewed = proven.filter(|_| dice(3) > 0);
+                let escalation_id = renewed.as_ref().map_or_else(escalation, |(escalation, _)| escalation.clone());
+                let mut request = covered.proof_request(&escalation_id);
+                request.charged_hold_id = charge.filter(|_| dice(3) == 0).unwrap_or_default();
                 if dice(2) == 0 {
                     request.question.as_mut().unwrap().severity = common::Severity::SiteDown.into();
                 }
                 if let Ok(issued) = entitlement.issue_entitlement_proof(request).await {
-                    holds.lock().unwrap().push(issued.into_inner().hold.unwrap().hold_id);
+                    let hold_id = issued.into_inner().hold.unwrap().hold_id;
+                    match renewed {
+                        Some((_, first)) => assert_eq!(hold_id, first, "one escalation has one hold"),
+                        None => made.lock().unwrap().escalations.push((escalation_id, hold_id.clone())),
+                    }
+                    add(hold_id);
                 }
             }
             (3, _) => {
-                let purpose = pb::ChargePurpose::Appointment;
-                let request = match dice(2) {
-                    0 => work(&format!("visit {seed} {step}"), purpose),
-                    _ => pb::ReserveIncidentsRequest { reference: format!("{seed} {step}"), ..service_of(3) },
+                let reference = format!("work {seed} {step}");
+                let request = match dice(3) {
+                    0 => work(&reference, pb::ChargePurpose::Appointment),
+                    1 => work(&reference, pb::ChargePurpose::TechnicalSupport),
+                    _ => pb::ReserveIncidentsRequest { reference, ..service_of(3) },
                 };
                 if let Ok(made) = north.reserve_incidents(request).await {
-                    holds.lock().unwrap().push(made.into_inner().reservation.unwrap().hold_id);
+                    add(made.into_inner().reservation.unwrap().hold_id);
                 }
             }
             (4, Some(hold_id)) => {
@@ -95,9 +118,9 @@ on_both_engines! {
         let service = Arc::new(Service::start_with(&database, clock.world(), |_| {}).await.with_catalogue().await);
         let covered = Arc::new(service.cover("prepaid").await);
         service.incidents().grant_incidents(grant(5)).await.unwrap();
-        let holds = Holds::default();
+        let made = Arc::new(Mutex::new(Made::default()));
         let callers: Vec<_> = (1..=CALLERS)
-            .map(|seed| tokio::spawn(call(service.clone(), covered.clone(), clock.clone(), holds.clone(), seed)))
+            .map(|seed| tokio::spawn(call(service.clone(), covered.clone(), clock.clone(), made.clone(), seed)))
             .collect();
         for caller in callers {
             caller.await.unwrap();

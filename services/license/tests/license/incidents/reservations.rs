@@ -163,6 +163,7 @@ on_both_engines! {
             partner_id: "north".into(),
             etag: "v1".into(),
             standing: pb::PartnerStanding::Suspended.into(),
+            ..Default::default()
         };
         service.registry().set_partner_standing(suspend).await.unwrap();
         let another = pb::ReserveIncidentsRequest { reference: "project 2".into(), ..service_of(1) };

@@ -45,7 +45,8 @@ impl Scene {
         let get = pb::GetPartnerRequest { partner_id: id.into() };
         let etag = self.service.registry().get_partner(get).await.unwrap().into_inner().partner.unwrap().etag;
         let standing = pb::PartnerStanding::Suspended.into();
-        let suspend = pb::SetPartnerStandingRequest { request_id: fresh(), partner_id: id.into(), etag, standing };
+        let (partner_id, note) = (id.into(), String::new());
+        let suspend = pb::SetPartnerStandingRequest { request_id: fresh(), partner_id, etag, standing, note };
         self.service.registry().set_partner_standing(suspend).await.unwrap();
     }
 

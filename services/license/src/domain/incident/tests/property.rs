@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::ToSpan;
 use proptest::prelude::*;
+use vouch_core::id::HoldId;
 
 use super::*;
 
@@ -14,6 +15,8 @@ use super::*;
 enum Step {
     Grant { units: u32, days: Option<i64> },
     Reserve { units: u32, is_down: bool },
+    Renew { which: usize, units: u32, is_down: bool },
+    RestOn { which: usize, charge: usize },
     Work { units: u32 },
     Settle { which: usize, minutes: Option<u32>, release: bool },
     Reverse { which: usize, units: u32 },
@@ -24,6 +27,12 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         (1_u32..30, prop::option::of(1_i64..500)).prop_map(|(units, days)| Step::Grant { units, days }),
         (0_u32..3, any::<bool>()).prop_map(|(units, is_down)| Step::Reserve { units, is_down }),
+        (0_usize..20, 0_u32..3, any::<bool>()).prop_map(|(which, units, is_down)| Step::Renew {
+            which,
+            units,
+            is_down
+        }),
+        (0_usize..20, 0_usize..20).prop_map(|(which, charge)| Step::RestOn { which, charge }),
         (1_u32..6).prop_map(|units| Step::Work { units }),
         (0_usize..20, prop::option::of(1_u32..300), any::<bool>()).prop_map(|(which, minutes, release)| Step::Settle {
             which,
@@ -68,6 +77,25 @@ impl Scene {
                     self.holds.push(fresh);
                 }
             }
+            Step::Renew { which, units, is_down } => {
+                if let Some(hold) = escalation(&mut self.holds, which) {
+                    // What rests on a charge asks for nothing more.
+                    let units = if hold.charge.is_some() { 0 } else { units };
+                    if let Some(needed) = to_reserve(Some(hold), units, is_down, self.purse.balance()) {
+                        hold.fill(&mut self.purse, needed)?;
+                    }
+                }
+            }
+            Step::RestOn { which, charge } => {
+                let charge = self.free_charge(charge);
+                let resting = escalation(&mut self.holds, which).filter(|hold| hold.charge.is_none());
+                if let (Some(hold), Some(charge)) = (resting, charge)
+                    && let Some(needed) = to_reserve(Some(hold), 0, false, self.purse.balance())
+                {
+                    hold.rest_on(charge, &mut self.purse, now)?;
+                    hold.fill(&mut self.purse, needed)?;
+                }
+            }
             Step::Work { units } => {
                 if self.purse.balance().payable(units) == units {
                     let work = taken(Purpose::Appointment, units, &mut self.purse);
@@ -91,6 +119,13 @@ impl Scene {
             Step::Wait { days } => self.now += jiff::SignedDuration::from_hours(24 * days),
         }
         Ok(())
+    }
+
+    /// A charge of a ticket that carries no escalation yet.
+    fn free_charge(&self, which: usize) -> Option<HoldId> {
+        let charge = self.holds.get(which).filter(|hold| hold.is_charged_ticket())?.id;
+        let is_carried = self.holds.iter().any(|hold| hold.charge == Some(charge));
+        (!is_carried).then_some(charge)
     }
 
     fn agrees(&self) -> Result<(), TestCaseError> {
@@ -131,9 +166,16 @@ impl Scene {
         for hold in &self.holds {
             let shared: u32 = hold.shares.iter().map(|share| share.units).sum();
             prop_assert_eq!(shared, if hold.state == HoldState::Released { 0 } else { hold.units });
+            let rests = hold.charge.is_some() && hold.state == HoldState::Reserved;
+            prop_assert!(!rests || hold.units + hold.owed == 0, "a charged ticket escalates for nothing: {:?}", hold);
         }
         Ok(())
     }
+}
+
+/// The hold of an escalation.
+fn escalation(holds: &mut [Hold], which: usize) -> Option<&mut Hold> {
+    holds.get_mut(which).filter(|hold| hold.purpose == Purpose::Escalation)
 }
 
 proptest! {

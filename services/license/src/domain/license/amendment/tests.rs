@@ -251,3 +251,31 @@ fn w15_a_successor_takes_the_place_of_the_responsible_partner_and_stands_in_the_
     assert_eq!(ids(&next), ["house", "shop"]);
     assert_eq!((next.terms.reseller_partner_id, next.resale.chain.maker), (None, Some(partner("oem"))));
 }
+
+#[test]
+fn w15_a_licence_is_gone_for_who_saw_it_and_sees_it_no_longer() {
+    let sold = |responsible: &str, reseller: Option<&str>, links: &[&str], maker: Option<&str>| {
+        let mut license = license();
+        license.terms.responsible_partner_id = partner(responsible);
+        license.terms.reseller_partner_id = reseller.map(partner);
+        let links = links.iter().map(|id| partner(id)).collect();
+        license.resale.chain = Chain { links, maker: maker.map(partner) };
+        license
+    };
+    let whole = sold("north", Some("shop"), &["north", "house", "shop"], Some("oem"));
+    let table: &[(License, &[&str])] = &[
+        (whole.clone(), &[]),
+        (sold("north", Some("shop"), &["north", "shop"], None), &["house"]),
+        (sold("shop", None, &["house", "shop"], Some("oem")), &["north"]),
+        (sold("house", None, &[], Some("shop")), &["north", "shop"]),
+        (sold("south", None, &[], None), &["north", "shop", "house"]),
+    ];
+    for (next, expected) in table {
+        let gone: Vec<_> = whole.gone_for(next).into_iter().map(PartnerId::as_str).collect();
+        assert_eq!(gone, *expected, "{:?}", next.resale);
+    }
+    assert!(
+        sold("north", None, &[], Some("oem")).gone_for(&sold("north", None, &[], None)).is_empty(),
+        "a maker sees none"
+    );
+}
