@@ -5,6 +5,8 @@
 mod archives;
 mod canaries;
 mod host;
+mod nests;
+mod packed;
 mod sealed;
 
 use std::collections::BTreeMap;
@@ -51,4 +53,10 @@ fn texts(bundle: &SealedBundle) -> BTreeMap<String, String> {
         texts.insert(entry.path.clone(), text);
     }
     texts
+}
+
+/// What is left out of a bundle, by path, with the reason.
+fn left_out(bundle: &SealedBundle) -> BTreeMap<String, String> {
+    let failed = |entry: &vouch_diagnostics::Entry| entry.failed.clone().map(|reason| (entry.path.clone(), reason));
+    bundle.manifest().entries.iter().filter_map(failed).collect()
 }
