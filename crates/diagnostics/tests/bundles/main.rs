@@ -7,6 +7,7 @@ mod canaries;
 mod host;
 mod nests;
 mod packed;
+mod requests;
 mod sealed;
 
 use std::collections::BTreeMap;
