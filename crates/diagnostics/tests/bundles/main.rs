@@ -9,6 +9,7 @@ mod nests;
 mod packed;
 mod requests;
 mod sealed;
+mod seeds;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
