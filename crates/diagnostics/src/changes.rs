@@ -1,8 +1,6 @@
 //! What differs between two bundles.
 
 use std::cmp::Ordering;
-use std::iter::Peekable;
-use std::slice::Iter;
 
 use crate::{Entry, Manifest};
 
@@ -46,31 +44,27 @@ impl Manifest {
     /// What is not the same in a later bundle, by path. How often something was masked is no difference by itself.
     pub fn changes<'m>(&'m self, later: &'m Self) -> Vec<Change<'m>> {
         // Both are in order by path, as every manifest is.
-        let (mut before, mut after) = (self.entries.iter().peekable(), later.entries.iter().peekable());
-        std::iter::from_fn(|| next(&mut before, &mut after)).flatten().collect()
+        let (mut earlier, mut later) = (self.entries.as_slice(), later.entries.as_slice());
+        let mut changes = Vec::new();
+        while let ([before, earlier_rest @ ..], [after, later_rest @ ..]) = (earlier, later) {
+            let order = before.path.cmp(&after.path);
+            match order {
+                Ordering::Less => changes.push(Change::Removed(before)),
+                Ordering::Greater => changes.push(Change::Added(after)),
+                Ordering::Equal if !is_same(before, after) => changes.push(Change::Changed(before, after)),
+                Ordering::Equal => {}
+            }
+            if order.is_le() {
+                earlier = earlier_rest;
+            }
+            if order.is_ge() {
+                later = later_rest;
+            }
+        }
+        changes.extend(earlier.iter().map(Change::Removed));
+        changes.extend(later.iter().map(Change::Added));
+        changes
     }
-}
-
-/// The next entry of either, and whether it is a change; none at the end of both.
-fn next<'m>(
-    before: &mut Peekable<Iter<'m, Entry>>,
-    after: &mut Peekable<Iter<'m, Entry>>,
-) -> Option<Option<Change<'m>>> {
-    let order = match (before.peek(), after.peek()) {
-        (None, None) => return None,
-        (Some(_), None) => Ordering::Less,
-        (None, Some(_)) => Ordering::Greater,
-        (Some(before), Some(after)) => before.path.cmp(&after.path),
-    };
-    let change = match order {
-        Ordering::Less => before.next().map(Change::Removed),
-        Ordering::Greater => after.next().map(Change::Added),
-        Ordering::Equal => match (before.next(), after.next()) {
-            (Some(before), Some(after)) if !is_same(before, after) => Some(Change::Changed(before, after)),
-            _ => None,
-        },
-    };
-    Some(change)
 }
 
 fn is_same(before: &Entry, after: &Entry) -> bool {

@@ -40,7 +40,7 @@ pub(super) fn artefact(path: &str) -> &'static str {
         "netstat" | "ip_addr" | "route" => "network",
         "date" | "etc/timezone" | "proc/uptime" => "time",
         "environment" => "environment",
-        _ if path.starts_with("var/log/") || path.ends_with(".log") => "logs",
+        _ if path.starts_with("var/log/") || is_log(path) => "logs",
         _ if path.starts_with("etc/") && path.ends_with("-release") || path == "usr/lib/os-release" => "os",
         _ => OTHER,
     }
@@ -49,7 +49,7 @@ pub(super) fn artefact(path: &str) -> &'static str {
 /// The artefact of a file of a Kubernetes support bundle, which keeps what it asked the cluster, and what it asked its hosts.
 fn of_cluster(path: &str) -> Option<&'static str> {
     if let Some(resource) = path.strip_prefix("cluster-resources/") {
-        let is_log = resource.starts_with("pods/logs/") || resource.ends_with(".log");
+        let is_log = resource.starts_with("pods/logs/") || is_log(resource);
         return Some(if is_log { "logs" } else { "cluster" });
     }
     if path.starts_with("cluster-info/") {
@@ -63,4 +63,8 @@ fn of_cluster(path: &str) -> Option<&'static str> {
         "ipv4Interfaces" => "network",
         _ => OTHER,
     })
+}
+
+fn is_log(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("log"))
 }

@@ -1,5 +1,6 @@
 //! Archives of zip, by the list of contents at their end.
 
+use std::borrow::Cow;
 use std::io::{Read, Seek};
 
 use zip::read::{Config, ZipFileEntry};
@@ -56,7 +57,7 @@ impl Nest<'_> {
 /// A name is UTF-8, or of the code page that zip began with.
 fn named(entry: &ZipFileEntry<'_>) -> String {
     let lossy = || String::from_utf8_lossy(entry.name_raw()).into_owned();
-    entry.name().map_or_else(|_| lossy(), |name| name.into_owned())
+    entry.name().map_or_else(|_| lossy(), Cow::into_owned)
 }
 
 /// Why an entry is left out by what it is and how it is packed.
