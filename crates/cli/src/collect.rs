@@ -1,6 +1,7 @@
 //! `vouch collect`: from a host, or from an archive that somebody made, to one sealed and redacted file. Without a network.
 
-use std::collections::BTreeMap;
+mod told;
+
 use std::error::Error as _;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -8,31 +9,37 @@ use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use serde_json::json;
 use vouch_core::World;
 use vouch_diagnostics::archive::{ArchiveEvidence, Limits};
 use vouch_diagnostics::collect::{Plan, Profile, learn_host};
 use vouch_diagnostics::redaction::{Learner, Policy};
-use vouch_diagnostics::sealed::{SealedBundle, SealedError};
-use vouch_diagnostics::{CollectError, Digest, Evidence, Progress, Step, seal};
+use vouch_diagnostics::request::CollectionRequest;
+use vouch_diagnostics::sealed::SealedError;
+use vouch_diagnostics::{CollectError, Entry, Evidence, Progress, Step, seal_if};
 
+pub(crate) use self::told::{Summary, masked};
 use crate::output::{self, Problem};
 
-/// So many names and reasons are told one by one.
-const MAX_TOLD: usize = 8;
+/// The profile that this program brings along.
+const LINUX_HOST: &str = "linux-host";
 
 #[derive(Args)]
 pub(crate) struct CollectArguments {
-    /// What to collect: `linux-host`, or a file with a profile (TOML).
-    #[arg(long, value_name = "PROFILE", default_value = "linux-host")]
-    profile: String,
+    /// What to collect: `linux-host`, or a file with a profile (TOML); by default what is requested, or else `linux-host`.
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
+    /// Run a request that the partner sent: the collectors that it names, with the pseudonyms of its ticket. With --from it is
+    /// for the pseudonyms only.
+    #[arg(long, value_name = "FILE")]
+    request: Option<PathBuf>,
     /// The file to seal into; by default one that is named after the profile and the time.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Take an archive instead of this host: a tar, tar.gz or tar.xz, such as `sos report` makes.
+    /// Take an archive instead of this host, such as `sos report` makes: tar, tar.gz, tar.xz, tar.zst or zip. What lies packed in
+    /// it is unpacked and masked too.
     #[arg(long, value_name = "ARCHIVE", conflicts_with = "profile")]
     from: Option<PathBuf>,
-    /// Do not ask.
+    /// Do not ask: neither before anything is read, nor whether what was masked may be sealed.
     #[arg(long, short)]
     yes: bool,
     /// Print one line of JSON, for machines; needs --yes.
@@ -40,97 +47,44 @@ pub(crate) struct CollectArguments {
     json: bool,
 }
 
-/// What was collected.
-#[derive(Debug)]
-pub(crate) struct Summary {
-    /// The file.
-    pub(crate) path: PathBuf,
-    /// Its root.
-    pub(crate) root: Digest,
-    /// The profile: `name/version`.
-    pub(crate) profile: String,
-    /// How many entries have content.
-    pub(crate) entries: usize,
-    /// How large the contents are together.
-    pub(crate) size_bytes: u64,
-    /// How often each rule masked something.
-    pub(crate) masked: BTreeMap<String, u64>,
-    /// Reasons for which there is no content, with the paths.
-    pub(crate) failed: BTreeMap<String, Vec<String>>,
-}
-
-impl Summary {
-    /// What a sealed bundle says of itself.
-    pub(crate) fn of(path: &Path, bundle: &SealedBundle) -> Self {
-        let manifest = bundle.manifest();
-        let mut summary = Self {
-            path: path.to_owned(),
-            root: bundle.root(),
-            profile: manifest.profile.clone(),
-            entries: 0,
-            size_bytes: 0,
-            masked: BTreeMap::new(),
-            failed: BTreeMap::new(),
-        };
-        for entry in &manifest.entries {
-            if let Some(reason) = &entry.failed {
-                summary.failed.entry(reason.clone()).or_default().push(entry.path.clone());
-                continue;
-            }
-            summary.entries += 1;
-            summary.size_bytes += entry.size_bytes;
-            for (rule, count) in &entry.masked.0 {
-                *summary.masked.entry(rule.clone()).or_default() += count;
-            }
-        }
-        summary
-    }
-
-    /// Tells it to a person.
-    pub(crate) fn tell(&self) {
-        output::field("profile", &self.profile);
-        output::field("entries", &format!("{} with {}", self.entries, HumanBytes(self.size_bytes)));
-        let masked: Vec<String> = self.masked.iter().map(|(rule, count)| format!("{rule} {count}")).collect();
-        output::field("masked", &if masked.is_empty() { "nothing".to_owned() } else { masked.join(", ") });
-        for (reason, paths) in &self.failed {
-            let told = paths.iter().take(MAX_TOLD).map(String::as_str).collect::<Vec<_>>().join(", ");
-            let more = paths.len().saturating_sub(MAX_TOLD);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            output::field("left out", &format!("{told}{more}: {reason}"));
-        }
-        output::field("root", &self.root.to_string());
-    }
-}
-
 pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
     let world = World::system();
-    let (mut evidence, keep) = prepare(&world, arguments.from.as_deref(), &arguments.profile)?;
+    let request = arguments.request.as_deref().map(request).transpose()?;
+    let (from, profile) = (arguments.from.as_deref(), arguments.profile.as_deref());
+    let (mut evidence, keep) = prepare(&world, from, profile, request.as_ref())?;
     let path = arguments.output.clone().unwrap_or_else(|| default_output(evidence.as_evidence(), &world));
     if path.exists() {
         // Said before anybody reads and agrees; sealing itself writes nothing over either.
         return Err(problem(&CollectError::Sealed(SealedError::Exists(path))));
     }
     if !arguments.json {
-        preview(&evidence, arguments.from.as_deref(), &path);
+        preview(&evidence, from, request.as_ref(), &path);
     }
-    if !arguments.yes && !agreed(arguments.json)? {
+    if !arguments.yes && !agreed("Read this?", arguments.json)? {
         output::line("Nothing was read.");
         return Ok(ExitCode::SUCCESS);
     }
     let bar = bar(arguments.json);
-    let summary = collect(&world, &mut evidence, &keep, &path, &mut |progress| show(&bar, progress))?;
+    let mut agrees = |entries: &[Entry]| {
+        let ask = || {
+            masked(entries);
+            agreed("Seal this?", false).unwrap_or(false)
+        };
+        arguments.yes || bar.suspend(ask)
+    };
+    let key = request.as_ref().map(|request| request.pseudonym_key.0);
+    let collected =
+        collect(&world, &mut evidence, &keep, key, &path, &mut |progress| show(&bar, progress), &mut agrees);
     bar.finish_and_clear();
+    let summary = match collected {
+        Err(CollectError::Declined) => {
+            output::line("Nothing was sealed.");
+            return Ok(ExitCode::SUCCESS);
+        }
+        collected => collected.map_err(|error| problem(&error))?,
+    };
     if arguments.json {
-        let failed: Vec<_> = summary
-            .failed
-            .iter()
-            .flat_map(|(reason, paths)| paths.iter().map(move |path| json!({ "path": path, "reason": reason })))
-            .collect();
-        let told = json!({
-            "file": summary.path, "root": summary.root, "profile": summary.profile, "entries": summary.entries,
-            "size_bytes": summary.size_bytes, "masked": summary.masked, "failed": failed,
-        });
-        output::line(&told.to_string());
+        output::line(&summary.json(request.as_ref()).to_string());
         return Ok(ExitCode::SUCCESS);
     }
     output::done(&format!("sealed into {}", summary.path.display()));
@@ -148,8 +102,8 @@ pub(crate) fn check_archive(archive: &Path) -> Result<(), Problem> {
 /// Collects this host, or takes an archive in, without a word.
 pub(crate) fn collect_to(path: &Path, from: Option<&Path>) -> Result<Summary, Problem> {
     let world = World::system();
-    let (mut evidence, keep) = prepare(&world, from, "linux-host")?;
-    collect(&world, &mut evidence, &keep, path, &mut |_| {})
+    let (mut evidence, keep) = prepare(&world, from, None, None)?;
+    collect(&world, &mut evidence, &keep, None, path, &mut |_| {}, &mut |_| true).map_err(|error| problem(&error))
 }
 
 /// What is collected.
@@ -159,11 +113,25 @@ enum OneOf {
 }
 
 /// What is to be collected, and the words that are never masked as names.
-fn prepare(world: &World, from: Option<&Path>, name: &str) -> Result<(OneOf, Vec<String>), Problem> {
+fn prepare(
+    world: &World,
+    from: Option<&Path>,
+    name: Option<&str>,
+    request: Option<&CollectionRequest>,
+) -> Result<(OneOf, Vec<String>), Problem> {
     if let Some(archive) = from {
         return Ok((OneOf::Archive(open(archive)?), Vec::new()));
     }
-    let profile = profile(name)?;
+    let requested = request.and_then(|request| request.profile.split('/').next());
+    let mut profile = profile(name.or(requested).unwrap_or(LINUX_HOST))?;
+    if let Some(request) = request {
+        let names: Vec<&str> = profile.collectors.iter().map(|collector| collector.name.as_str()).collect();
+        request.fits(&profile.title(), &names).map_err(|error| {
+            Problem::new(error.to_string())
+                .next("Ask the partner for a request by this profile, or take another with --profile.")
+        })?;
+        profile.collectors.retain(|collector| request.wants(&collector.name));
+    }
     Ok((OneOf::Host(Plan::new(&profile, world.now())), profile.keep))
 }
 
@@ -180,21 +148,31 @@ fn collect(
     world: &World,
     evidence: &mut OneOf,
     keep: &[String],
+    key: Option<[u8; 32]>,
     path: &Path,
     progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<Summary, Problem> {
-    let mut learner = Policy::standard().and_then(Learner::new).map_err(|error| Problem::new(error.to_string()))?;
+    agrees: &mut dyn FnMut(&[Entry]) -> bool,
+) -> Result<Summary, CollectError> {
+    let mut learner = Policy::standard().and_then(Learner::new)?;
     for word in keep {
         learner.keep(word);
     }
     if let OneOf::Host(_) = evidence {
         learn_host(&mut learner);
     }
-    // A key of its own for each bundle: nobody can tell by pseudonyms that two bundles are of one host.
-    let key = world.random::<32>();
-    let bundle =
-        seal(evidence.as_evidence(), learner, &key, world.now(), path, progress).map_err(|error| problem(&error))?;
+    // Without a request a key of its own for each bundle: nobody can tell by pseudonyms that two bundles are of one host.
+    let key = key.unwrap_or_else(|| world.random::<32>());
+    let bundle = seal_if(evidence.as_evidence(), learner, &key, world.now(), path, progress, agrees)?;
     Ok(Summary::of(path, &bundle))
+}
+
+/// Reads a request for diagnostics.
+pub(crate) fn request(path: &Path) -> Result<CollectionRequest, Problem> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Problem::new(format!("there is no request {}: {error}", path.display())))?;
+    CollectionRequest::parse(&text).map_err(|error| {
+        Problem::new(format!("{}: {error}", path.display())).next("Ask the partner who sent it to send it again.")
+    })
 }
 
 fn open(archive: &Path) -> Result<ArchiveEvidence, Problem> {
@@ -207,7 +185,7 @@ fn open(archive: &Path) -> Result<ArchiveEvidence, Problem> {
 }
 
 fn profile(name: &str) -> Result<Profile, Problem> {
-    if name == "linux-host" {
+    if name == LINUX_HOST {
         return Profile::linux_host().map_err(|error| Problem::new(error.to_string()));
     }
     let text = std::fs::read_to_string(name).map_err(|error| {
@@ -225,7 +203,13 @@ fn default_output(evidence: &dyn Evidence, world: &World) -> PathBuf {
 }
 
 /// Shows what would be read.
-fn preview(evidence: &OneOf, from: Option<&Path>, path: &Path) {
+fn preview(evidence: &OneOf, from: Option<&Path>, request: Option<&CollectionRequest>, path: &Path) {
+    if let Some(request) = request {
+        output::heading(&format!("A request for the ticket {}", request.ticket));
+        for question in &request.questions {
+            output::field("asked besides", question);
+        }
+    }
     match evidence {
         OneOf::Archive(_) => {
             output::heading("This would be read, twice: to learn names, then to mask them");
@@ -251,14 +235,14 @@ fn preview(evidence: &OneOf, from: Option<&Path>, path: &Path) {
     output::field("sent", "nothing: this program does not use the network");
 }
 
-fn agreed(json: bool) -> Result<bool, Problem> {
+fn agreed(question: &str, json: bool) -> Result<bool, Problem> {
     let stdin = std::io::stdin();
     if json || !stdin.is_terminal() {
         return Err(Problem::new("nobody is here to agree to that").next("Use --yes to agree beforehand."));
     }
     let cannot = |error: std::io::Error| Problem::new(format!("the terminal cannot be read: {error}"));
     let mut out = anstream::stderr();
-    write!(out, "\nRead and seal this? [y/N] ").and_then(|()| out.flush()).map_err(cannot)?;
+    write!(out, "\n{question} [y/N] ").and_then(|()| out.flush()).map_err(cannot)?;
     let mut answer = String::new();
     stdin.lock().read_line(&mut answer).map_err(cannot)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
@@ -303,6 +287,7 @@ pub(crate) fn problem(error: &CollectError) -> Problem {
             "Is there room, and may this account write there? Choose with --output."
         }
         CollectError::Archive(_) => "Make the archive again, or collect from the host itself: vouch collect.",
+        CollectError::Declined => "Collect again whenever you like: nothing is left of it.",
         CollectError::Policy(_) | CollectError::Profile(_) => "This program is not whole: install it again.",
     };
     Problem::new(what).next(next)
