@@ -1,5 +1,7 @@
 //! `vouch collect`: from a host, or from an archive that somebody made, to one sealed and redacted file. Without a network.
 
+mod questions;
+
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
@@ -11,19 +13,22 @@ use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde_json::json;
 use vouch_core::World;
 use vouch_diagnostics::archive::{ArchiveEvidence, Limits};
-use vouch_diagnostics::collect::{Plan, Profile, learn_host};
-use vouch_diagnostics::redaction::{Learner, Policy};
+use vouch_diagnostics::collect::{Plan, learn_host};
+use vouch_diagnostics::profile::{Profile, Situation};
+use vouch_diagnostics::redaction::{Learner, NameKind, Policy};
 use vouch_diagnostics::sealed::{SealedBundle, SealedError};
 use vouch_diagnostics::{CollectError, Digest, Evidence, Progress, Step, seal};
 
+use crate::judgement::Judgement;
 use crate::output::{self, Problem};
+use crate::profile;
 
 /// So many names and reasons are told one by one.
 const MAX_TOLD: usize = 8;
 
 #[derive(Args)]
 pub(crate) struct CollectArguments {
-    /// What to collect: `linux-host`, or a file with a profile (TOML).
+    /// What to collect: `linux-host`, `postgresql-server`, `kubernetes-node`, or a file with a profile (TOML).
     #[arg(long, value_name = "PROFILE", default_value = "linux-host")]
     profile: String,
     /// The file to seal into; by default one that is named after the profile and the time.
@@ -32,6 +37,15 @@ pub(crate) struct CollectArguments {
     /// Take an archive instead of this host: a tar, tar.gz or tar.xz, such as `sos report` makes.
     #[arg(long, value_name = "ARCHIVE", conflicts_with = "profile")]
     from: Option<PathBuf>,
+    /// Say what the bundle lacks for a case of this severity.
+    #[arg(long, value_name = "SEVERITY", value_parser = ["site-down", "1", "2", "3"], conflicts_with = "from")]
+    severity: Option<String>,
+    /// Say what the bundle lacks for a case of this category.
+    #[arg(long, value_name = "CATEGORY", conflicts_with = "from")]
+    category: Option<String>,
+    /// Answers to the profile's questions (TOML): a table for each collector that asks, a text for each question.
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    answers: Option<PathBuf>,
     /// Do not ask.
     #[arg(long, short)]
     yes: bool,
@@ -104,7 +118,10 @@ impl Summary {
 
 pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
     let world = World::system();
-    let (mut evidence, keep) = prepare(&world, arguments.from.as_deref(), &arguments.profile)?;
+    let (mut evidence, profile) = prepare(&world, arguments.from.as_deref(), &arguments.profile)?;
+    if let Some(file) = &arguments.answers {
+        questions::read(file, &mut evidence)?;
+    }
     let path = arguments.output.clone().unwrap_or_else(|| default_output(evidence.as_evidence(), &world));
     if path.exists() {
         // Said before anybody reads and agrees; sealing itself writes nothing over either.
@@ -117,9 +134,16 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
         output::line("Nothing was read.");
         return Ok(ExitCode::SUCCESS);
     }
+    if !arguments.yes && arguments.answers.is_none() {
+        questions::ask(&mut evidence)?;
+    }
     let bar = bar(arguments.json);
-    let summary = collect(&world, &mut evidence, &keep, &path, &mut |progress| show(&bar, progress))?;
+    let bundle = collect(&world, &mut evidence, profile.as_ref(), &path, &mut |progress| show(&bar, progress))?;
     bar.finish_and_clear();
+    let summary = Summary::of(&path, &bundle);
+    let situation = Situation { category: arguments.category.as_deref(), severity: arguments.severity.as_deref() };
+    let judge = |profile: Profile| Judgement::of(&profile, &bundle, &situation, &world);
+    let judgement = profile.map(judge).transpose()?.unwrap_or_default();
     if arguments.json {
         let failed: Vec<_> = summary
             .failed
@@ -129,12 +153,14 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
         let told = json!({
             "file": summary.path, "root": summary.root, "profile": summary.profile, "entries": summary.entries,
             "size_bytes": summary.size_bytes, "masked": summary.masked, "failed": failed,
+            "lacks": judgement.lacks(), "findings": judgement.findings(),
         });
         output::line(&told.to_string());
         return Ok(ExitCode::SUCCESS);
     }
     output::done(&format!("sealed into {}", summary.path.display()));
     summary.tell();
+    judgement.tell();
     output::line("");
     output::remark(&format!("To look inside: {} bundle show {}", output::program(), output::path(&summary.path)));
     Ok(ExitCode::SUCCESS)
@@ -148,8 +174,9 @@ pub(crate) fn check_archive(archive: &Path) -> Result<(), Problem> {
 /// Collects this host, or takes an archive in, without a word.
 pub(crate) fn collect_to(path: &Path, from: Option<&Path>) -> Result<Summary, Problem> {
     let world = World::system();
-    let (mut evidence, keep) = prepare(&world, from, "linux-host")?;
-    collect(&world, &mut evidence, &keep, path, &mut |_| {})
+    let (mut evidence, profile) = prepare(&world, from, "linux-host")?;
+    let bundle = collect(&world, &mut evidence, profile.as_ref(), path, &mut |_| {})?;
+    Ok(Summary::of(path, &bundle))
 }
 
 /// What is collected.
@@ -158,13 +185,13 @@ enum OneOf {
     Archive(ArchiveEvidence),
 }
 
-/// What is to be collected, and the words that are never masked as names.
-fn prepare(world: &World, from: Option<&Path>, name: &str) -> Result<(OneOf, Vec<String>), Problem> {
+/// What is to be collected, and the profile that says so. An archive has none.
+fn prepare(world: &World, from: Option<&Path>, name: &str) -> Result<(OneOf, Option<Profile>), Problem> {
     if let Some(archive) = from {
-        return Ok((OneOf::Archive(open(archive)?), Vec::new()));
+        return Ok((OneOf::Archive(open(archive)?), None));
     }
-    let profile = profile(name)?;
-    Ok((OneOf::Host(Plan::new(&profile, world.now())), profile.keep))
+    let profile = profile::find(name)?;
+    Ok((OneOf::Host(Plan::new(&profile, world.now())), Some(profile)))
 }
 
 impl OneOf {
@@ -179,22 +206,35 @@ impl OneOf {
 fn collect(
     world: &World,
     evidence: &mut OneOf,
-    keep: &[String],
+    profile: Option<&Profile>,
     path: &Path,
     progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<Summary, Problem> {
+) -> Result<SealedBundle, Problem> {
     let mut learner = Policy::standard().and_then(Learner::new).map_err(|error| Problem::new(error.to_string()))?;
-    for word in keep {
-        learner.keep(word);
+    if let Some(profile) = profile {
+        teach(&mut learner, profile);
     }
     if let OneOf::Host(_) = evidence {
         learn_host(&mut learner);
     }
     // A key of its own for each bundle: nobody can tell by pseudonyms that two bundles are of one host.
     let key = world.random::<32>();
-    let bundle =
-        seal(evidence.as_evidence(), learner, &key, world.now(), path, progress).map_err(|error| problem(&error))?;
-    Ok(Summary::of(path, &bundle))
+    seal(evidence.as_evidence(), learner, &key, world.now(), path, progress).map_err(|error| problem(&error))
+}
+
+/// What a profile knows of names.
+fn teach(learner: &mut Learner, profile: &Profile) {
+    for word in &profile.keep {
+        learner.keep(word);
+    }
+    let names = &profile.redaction;
+    for (kind, names) in
+        [(NameKind::Host, &names.hosts), (NameKind::Domain, &names.domains), (NameKind::User, &names.users)]
+    {
+        for name in names {
+            learner.name(kind, name);
+        }
+    }
 }
 
 fn open(archive: &Path) -> Result<ArchiveEvidence, Problem> {
@@ -204,17 +244,6 @@ fn open(archive: &Path) -> Result<ArchiveEvidence, Problem> {
     ArchiveEvidence::open(archive, Limits::default())
         .map_err(|error| problem(&CollectError::Archive(error)))
         .map_err(|problem| Problem { what: format!("{}: {}", archive.display(), problem.what), ..problem })
-}
-
-fn profile(name: &str) -> Result<Profile, Problem> {
-    if name == "linux-host" {
-        return Profile::linux_host().map_err(|error| Problem::new(error.to_string()));
-    }
-    let text = std::fs::read_to_string(name).map_err(|error| {
-        Problem::new(format!("there is no profile {name}: {error}"))
-            .next("Use --profile linux-host, or the path of a profile's file.")
-    })?;
-    Profile::parse(&text).map_err(|error| Problem::new(format!("{name}: {error}")))
 }
 
 /// `linux-host-20261121-202851.vouch`
@@ -248,7 +277,12 @@ fn preview(evidence: &OneOf, from: Option<&Path>, path: &Path) {
     output::heading("And this would be written");
     output::field("file", &path.display().to_string());
     output::field("masked in it", "passwords, tokens, keys; names of hosts, domains and users; addresses");
-    output::field("sent", "nothing: this program does not use the network");
+    let endpoints = if let OneOf::Host(plan) = evidence { plan.endpoints() } else { 0 };
+    let sent = match endpoints {
+        0 => "nothing: this program does not use the network".to_owned(),
+        count => format!("nothing of it; {count} of the profile's endpoints are asked, without credentials"),
+    };
+    output::field("sent", &sent);
 }
 
 fn agreed(json: bool) -> Result<bool, Problem> {
@@ -303,7 +337,7 @@ pub(crate) fn problem(error: &CollectError) -> Problem {
             "Is there room, and may this account write there? Choose with --output."
         }
         CollectError::Archive(_) => "Make the archive again, or collect from the host itself: vouch collect.",
-        CollectError::Policy(_) | CollectError::Profile(_) => "This program is not whole: install it again.",
+        CollectError::Policy(_) => "This program is not whole: install it again.",
     };
     Problem::new(what).next(next)
 }
