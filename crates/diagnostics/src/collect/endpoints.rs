@@ -76,9 +76,10 @@ fn facts(endpoint: &Endpoint, deadline: Duration, now: Timestamp) -> Result<Stri
 
 /// Asks, and reads the head of the answer.
 fn head(stream: &mut dyn Stream, endpoint: &Endpoint) -> io::Result<Vec<u8>> {
-    let Endpoint { host, path, .. } = endpoint;
-    let request =
-        format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: vouch\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+    let (authority, path) = (endpoint.authority(), &endpoint.path);
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: vouch\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+    );
     stream.write_all(request.as_bytes())?;
     stream.flush()?;
     let mut head = Vec::new();
@@ -145,7 +146,7 @@ mod tests {
         assert!(text.contains("\nhttp status: 503 Service Unavailable\nServer: x\nRetry-After: 5\n"), "{text}");
         assert!(!text.contains("secret"), "{text}");
         let request = server.join().unwrap();
-        assert!(request.starts_with("GET /health?x=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n"), "{request}");
+        assert!(request.starts_with(&format!("GET /health?x=1 HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n")), "{request}");
     }
 
     #[test]

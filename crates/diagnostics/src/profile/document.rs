@@ -276,7 +276,13 @@ impl<'d> Fields<'d> {
             self.wrong_kind(&given, "a text in quotes");
             return None;
         };
-        Some(Given { value, at: given.at, field: given.field })
+        let text = Given { value, at: given.at, field: given.field };
+        // A profile comes from somebody else, and its texts are shown on terminals.
+        if value.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')) {
+            self.wrong(&text, format!("`{}` has a control character", text.field));
+            return None;
+        }
+        Some(text)
     }
 
     fn as_table(&self, given: Given<&'d DeValue<'d>>) -> Option<Fields<'d>> {

@@ -66,18 +66,20 @@ impl Endpoint {
         };
         Ok(Self { scheme, host: host.to_owned(), port, path })
     }
+
+    /// Its host and port, as they stand in an address.
+    pub fn authority(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scheme, host, port, path } = self;
+        let Self { scheme, path, .. } = self;
         let name = Scheme::ALL.into_iter().find(|(_, known)| known == scheme).map_or("", |(name, _)| name);
         let path = if *scheme == Scheme::Tls { "" } else { path };
-        if host.contains(':') {
-            write!(f, "{name}://[{host}]:{port}{path}")
-        } else {
-            write!(f, "{name}://{host}:{port}{path}")
-        }
+        write!(f, "{name}://{}{path}", self.authority())
     }
 }
 

@@ -241,6 +241,7 @@ mod tests {
             ("files = [\"/var/[x\"]", "pattern"),
             ("commands = [[\"x y\"]]", "program"),
             ("", "collects nothing"),
+            ("files = [\"/x\\u001b\"]", "control character"),
             ("endpoints = [\"ldap://x\"]", "https://"),
             ("files = [\"/x\"]\ntail_bytes = 0", "tail_bytes"),
             ("files = [\"/x\"]\n[[collectors]]\nname = \"a\"\nabout = \"c\"\nfiles = [\"/x\"]", "two collectors"),
