@@ -1,6 +1,6 @@
 //! Analyzers: known problems, recognised in what was collected.
 //!
-//! An [`Analyzer`] is a rule of a profile: a [`Condition`] over facts, and the known issue that it points to. [`read`] reads it
+//! An [`Analyzer`] is a rule of a profile: a [`Condition`] over facts, and the known issue that it points to. `read` reads it
 //! from the profile's text; an [`Analysis`] is shown the entries of a bundle, each once and as a stream, and says of each analyzer
 //! whether it matches, does not, or cannot tell ([`Verdict`]), and then which collector is missing.
 //!
