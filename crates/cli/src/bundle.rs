@@ -10,11 +10,15 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use indicatif::HumanBytes;
+use vouch_core::World;
 use vouch_diagnostics::CollectError;
+use vouch_diagnostics::profile::{Profile, Situation};
 use vouch_diagnostics::sealed::SealedBundle;
 
 use crate::collect::{self, Summary};
+use crate::judgement::Judgement;
 use crate::output::{self, Problem};
+use crate::profile;
 
 #[derive(Subcommand)]
 pub(crate) enum BundleCommand {
@@ -32,6 +36,9 @@ pub(crate) enum BundleCommand {
 pub(crate) struct ShowArguments {
     /// The sealed bundle.
     file: PathBuf,
+    /// Look for the known problems of this profile; by default of the one by which it was collected, if this program has it.
+    #[arg(long, value_name = "PROFILE", conflicts_with = "json")]
+    profile: Option<String>,
     /// Print the manifest as it is: JSON.
     #[arg(long)]
     json: bool,
@@ -99,6 +106,9 @@ fn show(arguments: &ShowArguments) -> Result<ExitCode, Problem> {
     for (name, (entries, size)) in artefacts {
         output::field(name, &format!("{entries:>5} entries {:>12}", HumanBytes(size).to_string()));
     }
+    if let Some(profile) = known(arguments.profile.as_deref(), &manifest.profile)? {
+        Judgement::of(&profile, &bundle, &Situation::default(), &World::system())?.tell();
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -121,4 +131,14 @@ fn print(bundle: &SealedBundle, path: &str) -> Result<ExitCode, Problem> {
         }
         _ => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// The profile that was asked for, or the one by which a bundle was collected, if this program brings it along.
+fn known(asked: Option<&str>, title: &str) -> Result<Option<Profile>, Problem> {
+    if let Some(name) = asked {
+        return profile::find(name).map(Some);
+    }
+    let name = title.split('/').next().unwrap_or_default();
+    let shipped = Profile::shipped(name).and_then(Result::ok);
+    Ok(shipped.filter(|profile| profile.title() == title))
 }

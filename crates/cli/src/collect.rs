@@ -1,5 +1,6 @@
 //! `vouch collect`: from a host, or from an archive that somebody made, to one sealed and redacted file. Without a network.
 
+mod questions;
 mod told;
 
 use std::error::Error as _;
@@ -11,21 +12,25 @@ use clap::Args;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use vouch_core::World;
 use vouch_diagnostics::archive::{ArchiveEvidence, Limits};
-use vouch_diagnostics::collect::{Plan, Profile, learn_host};
-use vouch_diagnostics::redaction::{Learner, Policy};
+use vouch_diagnostics::collect::{Plan, learn_host};
+use vouch_diagnostics::profile::{Profile, Situation};
+use vouch_diagnostics::redaction::{Learner, NameKind, Policy};
 use vouch_diagnostics::request::CollectionRequest;
-use vouch_diagnostics::sealed::SealedError;
+use vouch_diagnostics::sealed::{SealedBundle, SealedError};
 use vouch_diagnostics::{CollectError, Entry, Evidence, Progress, Step, seal_if};
 
 pub(crate) use self::told::{Summary, masked};
+use crate::judgement::Judgement;
 use crate::output::{self, Problem};
+use crate::profile;
 
-/// The profile that this program brings along.
+/// The profile of a collection for which nobody names one.
 const LINUX_HOST: &str = "linux-host";
 
 #[derive(Args)]
 pub(crate) struct CollectArguments {
-    /// What to collect: `linux-host`, or a file with a profile (TOML); by default what is requested, or else `linux-host`.
+    /// What to collect: `linux-host`, `postgresql-server`, `kubernetes-node`, or a file with a profile (TOML); by default what is
+    /// requested, or else `linux-host`.
     #[arg(long, value_name = "PROFILE")]
     profile: Option<String>,
     /// Run a request that the partner sent: the collectors that it names, with the pseudonyms of its ticket. With --from it is
@@ -39,7 +44,16 @@ pub(crate) struct CollectArguments {
     /// it is unpacked and masked too.
     #[arg(long, value_name = "ARCHIVE", conflicts_with = "profile")]
     from: Option<PathBuf>,
-    /// Do not ask: neither before anything is read, nor whether what was masked may be sealed.
+    /// Say what the bundle lacks for a case of this severity.
+    #[arg(long, value_name = "SEVERITY", value_parser = ["site-down", "1", "2", "3"], conflicts_with = "from")]
+    severity: Option<String>,
+    /// Say what the bundle lacks for a case of this category.
+    #[arg(long, value_name = "CATEGORY", conflicts_with = "from")]
+    category: Option<String>,
+    /// Answers to the profile's questions (TOML): a table for each collector that asks, a text for each question.
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    answers: Option<PathBuf>,
+    /// Do not ask: neither before anything is read, nor what the profile asks, nor whether what was masked may be sealed.
     #[arg(long, short)]
     yes: bool,
     /// Print one line of JSON, for machines; needs --yes.
@@ -51,7 +65,10 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
     let world = World::system();
     let request = arguments.request.as_deref().map(request).transpose()?;
     let (from, profile) = (arguments.from.as_deref(), arguments.profile.as_deref());
-    let (mut evidence, keep) = prepare(&world, from, profile, request.as_ref())?;
+    let (mut evidence, profile) = prepare(&world, from, profile, request.as_ref())?;
+    if let Some(file) = &arguments.answers {
+        questions::read(file, &mut evidence)?;
+    }
     let path = arguments.output.clone().unwrap_or_else(|| default_output(evidence.as_evidence(), &world));
     if path.exists() {
         // Said before anybody reads and agrees; sealing itself writes nothing over either.
@@ -64,6 +81,9 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
         output::line("Nothing was read.");
         return Ok(ExitCode::SUCCESS);
     }
+    if !arguments.yes && arguments.answers.is_none() {
+        questions::ask(&mut evidence)?;
+    }
     let bar = bar(arguments.json);
     let mut agrees = |entries: &[Entry]| {
         let ask = || {
@@ -73,22 +93,27 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
         arguments.yes || bar.suspend(ask)
     };
     let key = request.as_ref().map(|request| request.pseudonym_key.0);
-    let collected =
-        collect(&world, &mut evidence, &keep, key, &path, &mut |progress| show(&bar, progress), &mut agrees);
+    let mut progress = |progress: Progress<'_>| show(&bar, progress);
+    let collected = collect(&world, &mut evidence, profile.as_ref(), key, &path, &mut progress, &mut agrees);
     bar.finish_and_clear();
-    let summary = match collected {
+    let bundle = match collected {
         Err(CollectError::Declined) => {
             output::line("Nothing was sealed.");
             return Ok(ExitCode::SUCCESS);
         }
         collected => collected.map_err(|error| problem(&error))?,
     };
+    let summary = Summary::of(&path, &bundle);
+    let situation = Situation { category: arguments.category.as_deref(), severity: arguments.severity.as_deref() };
+    let judge = |profile: Profile| Judgement::of(&profile, &bundle, &situation, &world);
+    let judgement = profile.map(judge).transpose()?.unwrap_or_default();
     if arguments.json {
-        output::line(&summary.json(request.as_ref()).to_string());
+        output::line(&summary.json(request.as_ref(), &judgement).to_string());
         return Ok(ExitCode::SUCCESS);
     }
     output::done(&format!("sealed into {}", summary.path.display()));
     summary.tell();
+    judgement.tell();
     output::line("");
     output::remark(&format!("To look inside: {} bundle show {}", output::program(), output::path(&summary.path)));
     Ok(ExitCode::SUCCESS)
@@ -102,8 +127,9 @@ pub(crate) fn check_archive(archive: &Path) -> Result<(), Problem> {
 /// Collects this host, or takes an archive in, without a word.
 pub(crate) fn collect_to(path: &Path, from: Option<&Path>) -> Result<Summary, Problem> {
     let world = World::system();
-    let (mut evidence, keep) = prepare(&world, from, None, None)?;
-    collect(&world, &mut evidence, &keep, None, path, &mut |_| {}, &mut |_| true).map_err(|error| problem(&error))
+    let (mut evidence, profile) = prepare(&world, from, None, None)?;
+    let collected = collect(&world, &mut evidence, profile.as_ref(), None, path, &mut |_| {}, &mut |_| true);
+    collected.map(|bundle| Summary::of(path, &bundle)).map_err(|error| problem(&error))
 }
 
 /// What is collected.
@@ -112,18 +138,18 @@ enum OneOf {
     Archive(ArchiveEvidence),
 }
 
-/// What is to be collected, and the words that are never masked as names.
+/// What is to be collected, and the profile that says so. An archive has none.
 fn prepare(
     world: &World,
     from: Option<&Path>,
     name: Option<&str>,
     request: Option<&CollectionRequest>,
-) -> Result<(OneOf, Vec<String>), Problem> {
+) -> Result<(OneOf, Option<Profile>), Problem> {
     if let Some(archive) = from {
-        return Ok((OneOf::Archive(open(archive)?), Vec::new()));
+        return Ok((OneOf::Archive(open(archive)?), None));
     }
     let requested = request.and_then(|request| request.profile.split('/').next());
-    let mut profile = profile(name.or(requested).unwrap_or(LINUX_HOST))?;
+    let mut profile = profile::find(name.or(requested).unwrap_or(LINUX_HOST))?;
     if let Some(request) = request {
         let names: Vec<&str> = profile.collectors.iter().map(|collector| collector.name.as_str()).collect();
         request.fits(&profile.title(), &names).map_err(|error| {
@@ -132,7 +158,7 @@ fn prepare(
         })?;
         profile.collectors.retain(|collector| request.wants(&collector.name));
     }
-    Ok((OneOf::Host(Plan::new(&profile, world.now())), profile.keep))
+    Ok((OneOf::Host(Plan::new(&profile, world.now())), Some(profile)))
 }
 
 impl OneOf {
@@ -147,23 +173,37 @@ impl OneOf {
 fn collect(
     world: &World,
     evidence: &mut OneOf,
-    keep: &[String],
+    profile: Option<&Profile>,
     key: Option<[u8; 32]>,
     path: &Path,
     progress: &mut dyn FnMut(Progress<'_>),
     agrees: &mut dyn FnMut(&[Entry]) -> bool,
-) -> Result<Summary, CollectError> {
+) -> Result<SealedBundle, CollectError> {
     let mut learner = Policy::standard().and_then(Learner::new)?;
-    for word in keep {
-        learner.keep(word);
+    if let Some(profile) = profile {
+        teach(&mut learner, profile);
     }
     if let OneOf::Host(_) = evidence {
         learn_host(&mut learner);
     }
     // Without a request a key of its own for each bundle: nobody can tell by pseudonyms that two bundles are of one host.
     let key = key.unwrap_or_else(|| world.random::<32>());
-    let bundle = seal_if(evidence.as_evidence(), learner, &key, world.now(), path, progress, agrees)?;
-    Ok(Summary::of(path, &bundle))
+    seal_if(evidence.as_evidence(), learner, &key, world.now(), path, progress, agrees)
+}
+
+/// What a profile knows of names.
+fn teach(learner: &mut Learner, profile: &Profile) {
+    for word in &profile.keep {
+        learner.keep(word);
+    }
+    let names = &profile.redaction;
+    for (kind, names) in
+        [(NameKind::Host, &names.hosts), (NameKind::Domain, &names.domains), (NameKind::User, &names.users)]
+    {
+        for name in names {
+            learner.name(kind, name);
+        }
+    }
 }
 
 /// Reads a request for diagnostics.
@@ -182,17 +222,6 @@ fn open(archive: &Path) -> Result<ArchiveEvidence, Problem> {
     ArchiveEvidence::open(archive, Limits::default())
         .map_err(|error| problem(&CollectError::Archive(error)))
         .map_err(|problem| Problem { what: format!("{}: {}", archive.display(), problem.what), ..problem })
-}
-
-fn profile(name: &str) -> Result<Profile, Problem> {
-    if name == LINUX_HOST {
-        return Profile::linux_host().map_err(|error| Problem::new(error.to_string()));
-    }
-    let text = std::fs::read_to_string(name).map_err(|error| {
-        Problem::new(format!("there is no profile {name}: {error}"))
-            .next("Use --profile linux-host, or the path of a profile's file.")
-    })?;
-    Profile::parse(&text).map_err(|error| Problem::new(format!("{name}: {error}")))
 }
 
 /// `linux-host-20261121-202851.vouch`
@@ -232,7 +261,12 @@ fn preview(evidence: &OneOf, from: Option<&Path>, request: Option<&CollectionReq
     output::heading("And this would be written");
     output::field("file", &path.display().to_string());
     output::field("masked in it", "passwords, tokens, keys; names of hosts, domains and users; addresses");
-    output::field("sent", "nothing: this program does not use the network");
+    let endpoints = if let OneOf::Host(plan) = evidence { plan.endpoints() } else { 0 };
+    let sent = match endpoints {
+        0 => "nothing: this program does not use the network".to_owned(),
+        count => format!("nothing of it; {count} of the profile's endpoints are asked, without credentials"),
+    };
+    output::field("sent", &sent);
 }
 
 fn agreed(question: &str, json: bool) -> Result<bool, Problem> {
@@ -288,7 +322,7 @@ pub(crate) fn problem(error: &CollectError) -> Problem {
         }
         CollectError::Archive(_) => "Make the archive again, or collect from the host itself: vouch collect.",
         CollectError::Declined => "Collect again whenever you like: nothing is left of it.",
-        CollectError::Policy(_) | CollectError::Profile(_) => "This program is not whole: install it again.",
+        CollectError::Policy(_) => "This program is not whole: install it again.",
     };
     Problem::new(what).next(next)
 }

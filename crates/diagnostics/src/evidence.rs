@@ -61,9 +61,6 @@ pub enum CollectError {
     /// The redaction policy cannot be read.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// The profile cannot be read.
-    #[error(transparent)]
-    Profile(#[from] crate::collect::ProfileError),
     /// The archive is not taken.
     #[error(transparent)]
     Archive(#[from] ArchiveError),

@@ -9,6 +9,7 @@ use vouch_diagnostics::request::CollectionRequest;
 use vouch_diagnostics::sealed::SealedBundle;
 use vouch_diagnostics::{Digest, Entry};
 
+use crate::judgement::Judgement;
 use crate::output;
 
 /// So many names and reasons are told one by one.
@@ -61,7 +62,7 @@ impl Summary {
     }
 
     /// For machines.
-    pub(super) fn json(&self, request: Option<&CollectionRequest>) -> Value {
+    pub(super) fn json(&self, request: Option<&CollectionRequest>, judgement: &Judgement) -> Value {
         let failed: Vec<_> = self
             .failed
             .iter()
@@ -70,7 +71,7 @@ impl Summary {
         json!({
             "file": self.path, "root": self.root, "profile": self.profile, "entries": self.entries,
             "size_bytes": self.size_bytes, "masked": self.masked, "failed": failed,
-            "ticket": request.map(|request| &request.ticket),
+            "ticket": request.map(|request| &request.ticket), "lacks": judgement.lacks(), "findings": judgement.findings(),
         })
     }
 

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write as _};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use vouch_diagnostics::archive::{ArchiveEvidence, Limits};
-use vouch_diagnostics::collect::Profile;
+use vouch_diagnostics::profile::Profile;
 use vouch_diagnostics::redaction::{Learner, Outcome, Policy, Redactor};
 use vouch_diagnostics::request::CollectionRequest;
 use vouch_diagnostics::sealed::SealedBundle;

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use vouch_diagnostics::collect::{Plan, Profile};
+use vouch_diagnostics::collect::Plan;
+use vouch_diagnostics::profile::Profile;
 use vouch_diagnostics::redaction::{Learner, Policy};
 use vouch_diagnostics::request::{CollectionRequest, PseudonymKey};
 use vouch_diagnostics::seal;
