@@ -207,7 +207,7 @@ async fn watch(link: &Link, place: Option<i64>) -> Result<tonic::Streaming<pb::W
 fn end_user(change: pb::EntitlementChange) -> Option<String> {
     match change.subject {
         Some(Subject::EndUserId(id)) => Some(id),
-        Some(Subject::License(_)) | None => None,
+        Some(Subject::License(_) | Subject::Gone(_)) | None => None,
     }
 }
 
