@@ -12,7 +12,7 @@ use serde_json::json;
 use vouch_core::World;
 use vouch_diagnostics::archive::{ArchiveEvidence, Limits};
 use vouch_diagnostics::collect::{Plan, Profile, learn_host};
-use vouch_diagnostics::redaction::{Learner, Policy};
+use vouch_diagnostics::redaction::{CustomRules, Learner, Policy};
 use vouch_diagnostics::sealed::{SealedBundle, SealedError};
 use vouch_diagnostics::{CollectError, Digest, Evidence, Progress, Step, seal};
 
@@ -104,7 +104,7 @@ impl Summary {
 
 pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
     let world = World::system();
-    let (mut evidence, keep) = prepare(&world, arguments.from.as_deref(), &arguments.profile)?;
+    let (mut evidence, masking) = prepare(&world, arguments.from.as_deref(), &arguments.profile)?;
     let path = arguments.output.clone().unwrap_or_else(|| default_output(evidence.as_evidence(), &world));
     if path.exists() {
         // Said before anybody reads and agrees; sealing itself writes nothing over either.
@@ -118,7 +118,7 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
         return Ok(ExitCode::SUCCESS);
     }
     let bar = bar(arguments.json);
-    let summary = collect(&world, &mut evidence, &keep, &path, &mut |progress| show(&bar, progress))?;
+    let summary = collect(&world, &mut evidence, &masking, &path, &mut |progress| show(&bar, progress))?;
     bar.finish_and_clear();
     if arguments.json {
         let failed: Vec<_> = summary
@@ -148,8 +148,8 @@ pub(crate) fn check_archive(archive: &Path) -> Result<(), Problem> {
 /// Collects this host, or takes an archive in, without a word.
 pub(crate) fn collect_to(path: &Path, from: Option<&Path>) -> Result<Summary, Problem> {
     let world = World::system();
-    let (mut evidence, keep) = prepare(&world, from, "linux-host")?;
-    collect(&world, &mut evidence, &keep, path, &mut |_| {})
+    let (mut evidence, masking) = prepare(&world, from, "linux-host")?;
+    collect(&world, &mut evidence, &masking, path, &mut |_| {})
 }
 
 /// What is collected.
@@ -158,13 +158,22 @@ enum OneOf {
     Archive(ArchiveEvidence),
 }
 
-/// What is to be collected, and the words that are never masked as names.
-fn prepare(world: &World, from: Option<&Path>, name: &str) -> Result<(OneOf, Vec<String>), Problem> {
+/// What a profile says about masking.
+#[derive(Default)]
+struct Masking {
+    /// Words that are never masked as names.
+    keep: Vec<String>,
+    added: CustomRules,
+}
+
+/// What is to be collected, and how it is masked.
+fn prepare(world: &World, from: Option<&Path>, name: &str) -> Result<(OneOf, Masking), Problem> {
     if let Some(archive) = from {
-        return Ok((OneOf::Archive(open(archive)?), Vec::new()));
+        return Ok((OneOf::Archive(open(archive)?), Masking::default()));
     }
     let profile = profile(name)?;
-    Ok((OneOf::Host(Plan::new(&profile, world.now())), profile.keep))
+    let plan = Plan::new(&profile, world.now());
+    Ok((OneOf::Host(plan), Masking { keep: profile.keep, added: profile.redaction }))
 }
 
 impl OneOf {
@@ -179,12 +188,13 @@ impl OneOf {
 fn collect(
     world: &World,
     evidence: &mut OneOf,
-    keep: &[String],
+    masking: &Masking,
     path: &Path,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Summary, Problem> {
-    let mut learner = Policy::standard().and_then(Learner::new).map_err(|error| Problem::new(error.to_string()))?;
-    for word in keep {
+    let policy = Policy::standard().and_then(|policy| policy.with(&masking.added));
+    let mut learner = policy.and_then(Learner::new).map_err(|error| Problem::new(error.to_string()))?;
+    for word in &masking.keep {
         learner.keep(word);
     }
     if let OneOf::Host(_) = evidence {

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::redaction::CustomRules;
+
 /// The text of `linux-host/1`.
 const LINUX_HOST: &str = include_str!("linux-host-1.toml");
 /// A longer file is cut at its beginning, unless its collector says otherwise.
@@ -18,6 +20,9 @@ pub struct Profile {
     /// Words that are never masked as names of hosts or users.
     #[serde(default)]
     pub keep: Vec<String>,
+    /// What it adds to the redaction policy.
+    #[serde(default)]
+    pub redaction: CustomRules,
     /// Its collectors.
     pub collectors: Vec<Collector>,
 }
@@ -85,6 +90,9 @@ pub enum ProfileError {
     /// Two collectors have one name, or one has none.
     #[error("the profile has a collector without a name of its own: {0:?}")]
     Name(String),
+    /// What it adds to the redaction policy is not taken.
+    #[error("the profile's redaction.{0}")]
+    Redaction(String),
 }
 
 impl Profile {
@@ -113,7 +121,10 @@ impl Profile {
                 return Err(ProfileError::Command(name.clone()));
             }
         }
-        Ok(profile)
+        match profile.redaction.mistakes().first() {
+            Some((place, what)) => Err(ProfileError::Redaction(format!("{place} {what}"))),
+            None => Ok(profile),
+        }
     }
 
     /// `name/version`.
@@ -151,5 +162,7 @@ mod tests {
         assert_eq!(profile("commands = [[\"/tmp/x\"]]"), ProfileError::Command("a".into()));
         assert_eq!(profile("commands = [[]]"), ProfileError::Command("a".into()));
         assert_eq!(profile("[[collectors]]\nname = \"a\"\nabout = \"c\""), ProfileError::Name("a".into()));
+        let rule = profile("[[redaction.rules]]\nname = \"password\"\nwords = [\"badge\"]");
+        assert!(matches!(&rule, ProfileError::Redaction(why) if why.contains("rules[0].name")), "{rule}");
     }
 }
