@@ -5,6 +5,7 @@
 mod archives;
 mod canaries;
 mod host;
+mod planted;
 mod sealed;
 
 use std::collections::BTreeMap;
