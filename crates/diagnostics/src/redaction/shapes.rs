@@ -39,17 +39,23 @@ impl Shapes<'_, '_> {
     /// Digits: an address of version 4, a payment card, or a part of a licence key. Gives where to go on.
     fn digits(&mut self, mut at: usize) -> usize {
         let text = self.text;
+        let end = run(text, at, |byte| byte.is_ascii_digit());
+        // Most numbers stand by themselves, and are neither a key nor a group of one.
+        let is_alone =
+            is_end_of_word(text, end) && at.checked_sub(1).is_none_or(|at| !text[at].is_ascii_alphanumeric());
+        let could_be_key = !is_alone || matches!(end - at, numbers::GROUP | numbers::KEY..);
         if at >= self.word_end
-            && let Some(end) = self.word(at)
+            && could_be_key
+            && let Some(end) = self.word(at, end)
         {
             return end;
         }
-        let end = run(text, at, |byte| byte.is_ascii_digit());
         // `%2010.0.0.1`: the first two belong to a blank.
         if end > at + 2 && at.checked_sub(1).is_some_and(|before| text[before] == b'%') {
             at += 2;
         }
         if end - at <= 3
+            && text.get(end) == Some(&b'.')
             && let Some(end) = addresses::dotted(text, at, end)
         {
             let follows = self.address_end.is_some_and(|last| last + 1 == at && text[last] == b'-');
@@ -71,11 +77,10 @@ impl Shapes<'_, '_> {
 
     /// The word that these digits stand in: it may be a licence key, or a group of one. Gives where it ends if nothing else can be in it: with
     /// letters and without an escape before it, as in numbers of commits, it is passed over whole.
-    fn word(&mut self, at: usize) -> Option<usize> {
+    fn word(&mut self, at: usize, digits: usize) -> Option<usize> {
         let text = self.text;
         let near = text[..at].iter().rev().take(numbers::KEY_ESCAPED);
         let start = at - near.take_while(|byte| byte.is_ascii_alphanumeric()).count();
-        let digits = run(text, at, |byte| byte.is_ascii_digit());
         self.word_end = run(text, digits, |byte| byte.is_ascii_alphanumeric());
         let end = self.word_end;
         if matches!(end - start, numbers::GROUP | numbers::KEY..=numbers::KEY_ESCAPED)
