@@ -20,6 +20,9 @@ pub(crate) struct LogFile {
     pub(crate) text: Vec<u8>,
 }
 
+/// Writes a line of a log, by its number.
+type Line = fn(&mut Chance, usize, &mut String);
+
 /// Files of about so many bytes together.
 pub(crate) fn logs(bytes: usize) -> Vec<LogFile> {
     let mut chance = Chance(0);
@@ -35,7 +38,7 @@ pub(crate) fn logs(bytes: usize) -> Vec<LogFile> {
         },
         LogFile { path: "etc/resolv.conf", text: b"search nest.example\nnameserver 10.20.0.2\n".to_vec() },
     ];
-    let kinds: [(&str, fn(&mut Chance, usize, &mut String)); 3] =
+    let kinds: [(&str, Line); 3] =
         [("var/log/syslog", system), ("var/log/atlas/atlas.json", application), ("var/log/nginx/access.log", web)];
     for (path, write) in kinds {
         let mut text = String::with_capacity(bytes / 3 + 4096);
