@@ -14,7 +14,7 @@ use vouch_core::World;
 use vouch_diagnostics::archive::{ArchiveEvidence, Limits};
 use vouch_diagnostics::collect::{Plan, learn_host};
 use vouch_diagnostics::profile::{Profile, Situation};
-use vouch_diagnostics::redaction::{Learner, NameKind, Policy};
+use vouch_diagnostics::redaction::{Learner, Policy};
 use vouch_diagnostics::request::CollectionRequest;
 use vouch_diagnostics::sealed::{SealedBundle, SealedError};
 use vouch_diagnostics::{CollectError, Entry, Evidence, Progress, Step, seal_if};
@@ -179,9 +179,13 @@ fn collect(
     progress: &mut dyn FnMut(Progress<'_>),
     agrees: &mut dyn FnMut(&[Entry]) -> bool,
 ) -> Result<SealedBundle, CollectError> {
-    let mut learner = Policy::standard().and_then(Learner::new)?;
+    let mut policy = Policy::standard()?;
     if let Some(profile) = profile {
-        teach(&mut learner, profile);
+        policy = policy.with(&profile.redaction)?;
+    }
+    let mut learner = Learner::new(policy)?;
+    for word in profile.iter().flat_map(|profile| &profile.keep) {
+        learner.keep(word);
     }
     if let OneOf::Host(_) = evidence {
         learn_host(&mut learner);
@@ -189,21 +193,6 @@ fn collect(
     // Without a request a key of its own for each bundle: nobody can tell by pseudonyms that two bundles are of one host.
     let key = key.unwrap_or_else(|| world.random::<32>());
     seal_if(evidence.as_evidence(), learner, &key, world.now(), path, progress, agrees)
-}
-
-/// What a profile knows of names.
-fn teach(learner: &mut Learner, profile: &Profile) {
-    for word in &profile.keep {
-        learner.keep(word);
-    }
-    let names = &profile.redaction;
-    for (kind, names) in
-        [(NameKind::Host, &names.hosts), (NameKind::Domain, &names.domains), (NameKind::User, &names.users)]
-    {
-        for name in names {
-            learner.name(kind, name);
-        }
-    }
 }
 
 /// Reads a request for diagnostics.

@@ -88,6 +88,12 @@ impl<'d> Fields<'d> {
         Given { value: (), at: self.at.clone(), field: self.path.clone() }
     }
 
+    /// The place of a field, or of the table where it is missing.
+    pub(crate) fn place_of(&self, name: &str) -> Given<()> {
+        let at = self.table.get(name).map_or_else(|| self.at.clone(), Spanned::span);
+        Given { value: (), at, field: self.path_of(name) }
+    }
+
     /// Notes a mistake.
     pub(crate) fn wrong<T>(&self, given: &Given<T>, message: impl Into<String>) {
         self.notes.add(&given.at, &given.field, message, None);

@@ -12,6 +12,10 @@
 //!
 //! [redaction]
 //! users = ["contoso"]            # masked wherever they stand; so are `hosts` and `domains`
+//! drop = ["atlas/master.key"]    # left out; `whole` names binaries that are kept as they are
+//! [[redaction.rules]]            # a kind of secrets that only this software has
+//! name = "badge-number"
+//! words = ["badge number"]       # in their names; or how they `begin`, with `least` or a `pattern`
 //!
 //! [[required]]                   # what a case needs; without severities or categories, every case
 //! artefacts = ["logs"]
@@ -44,6 +48,7 @@
 //! ```
 
 mod collector;
+mod custom;
 mod document;
 mod endpoint;
 mod mistake;
@@ -57,13 +62,17 @@ use crate::Digest;
 use crate::analyzers::Analyzer;
 
 pub(crate) use self::collector::name;
+#[cfg(all(test, feature = "collect"))]
+pub(crate) use self::custom::RULES;
+#[cfg(feature = "collect")]
+pub(crate) use self::custom::compile;
 pub(crate) use self::document::{Fields, Given};
 pub(crate) use self::words::nearest;
 
 pub use self::collector::{Collector, Probe, Question};
+pub use self::custom::{CustomRule, CustomRules};
 pub use self::endpoint::{Endpoint, Scheme};
 pub use self::mistake::{Mistake, Mistakes};
-pub use self::redaction::ProfileRedaction;
 pub use self::required::{Lack, Required, Situation};
 
 /// The most that a bundle may hold, unless its profile says otherwise.
@@ -87,7 +96,7 @@ pub struct Profile {
     /// Words that are never masked as names of hosts or users: names of products.
     pub keep: Vec<String>,
     /// What it adds to the redaction policy.
-    pub redaction: ProfileRedaction,
+    pub redaction: CustomRules,
     /// Its collectors.
     pub collectors: Vec<Collector>,
     /// What is looked for in what was collected.
@@ -165,7 +174,7 @@ pub(crate) fn is_plain(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    //! Proves Q03.
+    //! Proves Q03, V07.
 
     use super::*;
 
@@ -225,6 +234,24 @@ mod tests {
     }
 
     #[test]
+    fn q03_v07_a_profile_has_rules_of_redaction_and_each_mistake_in_them_has_its_place() {
+        let rules = "files = [\"/x\"]\n[redaction]\nhosts = [\"heron\"]\ndrop = [\"*.db\"]\nwhole = [\"state.bin\"]\n\
+                     [[redaction.rules]]\nname = \"employee\"\nbegin = [\"EMP-\"]\nleast = 4\n";
+        let redaction = Profile::parse(&format!("{LEAST}{rules}")).unwrap().redaction;
+        let rule =
+            CustomRule { name: "employee".into(), begin: vec!["EMP-".into()], least: Some(4), ..CustomRule::default() };
+        assert_eq!((redaction.rules, redaction.hosts), (vec![rule], vec!["heron".to_owned()]));
+        assert_eq!((redaction.drop, redaction.whole), (vec!["*.db".to_owned()], vec!["state.bin".to_owned()]));
+        let wrong = format!(
+            "{LEAST}files = [\"/x\"]\n[redaction]\nhosts = [\"ab\", \"heron\"]\ndrop = [\"*\"]\n\
+             [[redaction.rules]]\nname = \"password\"\nwords = [\"x\"]\n[[redaction.rules]]\nname = \"y\"\npattern = '['\n"
+        );
+        let found = mistakes(&wrong);
+        let places: Vec<_> = found.iter().map(|(line, column, _)| (*line, *column)).collect();
+        assert_eq!(places, [(8, 10), (9, 8), (11, 8), (12, 9), (13, 1), (13, 1), (15, 11)], "{found:#?}");
+    }
+
+    #[test]
     fn what_may_follow_from_a_slip_of_the_pen_is_not_told_beside_it() {
         let slip = LEAST.replacen("name = \"a\"", "name = a", 1) + "files = [\"/etc/x\"]\n";
         let found = mistakes(&slip);
@@ -248,6 +275,7 @@ mod tests {
             ("files = [\"/x\"]\n[[required]]\nartefacts = [\"b\"]", "no collector"),
             ("files = [\"/x\"]\n[[required]]\nartefacts = [\"a\"]\nseverities = [\"9\"]", "severity"),
             ("files = [\"/x\"]\n[redaction]\npolicy = \"lax/1\"", "policy"),
+            ("files = [\"/x\"]\n[[redaction.rules]]\nwords = [\"badge\"]", "`name` is missing"),
         ] {
             let found = mistakes(&format!("{LEAST}{line}\n"));
             assert!(found.len() == 1 && found[0].2.contains(why), "{line}: {found:?}");

@@ -7,6 +7,7 @@ mod canaries;
 mod host;
 mod nests;
 mod packed;
+mod planted;
 mod requests;
 mod sealed;
 mod seeds;
