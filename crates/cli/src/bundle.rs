@@ -1,16 +1,24 @@
-//! `vouch bundle`: what is in a sealed bundle, and whether it is whole.
+//! `vouch bundle`: what is in a sealed bundle, whether it is whole, and what differs between two; and asking for one.
+
+mod diff;
+mod request;
 
 use std::collections::BTreeMap;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use indicatif::HumanBytes;
+use vouch_core::World;
 use vouch_diagnostics::CollectError;
+use vouch_diagnostics::profile::{Profile, Situation};
 use vouch_diagnostics::sealed::SealedBundle;
 
 use crate::collect::{self, Summary};
+use crate::judgement::Judgement;
 use crate::output::{self, Problem};
+use crate::profile;
 
 #[derive(Subcommand)]
 pub(crate) enum BundleCommand {
@@ -18,15 +26,25 @@ pub(crate) enum BundleCommand {
     Show(ShowArguments),
     /// Verify that a sealed bundle is whole.
     Verify(VerifyArguments),
+    /// Show what differs between two sealed bundles.
+    Diff(diff::DiffArguments),
+    /// Write a request for diagnostics, to be taken to the host and run there: vouch collect --request FILE.
+    Request(request::RequestArguments),
 }
 
 #[derive(Args)]
 pub(crate) struct ShowArguments {
     /// The sealed bundle.
     file: PathBuf,
+    /// Look for the known problems of this profile; by default of the one by which it was collected, if this program has it.
+    #[arg(long, value_name = "PROFILE", conflicts_with = "json")]
+    profile: Option<String>,
     /// Print the manifest as it is: JSON.
     #[arg(long)]
     json: bool,
+    /// Print the content of one entry, by its path.
+    #[arg(long, value_name = "PATH", conflicts_with = "json")]
+    entry: Option<String>,
 }
 
 #[derive(Args)]
@@ -38,6 +56,8 @@ pub(crate) struct VerifyArguments {
 pub(crate) fn run(command: &BundleCommand) -> Result<ExitCode, Problem> {
     match command {
         BundleCommand::Show(arguments) => show(arguments),
+        BundleCommand::Diff(arguments) => diff::run(arguments),
+        BundleCommand::Request(arguments) => request::run(arguments),
         BundleCommand::Verify(arguments) => {
             let bundle = open(&arguments.file)?;
             let size: u64 = bundle.manifest().blobs().values().sum();
@@ -65,6 +85,9 @@ fn show(arguments: &ShowArguments) -> Result<ExitCode, Problem> {
         output::line(&String::from_utf8_lossy(bundle.manifest_bytes()));
         return Ok(ExitCode::SUCCESS);
     }
+    if let Some(path) = &arguments.entry {
+        return print(&bundle, path);
+    }
     let manifest = bundle.manifest();
     output::heading(&arguments.file.display().to_string());
     output::field("collected", &manifest.collected_at.to_string());
@@ -77,9 +100,45 @@ fn show(arguments: &ShowArguments) -> Result<ExitCode, Problem> {
         *size += entry.size_bytes;
     }
     output::line("");
+    collect::masked(&manifest.entries);
+    output::line("");
     output::heading("Artefacts");
     for (name, (entries, size)) in artefacts {
         output::field(name, &format!("{entries:>5} entries {:>12}", HumanBytes(size).to_string()));
     }
+    if let Some(profile) = known(arguments.profile.as_deref(), &manifest.profile)? {
+        Judgement::of(&profile, &bundle, &Situation::default(), &World::system())?.tell();
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints one entry as it is.
+fn print(bundle: &SealedBundle, path: &str) -> Result<ExitCode, Problem> {
+    let Some(entry) = bundle.manifest().entries.iter().find(|entry| entry.path == path) else {
+        return Err(
+            Problem::new(format!("the bundle has no entry {path}")).next("Its paths are in: bundle show FILE --json")
+        );
+    };
+    if let Some(reason) = &entry.failed {
+        return Err(Problem::new(format!("{path} was left out: {reason}")));
+    }
+    let Some(mut content) = bundle.blob(entry.sha256) else { return Ok(ExitCode::SUCCESS) };
+    let mut out = io::stdout().lock();
+    match io::copy(&mut content, &mut out).and_then(|_| out.flush()) {
+        // A reader that has gone is no failure.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Problem::new(format!("{path} cannot be printed: {error}")))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The profile that was asked for, or the one by which a bundle was collected, if this program brings it along.
+fn known(asked: Option<&str>, title: &str) -> Result<Option<Profile>, Problem> {
+    if let Some(name) = asked {
+        return profile::find(name).map(Some);
+    }
+    let name = title.split('/').next().unwrap_or_default();
+    let shipped = Profile::shipped(name).and_then(Result::ok);
+    Ok(shipped.filter(|profile| profile.title() == title))
 }

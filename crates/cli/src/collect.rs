@@ -1,6 +1,8 @@
 //! `vouch collect`: from a host, or from an archive that somebody made, to one sealed and redacted file. Without a network.
 
-use std::collections::BTreeMap;
+mod questions;
+mod told;
+
 use std::error::Error as _;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -8,31 +10,50 @@ use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use serde_json::json;
 use vouch_core::World;
 use vouch_diagnostics::archive::{ArchiveEvidence, Limits};
-use vouch_diagnostics::collect::{Plan, Profile, learn_host};
+use vouch_diagnostics::collect::{Plan, learn_host};
+use vouch_diagnostics::profile::{Profile, Situation};
 use vouch_diagnostics::redaction::{Learner, Policy};
+use vouch_diagnostics::request::CollectionRequest;
 use vouch_diagnostics::sealed::{SealedBundle, SealedError};
-use vouch_diagnostics::{CollectError, Digest, Evidence, Progress, Step, seal};
+use vouch_diagnostics::{CollectError, Entry, Evidence, Progress, Step, seal_if};
 
+pub(crate) use self::told::{Summary, masked};
+use crate::judgement::Judgement;
 use crate::output::{self, Problem};
+use crate::profile;
 
-/// So many names and reasons are told one by one.
-const MAX_TOLD: usize = 8;
+/// The profile of a collection for which nobody names one.
+const LINUX_HOST: &str = "linux-host";
 
 #[derive(Args)]
 pub(crate) struct CollectArguments {
-    /// What to collect: `linux-host`, or a file with a profile (TOML).
-    #[arg(long, value_name = "PROFILE", default_value = "linux-host")]
-    profile: String,
+    /// What to collect: `linux-host`, `postgresql-server`, `kubernetes-node`, or a file with a profile (TOML); by default what is
+    /// requested, or else `linux-host`.
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
+    /// Run a request that the partner sent: the collectors that it names, with the pseudonyms of its ticket. With --from it is
+    /// for the pseudonyms only.
+    #[arg(long, value_name = "FILE")]
+    request: Option<PathBuf>,
     /// The file to seal into; by default one that is named after the profile and the time.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Take an archive instead of this host: a tar, tar.gz or tar.xz, such as `sos report` makes.
+    /// Take an archive instead of this host, such as `sos report` makes: tar, tar.gz, tar.xz, tar.zst or zip. What lies packed in
+    /// it is unpacked and masked too.
     #[arg(long, value_name = "ARCHIVE", conflicts_with = "profile")]
     from: Option<PathBuf>,
-    /// Do not ask.
+    /// Say what the bundle lacks for a case of this severity.
+    #[arg(long, value_name = "SEVERITY", value_parser = ["site-down", "1", "2", "3"], conflicts_with = "from")]
+    severity: Option<String>,
+    /// Say what the bundle lacks for a case of this category.
+    #[arg(long, value_name = "CATEGORY", conflicts_with = "from")]
+    category: Option<String>,
+    /// Answers to the profile's questions (TOML): a table for each collector that asks, a text for each question.
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    answers: Option<PathBuf>,
+    /// Do not ask: neither before anything is read, nor what the profile asks, nor whether what was masked may be sealed.
     #[arg(long, short)]
     yes: bool,
     /// Print one line of JSON, for machines; needs --yes.
@@ -40,101 +61,59 @@ pub(crate) struct CollectArguments {
     json: bool,
 }
 
-/// What was collected.
-#[derive(Debug)]
-pub(crate) struct Summary {
-    /// The file.
-    pub(crate) path: PathBuf,
-    /// Its root.
-    pub(crate) root: Digest,
-    /// The profile: `name/version`.
-    pub(crate) profile: String,
-    /// How many entries have content.
-    pub(crate) entries: usize,
-    /// How large the contents are together.
-    pub(crate) size_bytes: u64,
-    /// How often each rule masked something.
-    pub(crate) masked: BTreeMap<String, u64>,
-    /// Reasons for which there is no content, with the paths.
-    pub(crate) failed: BTreeMap<String, Vec<String>>,
-}
-
-impl Summary {
-    /// What a sealed bundle says of itself.
-    pub(crate) fn of(path: &Path, bundle: &SealedBundle) -> Self {
-        let manifest = bundle.manifest();
-        let mut summary = Self {
-            path: path.to_owned(),
-            root: bundle.root(),
-            profile: manifest.profile.clone(),
-            entries: 0,
-            size_bytes: 0,
-            masked: BTreeMap::new(),
-            failed: BTreeMap::new(),
-        };
-        for entry in &manifest.entries {
-            if let Some(reason) = &entry.failed {
-                summary.failed.entry(reason.clone()).or_default().push(entry.path.clone());
-                continue;
-            }
-            summary.entries += 1;
-            summary.size_bytes += entry.size_bytes;
-            for (rule, count) in &entry.masked.0 {
-                *summary.masked.entry(rule.clone()).or_default() += count;
-            }
-        }
-        summary
-    }
-
-    /// Tells it to a person.
-    pub(crate) fn tell(&self) {
-        output::field("profile", &self.profile);
-        output::field("entries", &format!("{} with {}", self.entries, HumanBytes(self.size_bytes)));
-        let masked: Vec<String> = self.masked.iter().map(|(rule, count)| format!("{rule} {count}")).collect();
-        output::field("masked", &if masked.is_empty() { "nothing".to_owned() } else { masked.join(", ") });
-        for (reason, paths) in &self.failed {
-            let told = paths.iter().take(MAX_TOLD).map(String::as_str).collect::<Vec<_>>().join(", ");
-            let more = paths.len().saturating_sub(MAX_TOLD);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            output::field("left out", &format!("{told}{more}: {reason}"));
-        }
-        output::field("root", &self.root.to_string());
-    }
-}
-
 pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
     let world = World::system();
-    let (mut evidence, keep) = prepare(&world, arguments.from.as_deref(), &arguments.profile)?;
+    let request = arguments.request.as_deref().map(request).transpose()?;
+    let (from, profile) = (arguments.from.as_deref(), arguments.profile.as_deref());
+    let (mut evidence, profile) = prepare(&world, from, profile, request.as_ref())?;
+    if let Some(file) = &arguments.answers {
+        questions::read(file, &mut evidence)?;
+    }
     let path = arguments.output.clone().unwrap_or_else(|| default_output(evidence.as_evidence(), &world));
     if path.exists() {
         // Said before anybody reads and agrees; sealing itself writes nothing over either.
         return Err(problem(&CollectError::Sealed(SealedError::Exists(path))));
     }
     if !arguments.json {
-        preview(&evidence, arguments.from.as_deref(), &path);
+        preview(&evidence, from, request.as_ref(), &path);
     }
-    if !arguments.yes && !agreed(arguments.json)? {
+    if !arguments.yes && !agreed("Read this?", arguments.json)? {
         output::line("Nothing was read.");
         return Ok(ExitCode::SUCCESS);
     }
+    if !arguments.yes && arguments.answers.is_none() {
+        questions::ask(&mut evidence)?;
+    }
     let bar = bar(arguments.json);
-    let summary = collect(&world, &mut evidence, &keep, &path, &mut |progress| show(&bar, progress))?;
+    let mut agrees = |entries: &[Entry]| {
+        let ask = || {
+            masked(entries);
+            agreed("Seal this?", false).unwrap_or(false)
+        };
+        arguments.yes || bar.suspend(ask)
+    };
+    let key = request.as_ref().map(|request| request.pseudonym_key.0);
+    let mut progress = |progress: Progress<'_>| show(&bar, progress);
+    let collected = collect(&world, &mut evidence, profile.as_ref(), key, &path, &mut progress, &mut agrees);
     bar.finish_and_clear();
+    let bundle = match collected {
+        Err(CollectError::Declined) => {
+            output::line("Nothing was sealed.");
+            return Ok(ExitCode::SUCCESS);
+        }
+        collected => collected.map_err(|error| problem(&error))?,
+    };
+    let summary = Summary::of(&path, &bundle);
+    let situation = Situation { category: arguments.category.as_deref(), severity: arguments.severity.as_deref() };
+    let judge = |profile: Profile| Judgement::of(&profile, &bundle, &situation, &world);
+    let judgement = profile.map(judge).transpose()?.unwrap_or_default();
     if arguments.json {
-        let failed: Vec<_> = summary
-            .failed
-            .iter()
-            .flat_map(|(reason, paths)| paths.iter().map(move |path| json!({ "path": path, "reason": reason })))
-            .collect();
-        let told = json!({
-            "file": summary.path, "root": summary.root, "profile": summary.profile, "entries": summary.entries,
-            "size_bytes": summary.size_bytes, "masked": summary.masked, "failed": failed,
-        });
-        output::line(&told.to_string());
+        output::line(&summary.json(request.as_ref(), &judgement).to_string());
         return Ok(ExitCode::SUCCESS);
     }
     output::done(&format!("sealed into {}", summary.path.display()));
     summary.tell();
+    judgement.tell();
     output::line("");
     output::remark(&format!("To look inside: {} bundle show {}", output::program(), output::path(&summary.path)));
     Ok(ExitCode::SUCCESS)
@@ -148,8 +127,9 @@ pub(crate) fn check_archive(archive: &Path) -> Result<(), Problem> {
 /// Collects this host, or takes an archive in, without a word.
 pub(crate) fn collect_to(path: &Path, from: Option<&Path>) -> Result<Summary, Problem> {
     let world = World::system();
-    let (mut evidence, keep) = prepare(&world, from, "linux-host")?;
-    collect(&world, &mut evidence, &keep, path, &mut |_| {})
+    let (mut evidence, profile) = prepare(&world, from, None, None)?;
+    let collected = collect(&world, &mut evidence, profile.as_ref(), None, path, &mut |_| {}, &mut |_| true);
+    collected.map(|bundle| Summary::of(path, &bundle)).map_err(|error| problem(&error))
 }
 
 /// What is collected.
@@ -158,13 +138,27 @@ enum OneOf {
     Archive(ArchiveEvidence),
 }
 
-/// What is to be collected, and the words that are never masked as names.
-fn prepare(world: &World, from: Option<&Path>, name: &str) -> Result<(OneOf, Vec<String>), Problem> {
+/// What is to be collected, and the profile that says so. An archive has none.
+fn prepare(
+    world: &World,
+    from: Option<&Path>,
+    name: Option<&str>,
+    request: Option<&CollectionRequest>,
+) -> Result<(OneOf, Option<Profile>), Problem> {
     if let Some(archive) = from {
-        return Ok((OneOf::Archive(open(archive)?), Vec::new()));
+        return Ok((OneOf::Archive(open(archive)?), None));
     }
-    let profile = profile(name)?;
-    Ok((OneOf::Host(Plan::new(&profile, world.now())), profile.keep))
+    let requested = request.and_then(|request| request.profile.split('/').next());
+    let mut profile = profile::find(name.or(requested).unwrap_or(LINUX_HOST))?;
+    if let Some(request) = request {
+        let names: Vec<&str> = profile.collectors.iter().map(|collector| collector.name.as_str()).collect();
+        request.fits(&profile.title(), &names).map_err(|error| {
+            Problem::new(error.to_string())
+                .next("Ask the partner for a request by this profile, or take another with --profile.")
+        })?;
+        profile.collectors.retain(|collector| request.wants(&collector.name));
+    }
+    Ok((OneOf::Host(Plan::new(&profile, world.now())), Some(profile)))
 }
 
 impl OneOf {
@@ -179,22 +173,35 @@ impl OneOf {
 fn collect(
     world: &World,
     evidence: &mut OneOf,
-    keep: &[String],
+    profile: Option<&Profile>,
+    key: Option<[u8; 32]>,
     path: &Path,
     progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<Summary, Problem> {
-    let mut learner = Policy::standard().and_then(Learner::new).map_err(|error| Problem::new(error.to_string()))?;
-    for word in keep {
+    agrees: &mut dyn FnMut(&[Entry]) -> bool,
+) -> Result<SealedBundle, CollectError> {
+    let mut policy = Policy::standard()?;
+    if let Some(profile) = profile {
+        policy = policy.with(&profile.redaction)?;
+    }
+    let mut learner = Learner::new(policy)?;
+    for word in profile.iter().flat_map(|profile| &profile.keep) {
         learner.keep(word);
     }
     if let OneOf::Host(_) = evidence {
         learn_host(&mut learner);
     }
-    // A key of its own for each bundle: nobody can tell by pseudonyms that two bundles are of one host.
-    let key = world.random::<32>();
-    let bundle =
-        seal(evidence.as_evidence(), learner, &key, world.now(), path, progress).map_err(|error| problem(&error))?;
-    Ok(Summary::of(path, &bundle))
+    // Without a request a key of its own for each bundle: nobody can tell by pseudonyms that two bundles are of one host.
+    let key = key.unwrap_or_else(|| world.random::<32>());
+    seal_if(evidence.as_evidence(), learner, &key, world.now(), path, progress, agrees)
+}
+
+/// Reads a request for diagnostics.
+pub(crate) fn request(path: &Path) -> Result<CollectionRequest, Problem> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Problem::new(format!("there is no request {}: {error}", path.display())))?;
+    CollectionRequest::parse(&text).map_err(|error| {
+        Problem::new(format!("{}: {error}", path.display())).next("Ask the partner who sent it to send it again.")
+    })
 }
 
 fn open(archive: &Path) -> Result<ArchiveEvidence, Problem> {
@@ -206,17 +213,6 @@ fn open(archive: &Path) -> Result<ArchiveEvidence, Problem> {
         .map_err(|problem| Problem { what: format!("{}: {}", archive.display(), problem.what), ..problem })
 }
 
-fn profile(name: &str) -> Result<Profile, Problem> {
-    if name == "linux-host" {
-        return Profile::linux_host().map_err(|error| Problem::new(error.to_string()));
-    }
-    let text = std::fs::read_to_string(name).map_err(|error| {
-        Problem::new(format!("there is no profile {name}: {error}"))
-            .next("Use --profile linux-host, or the path of a profile's file.")
-    })?;
-    Profile::parse(&text).map_err(|error| Problem::new(format!("{name}: {error}")))
-}
-
 /// `linux-host-20261121-202851.vouch`
 fn default_output(evidence: &dyn Evidence, world: &World) -> PathBuf {
     let profile = evidence.profile();
@@ -225,7 +221,13 @@ fn default_output(evidence: &dyn Evidence, world: &World) -> PathBuf {
 }
 
 /// Shows what would be read.
-fn preview(evidence: &OneOf, from: Option<&Path>, path: &Path) {
+fn preview(evidence: &OneOf, from: Option<&Path>, request: Option<&CollectionRequest>, path: &Path) {
+    if let Some(request) = request {
+        output::heading(&format!("A request for the ticket {}", request.ticket));
+        for question in &request.questions {
+            output::field("asked besides", question);
+        }
+    }
     match evidence {
         OneOf::Archive(_) => {
             output::heading("This would be read, twice: to learn names, then to mask them");
@@ -248,17 +250,22 @@ fn preview(evidence: &OneOf, from: Option<&Path>, path: &Path) {
     output::heading("And this would be written");
     output::field("file", &path.display().to_string());
     output::field("masked in it", "passwords, tokens, keys; names of hosts, domains and users; addresses");
-    output::field("sent", "nothing: this program does not use the network");
+    let endpoints = if let OneOf::Host(plan) = evidence { plan.endpoints() } else { 0 };
+    let sent = match endpoints {
+        0 => "nothing: this program does not use the network".to_owned(),
+        count => format!("nothing of it; {count} of the profile's endpoints are asked, without credentials"),
+    };
+    output::field("sent", &sent);
 }
 
-fn agreed(json: bool) -> Result<bool, Problem> {
+fn agreed(question: &str, json: bool) -> Result<bool, Problem> {
     let stdin = std::io::stdin();
     if json || !stdin.is_terminal() {
         return Err(Problem::new("nobody is here to agree to that").next("Use --yes to agree beforehand."));
     }
     let cannot = |error: std::io::Error| Problem::new(format!("the terminal cannot be read: {error}"));
     let mut out = anstream::stderr();
-    write!(out, "\nRead and seal this? [y/N] ").and_then(|()| out.flush()).map_err(cannot)?;
+    write!(out, "\n{question} [y/N] ").and_then(|()| out.flush()).map_err(cannot)?;
     let mut answer = String::new();
     stdin.lock().read_line(&mut answer).map_err(cannot)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
@@ -303,7 +310,8 @@ pub(crate) fn problem(error: &CollectError) -> Problem {
             "Is there room, and may this account write there? Choose with --output."
         }
         CollectError::Archive(_) => "Make the archive again, or collect from the host itself: vouch collect.",
-        CollectError::Policy(_) | CollectError::Profile(_) => "This program is not whole: install it again.",
+        CollectError::Declined => "Collect again whenever you like: nothing is left of it.",
+        CollectError::Policy(_) => "This program is not whole: install it again.",
     };
     Problem::new(what).next(next)
 }

@@ -2,7 +2,8 @@
 //!
 //! Read in this order: `folder` (a data folder with an authority, issuers and configurations), `services` (three processes on it), `up` (until Ctrl-C),
 //! `sample` (a catalogue to try things on), `demo` (the whole story), `contract` (a command for every RPC, made from the contract),
-//! `catalogue` (licences from files and into them), `call` (any RPC, JSON in and out), `verify` (signed texts, offline), `collect` (diagnostics into a sealed file, offline), `bundle` (what is in one).
+//! `catalogue` (licences from files and into them), `call` (any RPC, JSON in and out), `verify` (signed texts, offline), `collect` (diagnostics into a sealed file, offline), `bundle` (what is in one),
+//! `profile` (what is collected and looked for), `judgement` (what a profile says of a bundle).
 
 mod bundle;
 mod call;
@@ -12,7 +13,9 @@ mod contract;
 mod demo;
 mod folder;
 mod identities;
+mod judgement;
 mod output;
+mod profile;
 mod sample;
 mod services;
 mod token;
@@ -50,6 +53,9 @@ enum Command {
     /// Look into a sealed bundle.
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
+    /// Check a profile: what is collected, what is required, what is looked for.
+    #[command(subcommand)]
+    Profile(profile::ProfileCommand),
     /// Run one service as a process of its own.
     #[command(subcommand)]
     Serve(Serve),
@@ -124,6 +130,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Collect(arguments) => collect::run(&arguments),
         Command::Bundle(command) => bundle::run(&command),
+        Command::Profile(command) => profile::run(&command),
         Command::Serve(Serve::License(serve)) => {
             return serve.run::<vouch_license::License>().await;
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::Entry;
 use crate::archive::ArchiveError;
 use crate::redaction::{Learner, Outcome, PolicyError};
 use crate::sealed::{About, SealedBundle, SealedError, Sealer};
@@ -60,15 +61,15 @@ pub enum CollectError {
     /// The redaction policy cannot be read.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// The profile cannot be read.
-    #[error(transparent)]
-    Profile(#[from] crate::collect::ProfileError),
     /// The archive is not taken.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     /// The bundle cannot be sealed.
     #[error(transparent)]
     Sealed(#[from] SealedError),
+    /// Whoever saw what was masked did not agree.
+    #[error("what was masked was not agreed to")]
+    Declined,
     /// The disk is full, or gone.
     #[error("the bundle cannot be written")]
     Io(#[from] io::Error),
@@ -79,11 +80,25 @@ pub enum CollectError {
 /// What cannot be read becomes an entry that says why: one missing file never costs the bundle.
 pub fn seal(
     evidence: &mut dyn Evidence,
+    learner: Learner,
+    key: &[u8; 32],
+    now: Timestamp,
+    output: &Path,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<SealedBundle, CollectError> {
+    seal_if(evidence, learner, key, now, output, progress, &mut |_| true)
+}
+
+/// The same, if somebody agrees who is shown the entries with what was masked in each. Otherwise nothing is written:
+/// [`CollectError::Declined`].
+pub fn seal_if(
+    evidence: &mut dyn Evidence,
     mut learner: Learner,
     key: &[u8; 32],
     now: Timestamp,
     output: &Path,
     progress: &mut dyn FnMut(Progress<'_>),
+    agrees: &mut dyn FnMut(&[Entry]) -> bool,
 ) -> Result<SealedBundle, CollectError> {
     // Before anything is read: an output that cannot be is known at once.
     let mut sealer = Sealer::new(output)?;
@@ -117,6 +132,9 @@ pub fn seal(
         })?;
         Ok(())
     })?;
+    if !agrees(sealer.entries()) {
+        return Err(CollectError::Declined);
+    }
     progress(Progress { step: Step::Sealing, done: 0, total: 1, path: "" });
     Ok(sealer.seal(&evidence.profile(), now, redactor.redaction())?)
 }

@@ -4,26 +4,35 @@
 //! digest is the bundle's root: what is signed, proven and admitted is always that root.
 //!
 //! Read in this order: [`Digest`], [`Manifest`] (what a bundle says of itself), [`Manifest::artefacts`] (what a
-//! vendor may require of it). With the feature `collect`, how a bundle comes to be: [`collect`] (this host, by a profile) and
+//! vendor may require of it). With the feature `profiles`, what is to be collected, as data: [`profile`], and what is looked for in
+//! it: [`analyzers`]. With the feature `collect`, how a bundle comes to be: [`collect`] (this host, by a profile) and
 //! [`archive`] (what somebody collected already) are [`Evidence`]; [`seal`] reads it twice, lets [`redaction`] learn and mask,
-//! and writes a [`sealed`] file.
+//! and writes a [`sealed`] file. What is asked for may come as a [`request`].
 //!
 //! This crate knows no transport, no store and no ticket.
 
+#[cfg(feature = "profiles")]
+pub mod analyzers;
 #[cfg(feature = "collect")]
 pub mod archive;
+mod changes;
 #[cfg(feature = "collect")]
 pub mod collect;
 mod digest;
 #[cfg(feature = "collect")]
 mod evidence;
 mod manifest;
+#[cfg(feature = "profiles")]
+pub mod profile;
 #[cfg(feature = "collect")]
 pub mod redaction;
 #[cfg(feature = "collect")]
+pub mod request;
+#[cfg(feature = "collect")]
 pub mod sealed;
 
+pub use changes::Change;
 pub use digest::Digest;
 #[cfg(feature = "collect")]
-pub use evidence::{CollectError, Evidence, Found, Progress, Step, seal};
+pub use evidence::{CollectError, Evidence, Found, Progress, Step, seal, seal_if};
 pub use manifest::{Entry, Manifest, ManifestError, Masked, Redaction};

@@ -1,7 +1,7 @@
 //! How fast: each subcommand measures a service against a bare program, alternating, in one run, and prints ratios.
 //!
-//! `cargo run --release -p vouch-load -- check` is the one for checks of entitlement, `-- proof` for proofs, `-- import` for catalogues. What they
-//! measured, and where, stands in `README.md` beside them.
+//! `cargo run --release -p vouch-load -- check` is the one for checks of entitlement, `-- proof` for proofs, `-- import` for catalogues,
+//! `-- redact` for redaction. What they measured, and where, stands in `README.md` beside them.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on says so by panicking")]
 
@@ -12,6 +12,7 @@ mod ground;
 mod hold;
 mod import;
 mod proof;
+mod redact;
 mod report;
 mod seed;
 
@@ -34,6 +35,8 @@ enum Command {
     Proof(proof::ProofArguments),
     /// Import of a catalogue, over the wire, on both engines.
     Import(import::ImportArguments),
+    /// Redaction of log text on one core, without archives: learning and masking. Beside it, what `sos clean` takes.
+    Redact(redact::RedactArguments),
     /// Opens the book of a database and tells what it takes: what `check` starts for itself.
     #[command(hide = true)]
     Hold(hold::HoldArguments),
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => runtime.block_on(check::run(&arguments)),
         Command::Proof(arguments) => runtime.block_on(proof::run(&arguments)),
         Command::Import(arguments) => runtime.block_on(import::run(&arguments)),
+        Command::Redact(arguments) => redact::run(&arguments),
         Command::Hold(arguments) => runtime.block_on(hold::run(&arguments)),
     }
 }

@@ -120,7 +120,7 @@ impl Report {
 }
 
 /// The smallest, the median and the largest.
-fn spread(mut values: Vec<f64>) -> [f64; 3] {
+pub(crate) fn spread(mut values: Vec<f64>) -> [f64; 3] {
     values.sort_by(f64::total_cmp);
     let last = values.len().saturating_sub(1);
     [values[0], values[last / 2], values[last]]

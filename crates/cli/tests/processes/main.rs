@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bundles;
 mod catalogues;
 mod commands;
 mod demo;
 mod front_line;
 mod kills;
+mod profiles;
 mod proxy;
 mod up;
 

@@ -8,10 +8,6 @@ use std::time::Duration;
 
 use wait_timeout::ChildExt as _;
 
-/// A command that takes longer is stopped.
-const DEADLINE: Duration = Duration::from_secs(20);
-/// More output is left out.
-const MAX_OUTPUT: u64 = 16 * 1024 * 1024;
 /// Where programs are looked for: not where the caller's environment says.
 const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
@@ -20,12 +16,8 @@ pub(super) fn find(program: &str) -> Option<PathBuf> {
     FOLDERS.iter().map(|folder| Path::new(folder).join(program)).find(|path| path.is_file())
 }
 
-/// Runs a command and gives what it printed, or why there is nothing.
-pub(super) fn run(command: &[String]) -> Result<Vec<u8>, String> {
-    run_until(command, DEADLINE)
-}
-
-fn run_until(command: &[String], deadline: Duration) -> Result<Vec<u8>, String> {
+/// Runs a command and gives what it printed, up to so many bytes, or why there is nothing.
+pub(super) fn run(command: &[String], deadline: Duration, most: u64) -> Result<Vec<u8>, String> {
     let (program, arguments) = command.split_first().ok_or("no command")?;
     let program = find(program).ok_or("not on this host")?;
     let mut child = Command::new(program)
@@ -44,7 +36,7 @@ fn run_until(command: &[String], deadline: Duration) -> Result<Vec<u8>, String> 
     // On a thread of its own: a child of the child may hold the pipe open for ever.
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        let read = output.take(MAX_OUTPUT).read_to_end(&mut bytes).map(|_| bytes);
+        let read = output.take(most).read_to_end(&mut bytes).map(|_| bytes);
         // Nobody listens any more where the deadline is over.
         let _ = sender.send(read);
     });
@@ -59,7 +51,10 @@ fn run_until(command: &[String], deadline: Duration) -> Result<Vec<u8>, String> 
         let _ = child.wait();
     }
     let bytes = read.map_err(|_| format!("stopped after {} seconds", deadline.as_secs()))?;
-    let bytes = bytes.map_err(|error| format!("cannot be read: {}", error.kind()))?;
+    let mut bytes = bytes.map_err(|error| format!("cannot be read: {}", error.kind()))?;
+    if bytes.len() as u64 >= most {
+        bytes.extend_from_slice(format!("\n[more than {most} bytes: what follows was left out]\n").as_bytes());
+    }
     match status {
         // A part is better than nothing: `df` fails for one file system and tells of all others.
         Some(status) if bytes.is_empty() && !status.success() => Err(format!("ended with {status}")),
@@ -73,7 +68,7 @@ mod tests {
 
     fn run(words: &[&str]) -> Result<Vec<u8>, String> {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        run_until(&words, Duration::from_millis(200))
+        super::run(&words, Duration::from_millis(200), 1000)
     }
 
     #[test]
@@ -85,6 +80,12 @@ mod tests {
         assert_eq!(names, ["LC_ALL", "PATH"]);
         assert_eq!(run(&["false"]).unwrap_err(), "ended with exit status: 1");
         assert_eq!(run(&["no-such-program"]).unwrap_err(), "not on this host");
+    }
+
+    #[test]
+    fn output_beyond_the_cap_is_left_out_and_told() {
+        let output = String::from_utf8(run(&["head", "-c", "5000", "/dev/zero"]).unwrap()).unwrap();
+        assert!(output.len() < 1100 && output.contains("[more than 1000 bytes"), "{}", output.len());
     }
 
     #[test]

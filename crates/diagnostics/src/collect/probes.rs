@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::profile::Probe;
+use crate::profile::Probe;
 
 /// Runs a probe.
 pub(super) fn run(probe: Probe, proc: &Path, now: Timestamp) -> Result<Vec<u8>, String> {

@@ -1,14 +1,15 @@
-//! Anchors: one automaton finds every place where something may stand that has to be masked.
+//! Anchors: one automaton finds every place where something may stand that has to be masked, but for what is known by its shape.
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
+use aho_corasick::BuildError;
 
-use super::names::NameKind;
+use super::automaton::{Automaton, Hit};
+use super::custom::Patterns;
+use super::names::{self, Learned, NameKind};
 use super::pairs::Word;
 use super::policy::{Policy, PolicyError, Rules};
-use super::shapes::Shapes;
 use super::span::Found;
 use super::text::is_start_of_word;
-use super::{blocks, commands, pairs, pipes, prefixes, shapes, urls};
+use super::{blocks, commands, mail, pairs, pipes, prefixes, urls};
 
 /// What an anchor leads to.
 #[derive(Debug, Clone, Copy)]
@@ -29,65 +30,85 @@ enum Anchor {
     Mail,
     /// Words before the name of a user.
     User,
+    /// Where a pattern of a profile begins: by its place.
+    Pattern(usize),
+    /// A name that was learned.
+    Name(NameKind),
+    /// A secret that was learned.
+    Secret,
 }
 
-/// Finds secrets, addresses and places of names in a piece of text.
+/// Finds secrets and names in a piece of text.
 #[derive(Debug)]
 pub(super) struct Finder {
     rules: Rules,
-    automaton: AhoCorasick,
-    anchors: Vec<(String, Anchor)>,
-    shapes: Shapes,
+    patterns: Patterns,
+    automaton: Automaton,
+    anchors: Vec<(Vec<u8>, Anchor)>,
 }
 
 impl Finder {
     pub(super) fn new(policy: &Policy) -> Result<Self, PolicyError> {
-        let rules = policy.rules.clone();
-        let anchors = anchors(&rules);
-        let automaton = AhoCorasickBuilder::new()
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(anchors.iter().map(|(text, _)| text))
-            .map_err(|error| PolicyError(error.to_string()))?;
-        let shapes = Shapes::new().map_err(|error| PolicyError(error.to_string()))?;
-        Ok(Self { rules, automaton, anchors, shapes })
+        let anchors = anchors(policy);
+        let patterns = Patterns::new(&policy.patterns)?;
+        Ok(Self { rules: policy.rules.clone(), patterns, automaton: automaton(&anchors)?, anchors })
     }
 
-    /// Finds secrets and addresses, and shows the places of names to `name`.
+    /// Finds what was learned too.
+    pub(super) fn with(mut self, learned: &Learned) -> Result<Self, PolicyError> {
+        self.anchors.extend(learned.names().map(|(name, kind)| (name, Anchor::Name(kind))));
+        self.anchors.extend(learned.secrets().map(|secret| (secret, Anchor::Secret)));
+        self.automaton = automaton(&self.anchors)?;
+        Ok(self)
+    }
+
+    /// Finds them, and shows the places of names to `name`.
     pub(super) fn find(&self, text: &[u8], found: &mut Found, name: &mut dyn FnMut(NameKind, &[u8])) {
         let mut seen = Seen { commands: vec![0; self.rules.commands.len()], ..Seen::default() };
-        for hit in self.automaton.find_overlapping_iter(text) {
-            let place = (hit.start(), hit.end());
-            let (start, end) = place;
-            if found.covers(start, end) {
-                continue;
+        self.automaton.each(text, &mut |hit| {
+            if !found.covers(hit.start, hit.end) {
+                self.follow(text, hit, &mut seen, found, name);
             }
-            found.because_of(Some(place));
-            let (spelling, anchor) = &self.anchors[hit.pattern().as_usize()];
-            let exactly = || &text[start..end] == spelling.as_bytes();
-            match *anchor {
-                Anchor::Word(word) => pairs::find(text, place, word, &self.rules, &mut seen.pairs, found),
-                Anchor::Token(token) if exactly() => {
-                    prefixes::find(text, start, end, &self.rules.tokens[token], &mut seen.runs, found);
-                }
-                Anchor::Command(command) => {
-                    commands::find(text, place, &self.rules.commands[command], &mut seen.commands[command], found);
-                }
-                Anchor::Pipe => pipes::find(text, place, &self.rules.pipes, &mut seen.pipe, found),
-                Anchor::Jwt if exactly() => prefixes::jwt(text, start, &mut seen.runs, found),
-                Anchor::Pem => blocks::pem(text, start, &mut seen.blocks, found),
-                Anchor::Putty => blocks::putty(text, end, found),
-                Anchor::Jwk => blocks::jwk(text, start, &mut seen.blocks, found),
-                Anchor::Url => urls::find(text, end, &mut seen.urls, found),
-                Anchor::Oracle => urls::oracle(text, end, &mut seen.urls, found),
-                Anchor::Mail => shapes::mail(text, start, end, &self.rules.names.harmless_mail, found),
-                Anchor::User if is_start_of_word(text, start) => name(NameKind::User, user(text, end)),
-                Anchor::Token(_) | Anchor::Jwt | Anchor::User => {}
-            }
-        }
+        });
+        seen.names.finish(text, found);
         found.because_of(None);
-        self.shapes.find(text, found);
     }
+
+    /// Looks around an anchor for what it leads to.
+    fn follow(&self, text: &[u8], hit: Hit, seen: &mut Seen, found: &mut Found, name: &mut dyn FnMut(NameKind, &[u8])) {
+        let Hit { pattern, start, end } = hit;
+        let place = (start, end);
+        found.because_of(Some(place));
+        let (spelling, anchor) = &self.anchors[pattern];
+        let exactly = || text[start..end] == *spelling;
+        match *anchor {
+            Anchor::Word(word) => pairs::find(text, place, word, &self.rules, &mut seen.pairs, found),
+            Anchor::Token(token) if exactly() => {
+                prefixes::find(text, start, end, &self.rules.tokens[token], &mut seen.runs, found);
+            }
+            Anchor::Command(command) => {
+                commands::find(text, place, &self.rules.commands[command], &mut seen.commands[command], found);
+            }
+            Anchor::Pipe => pipes::find(text, place, &self.rules.pipes, &mut seen.pipe, found),
+            Anchor::Jwt if exactly() => prefixes::jwt(text, start, &mut seen.runs, found),
+            Anchor::Pem => blocks::pem(text, start, &mut seen.blocks, found),
+            Anchor::Putty => blocks::putty(text, end, found),
+            Anchor::Jwk => blocks::jwk(text, start, &mut seen.blocks, found),
+            Anchor::Url => urls::find(text, end, &mut seen.urls, found),
+            Anchor::Oracle => urls::oracle(text, end, &mut seen.urls, found),
+            Anchor::Mail => mail::find(text, start, end, &self.rules.names.harmless_mail, found),
+            Anchor::User if is_start_of_word(text, start) => name(NameKind::User, user(text, end)),
+            Anchor::Pattern(pattern) if exactly() => self.patterns.find(pattern, text, start, found),
+            Anchor::Name(kind) => seen.names.name(text, place, kind, found),
+            Anchor::Secret if exactly() => seen.names.secret(place, found),
+            Anchor::Token(_) | Anchor::Jwt | Anchor::User | Anchor::Pattern(_) | Anchor::Secret => {}
+        }
+    }
+}
+
+fn automaton(anchors: &[(Vec<u8>, Anchor)]) -> Result<Automaton, PolicyError> {
+    let patterns: Vec<&[u8]> = anchors.iter().map(|(spelling, _)| spelling.as_slice()).collect();
+    Automaton::new(&patterns).map_err(|error: BuildError| PolicyError(error.to_string()))
 }
 
 /// What the readers saw of a text so far.
@@ -100,6 +121,7 @@ struct Seen {
     /// Where the words of the last command that writes end.
     pipe: usize,
     commands: Vec<usize>,
+    names: names::Seen,
 }
 
 /// The name of a user that begins here.
@@ -109,24 +131,30 @@ fn user(text: &[u8], start: usize) -> &[u8] {
     &text[start..start + length]
 }
 
-fn anchors(rules: &Rules) -> Vec<(String, Anchor)> {
-    let mut anchors: Vec<(String, Anchor)> = Vec::new();
-    for words in &rules.words {
-        let word = Word { rule: words.rule, whole: words.whole, random: words.random };
-        for text in &words.names {
+fn anchors(policy: &Policy) -> Vec<(Vec<u8>, Anchor)> {
+    let rules = &policy.rules;
+    let mut anchors: Vec<(&str, Anchor)> = Vec::new();
+    let mut words: Vec<(String, Anchor)> = Vec::new();
+    for named in &rules.words {
+        let word = Word { rule: named.rule, whole: named.whole, random: named.random };
+        for text in &named.names {
             let spellings = if text.contains(' ') { ["", "_", "-", ".", " "].as_slice() } else { &[""] };
-            anchors.extend(spellings.iter().map(|gap| (text.replace(' ', gap), Anchor::Word(word))));
+            words.extend(spellings.iter().map(|gap| (text.replace(' ', gap), Anchor::Word(word))));
         }
     }
+    anchors.extend(words.iter().map(|(text, anchor)| (text.as_str(), *anchor)));
     for (place, tokens) in rules.tokens.iter().enumerate() {
-        anchors.extend(tokens.begin.iter().map(|text| (text.clone(), Anchor::Token(place))));
+        anchors.extend(tokens.begin.iter().map(|text| (text.as_str(), Anchor::Token(place))));
     }
     for (place, commands) in rules.commands.iter().enumerate() {
-        anchors.extend(commands.names.iter().map(|text| (text.clone(), Anchor::Command(place))));
+        anchors.extend(commands.names.iter().map(|text| (text.as_str(), Anchor::Command(place))));
     }
-    anchors.extend(rules.pipes.writers.iter().map(|text| (text.clone(), Anchor::Pipe)));
-    anchors.extend(rules.names.user_phrases.iter().map(|text| (text.clone(), Anchor::User)));
-    let fixed = [
+    anchors.extend(rules.pipes.writers.iter().map(|text| (text.as_str(), Anchor::Pipe)));
+    anchors.extend(rules.names.user_phrases.iter().map(|text| (text.as_str(), Anchor::User)));
+    for (place, pattern) in policy.patterns.iter().enumerate() {
+        anchors.extend(pattern.begin.iter().map(|text| (text.as_str(), Anchor::Pattern(place))));
+    }
+    anchors.extend([
         // `{"`, `{ ` and `{` with a line end, in base 64.
         ("eyJ", Anchor::Jwt),
         ("eyA", Anchor::Jwt),
@@ -142,7 +170,6 @@ fn anchors(rules: &Rules) -> Vec<(String, Anchor)> {
         ("/home/", Anchor::User),
         ("/Users/", Anchor::User),
         ("\\Users\\", Anchor::User),
-    ];
-    anchors.extend(fixed.map(|(text, anchor)| (text.to_owned(), anchor)));
-    anchors
+    ]);
+    anchors.into_iter().map(|(text, anchor)| (text.as_bytes().to_vec(), anchor)).collect()
 }

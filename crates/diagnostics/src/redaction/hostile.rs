@@ -3,6 +3,7 @@
 //! Proves V07.
 
 use super::ahead::tests::take_examined;
+use super::pieces::{AHEAD, PIECE};
 use super::{Learner, Outcome, Policy, Redactor};
 
 fn redactor() -> Redactor {
@@ -109,11 +110,11 @@ fn v07_a_secret_apart_from_its_name_is_masked_wherever_a_piece_ends() {
         format!("\"credentials\": {{\n{object}}}\n"),
     ];
     let mut redactor = redactor();
-    // The first piece ends 160 KiB before 1 MiB: the first lines of a case stand there in turn.
-    let border = 1024 * 1024 - 160 * 1024;
+    // Where the first piece is cut the first lines of a case stand in turn.
+    let border = PIECE - AHEAD;
     for case in cases {
         for shift in case.match_indices('\n').take(4).map(|(feed, _)| feed + 1) {
-            let text = format!("{}{case}{}", "\n".repeat(border - shift), "\n".repeat(200 * 1024));
+            let text = format!("{}{case}{}", "\n".repeat(border - shift), "\n".repeat(AHEAD + 40 * 1024));
             assert!(!masked(&mut redactor, &text).unwrap().contains("canary"), "{shift} of {case:.40}");
         }
     }

@@ -1,45 +1,103 @@
 //! Hosts by their full names: `db-01.corp.example` tells that `db-01` is a host too, once `corp.example` is known to be theirs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use regex::bytes::Regex;
+use super::ahead::run;
 
 /// More full names are not remembered: most of them are no hosts at all.
 const MAX_SEEN: usize = 20_000;
 /// A shorter name is too often another word.
 const MIN_LABEL: usize = 4;
+/// A name in DNS has at most 253 bytes.
+const MAX_NAME: usize = 253;
 
 /// Words with dots that may be full names of hosts.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Hosts {
-    shape: Regex,
-    seen: BTreeSet<String>,
+    seen: HashSet<Vec<u8>>,
+    /// A name in small letters, to be looked up.
+    lower: Vec<u8>,
 }
 
 impl Hosts {
-    pub(super) fn new() -> Result<Self, regex::Error> {
-        let shape = Regex::new(r"(?-u)[0-9A-Za-z-]{4,}(?:\.[0-9A-Za-z-]+)+\.[A-Za-z]{2,}")?;
-        Ok(Self { shape, seen: BTreeSet::new() })
+    /// Looks for names of at least three parts: the first of four characters, the last of letters.
+    pub(super) fn find(&mut self, text: &[u8]) {
+        let mut at = 0;
+        while let Some(dot) = text.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'.')) {
+            let dot = at + dot;
+            let (name, end) = name(text, dot);
+            if let Some((start, end)) = name {
+                self.add(&text[start..end]);
+            }
+            at = end;
+        }
     }
 
-    pub(super) fn find(&mut self, text: &[u8]) {
-        for name in self.shape.find_iter(text) {
-            // A name in DNS has at most 253 bytes.
-            if self.seen.len() < MAX_SEEN && name.len() <= 253 {
-                let name = String::from_utf8_lossy(name.as_bytes()).to_lowercase();
-                self.seen.insert(name);
+    fn add(&mut self, name: &[u8]) {
+        if self.seen.len() < MAX_SEEN && name.len() <= MAX_NAME {
+            self.lower.clear();
+            self.lower.extend(name.iter().map(u8::to_ascii_lowercase));
+            if !self.seen.contains(&self.lower) {
+                self.seen.insert(self.lower.clone());
             }
         }
     }
 
-    /// The bare names of those whose domain, or one above it, is one of theirs.
-    pub(super) fn of<'a>(&'a self, is_theirs: &'a dyn Fn(&str) -> bool) -> impl Iterator<Item = &'a str> {
-        self.seen.iter().filter_map(|name| {
-            let (label, mut domain) = name.split_once('.')?;
+    /// The bare names of those whose domain, or one above it, is one of theirs, in order.
+    pub(super) fn of(&self, is_theirs: &dyn Fn(&str) -> bool) -> BTreeSet<&str> {
+        let bare = self.seen.iter().filter_map(|name| {
+            let (label, mut domain) = str::from_utf8(name).ok()?.split_once('.')?;
             while !is_theirs(domain) {
                 (_, domain) = domain.split_once('.')?;
             }
-            (label.len() >= MIN_LABEL).then_some(label)
-        })
+            Some(label)
+        });
+        bare.collect()
+    }
+}
+
+/// The name whose first part ends at a dot, and how far was looked for it.
+fn name(text: &[u8], dot: usize) -> (Option<(usize, usize)>, usize) {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let before = &text[dot.saturating_sub(MIN_LABEL)..dot];
+    let is_long = before.len() == MIN_LABEL && before.iter().all(|byte| is_part(*byte));
+    if !is_long || !text.get(dot + 1).is_some_and(|byte| is_part(*byte)) {
+        return (None, dot + 1);
+    }
+    let near = &text[dot.saturating_sub(MAX_NAME)..dot];
+    let start = dot - near.iter().rev().take_while(|byte| is_part(**byte)).count();
+    // The last part that begins with two letters ends the name. If no part does, none of those behind it begins another.
+    let (mut at, mut parts, mut end) = (dot, 0, None);
+    while text.get(at) == Some(&b'.') && text.get(at + 1).is_some_and(|byte| is_part(*byte)) {
+        let letters = run(text, at + 1, |byte| byte.is_ascii_alphabetic());
+        if parts > 0 && letters > at + 2 {
+            end = Some((start, letters));
+        }
+        parts += 1;
+        at = run(text, letters, is_part);
+    }
+    (end, at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_names_of_hosts_are_seen_whatever_stands_around_them() {
+        let mut hosts = Hosts::default();
+        hosts.find(b"to falcon.corp.example.org:22, (HERON.corp.example.org.), 10.0.0.1, 1234.5678, a.b.example.org, x-1.y.org-9 db1.example.org9");
+        let bare = hosts.of(&|domain| matches!(domain, "example.org" | "y.org"));
+        // Of `a.b.example.org` every part before the domain is short.
+        assert_eq!(bare, ["falcon", "heron"].into());
+    }
+
+    #[test]
+    fn a_run_of_parts_is_looked_at_once() {
+        let text = "abcd.".repeat(40_000);
+        let mut hosts = Hosts::default();
+        super::super::ahead::tests::take_examined();
+        hosts.find(text.as_bytes());
+        assert!(super::super::ahead::tests::take_examined() < 20 * text.len() as u64);
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use super::anchors::Finder;
 use super::hosts::Hosts;
-use super::names::{Learned, NameKind, Names};
+use super::names::{Learned, NameKind};
 use super::policy::{Policy, PolicyError, Rule};
 use super::redactor::Redactor;
 use super::span::Found;
@@ -22,6 +22,8 @@ pub struct Learner {
     common: BTreeSet<String>,
     learned: Learned,
     hosts: Hosts,
+    /// The host of the last line of a log: the next is nearly always the same one's.
+    log_host: String,
 }
 
 /// A file that lists names, and how.
@@ -43,8 +45,19 @@ impl Learner {
     pub fn new(policy: Policy) -> Result<Self, PolicyError> {
         let finder = Finder::new(&policy)?;
         let common = policy.rules.names.common.iter().cloned().collect();
-        let hosts = Hosts::new().map_err(|error| PolicyError(error.to_string()))?;
-        Ok(Self { policy, finder, common, learned: Learned::default(), hosts })
+        let names = policy.names.clone();
+        let mut learner = Self {
+            policy,
+            finder,
+            common,
+            learned: Learned::default(),
+            hosts: Hosts::default(),
+            log_host: String::new(),
+        };
+        for (kind, name) in &names {
+            learner.name(*kind, name);
+        }
+        Ok(learner)
     }
 
     /// Never learns this word as a name: it is the name of a product too.
@@ -87,8 +100,7 @@ impl Learner {
         for host in self.hosts.of(&|domain| domains.contains(domain)) {
             self.learned.name(NameKind::Host, host, &self.common);
         }
-        let names = Names::new(self.learned).map_err(|error| PolicyError(error.to_string()))?;
-        Ok(Redactor::new(self.policy, self.finder, names, key))
+        Ok(Redactor::new(self.policy, self.finder.with(&self.learned)?, key))
     }
 
     fn find(&mut self, piece: &[u8]) {
@@ -100,7 +112,8 @@ impl Learner {
         });
         for span in found.spans {
             let secret = &piece[span.start..span.end];
-            if matches!(span.rule, Rule::Password | Rule::Token | Rule::UrlPassword) && values::is_peculiar(secret) {
+            let learns = matches!(span.rule, Rule::Password | Rule::Token | Rule::UrlPassword | Rule::Custom(_));
+            if learns && values::is_peculiar(secret) {
                 learned.secret(secret);
             }
         }
@@ -143,7 +156,10 @@ impl Learner {
                 }
             }
             Listing::Log => {
-                if let Some(host) = host_of_log(line) {
+                if let Some(host) = host_of_log(line)
+                    && host != self.log_host
+                {
+                    host.clone_into(&mut self.log_host);
                     self.name(NameKind::Host, host);
                 }
             }

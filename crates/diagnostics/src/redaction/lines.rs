@@ -62,7 +62,7 @@ pub(super) fn flag(text: &[u8], name: &Name, after: usize) -> Option<Value> {
     let bytes = &text[value.start..value.end];
     // `--password PASSWORD`, `--password to set`, `--password --quiet`: an explanation, or no value.
     let explains =
-        (3..64).contains(&bytes.len()) && bytes.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
+        (2..64).contains(&bytes.len()) && bytes.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
     let word = bytes.len() <= 4 && bytes.iter().all(u8::is_ascii_lowercase);
     (!explains && !word && bytes.first() != Some(&b'-')).then_some(value)
 }

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, BuildError};
-
 use super::policy::Rule;
 use super::span::{Found, Real, Span};
 use super::text::{is_end_of_word, is_start_of_word};
@@ -12,9 +10,6 @@ use super::text::{is_end_of_word, is_start_of_word};
 const MAX_NAMES: usize = 10_000;
 /// More secrets are not learned.
 const MAX_SECRETS: usize = 50_000;
-
-/// Up to so many names the automaton is of the fastest kind.
-const MAX_FAST: usize = 500;
 
 /// What a name is the name of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,16 +20,6 @@ pub enum NameKind {
     Domain,
     /// A user, by account or by name.
     User,
-}
-
-impl NameKind {
-    fn rule(self) -> (Rule, &'static str) {
-        match self {
-            Self::Host => (Rule::Host, "host"),
-            Self::Domain => (Rule::Domain, "domain"),
-            Self::User => (Rule::User, "user"),
-        }
-    }
 }
 
 /// What was learned so far.
@@ -86,70 +71,94 @@ impl Learned {
 
     /// Learns a secret that was found beside its name.
     pub(super) fn secret(&mut self, secret: &[u8]) {
-        if self.secrets.len() < MAX_SECRETS {
+        if self.secrets.len() < MAX_SECRETS && !self.secrets.contains(secret) {
             self.secrets.insert(secret.to_vec());
         }
     }
-}
 
-/// Finds what was learned.
-#[derive(Debug)]
-pub(super) struct Names {
-    known: AhoCorasick,
-    kinds: Vec<NameKind>,
-    secrets: AhoCorasick,
-}
-
-impl Names {
-    pub(super) fn new(learned: Learned) -> Result<Self, BuildError> {
-        Ok(Self {
-            known: AhoCorasickBuilder::new()
-                .ascii_case_insensitive(true)
-                // The fastest kind is large: for few names it is worth it.
-                .kind((learned.names.len() < MAX_FAST).then_some(AhoCorasickKind::DFA))
-                .build(learned.names.keys())?,
-            kinds: learned.names.into_values().collect(),
-            secrets: AhoCorasick::new(&learned.secrets)?,
-        })
+    /// The names as they may be written, each with what it is the name of.
+    pub(super) fn names(&self) -> impl Iterator<Item = (Vec<u8>, NameKind)> + '_ {
+        self.names.iter().flat_map(|(name, kind)| spellings(name).into_iter().map(|spelling| (spelling, *kind)))
     }
 
-    pub(super) fn find(&self, text: &[u8], found: &mut Found) {
-        // Secrets may lie within each other and overlap: what they cover together is one, and memory does not grow with them.
-        let mut last: Option<(usize, usize)> = None;
-        for hit in self.secrets.find_overlapping_iter(text) {
-            match &mut last {
-                Some((start, end)) if hit.start() < *end => (*start, *end) = (hit.start().min(*start), hit.end()),
-                _ => repeated(last.replace((hit.start(), hit.end())), found),
-            }
+    /// The secrets, by themselves.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
+        self.secrets.iter().cloned()
+    }
+}
+
+/// A name in small letters, and where it has letters beyond ASCII, which are not found in either case by themselves: with capitals, in Latin 1,
+/// and as JSON escapes them.
+fn spellings(name: &str) -> BTreeSet<Vec<u8>> {
+    let mut all = BTreeSet::from([name.as_bytes().to_vec()]);
+    if name.is_ascii() {
+        return all;
+    }
+    let begins = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
+    };
+    let words: Vec<String> = name.split(' ').map(begins).collect();
+    for spelling in [name.to_owned(), name.to_uppercase(), words.join(" ")] {
+        let latin: Option<Vec<u8>> = spelling.chars().map(|letter| u8::try_from(letter).ok()).collect();
+        let escape = |unit: u16| match u8::try_from(unit) {
+            Ok(byte) if byte.is_ascii() => vec![byte],
+            _ => format!("\\u{unit:04x}").into_bytes(),
+        };
+        all.extend([spelling.encode_utf16().flat_map(escape).collect(), spelling.into_bytes()]);
+        all.extend(latin);
+    }
+    all
+}
+
+/// What was seen of learned names and secrets in a text so far.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// The domain that ends last, by where it begins: of several that end together the longest counts.
+    domain: Option<(usize, usize)>,
+    /// The secret that ends last, with those that overlap it: what they cover together is one, and memory does not grow with them.
+    secret: Option<(usize, usize)>,
+}
+
+impl Seen {
+    /// A learned name stands here, if it is a whole word.
+    pub(super) fn name(&mut self, text: &[u8], (start, end): (usize, usize), kind: NameKind, found: &mut Found) {
+        if !is_end_of_word(text, end) || !is_start_of_word(text, start) {
+            return;
         }
-        repeated(last, found);
-        // The domain that ends last seen, by where it begins: of several that end together the longest counts.
-        let mut domain: Option<(usize, usize)> = None;
-        for hit in self.known.find_overlapping_iter(text) {
-            let (start, end) = (hit.start(), hit.end());
-            let kind = self.kinds[hit.pattern().as_usize()];
-            let starts = is_start_of_word(text, start);
-            if !is_end_of_word(text, end) || !starts {
-                continue;
-            }
-            if kind == NameKind::Domain {
-                match &mut domain {
+        let name = match kind {
+            NameKind::Host => Span::pseudonym(start, end, Rule::Host, Real::Name),
+            NameKind::User => Span::pseudonym(start, end, Rule::User, Real::Name),
+            NameKind::Domain => {
+                match &mut self.domain {
                     Some((first, last)) if *last == end => *first = start.min(*first),
-                    _ => {
-                        of_domain(text, domain.replace((start, end)), found);
-                    }
+                    _ => of_domain(text, self.domain.replace((start, end)), found),
                 }
-            } else {
-                let (rule, name) = kind.rule();
-                found.push(Span::pseudonym(start, end, rule, Real::Name(name)));
+                return;
             }
+        };
+        found.push(name);
+    }
+
+    /// A learned secret stands here.
+    pub(super) fn secret(&mut self, (start, end): (usize, usize), found: &mut Found) {
+        match &mut self.secret {
+            Some((first, last)) if start < *last => (*first, *last) = (start.min(*first), end),
+            _ => repeated(self.secret.replace((start, end)), found),
         }
-        of_domain(text, domain, found);
+    }
+
+    /// Adds what was seen last.
+    pub(super) fn finish(&mut self, text: &[u8], found: &mut Found) {
+        repeated(self.secret.take(), found);
+        of_domain(text, self.domain.take(), found);
     }
 }
 
 fn repeated(secret: Option<(usize, usize)>, found: &mut Found) {
     if let Some((start, end)) = secret {
+        // It was found by itself, and not because of what is looked at now.
+        found.because_of(None);
         found.push(Span::secret(start, end, Rule::Repeated));
     }
 }
@@ -157,6 +166,7 @@ fn repeated(secret: Option<(usize, usize)>, found: &mut Found) {
 /// A learned domain, and what stands before it: every host of it is a host of theirs.
 fn of_domain(text: &[u8], domain: Option<(usize, usize)>, found: &mut Found) {
     let Some((start, end)) = domain else { return };
+    found.because_of(None);
     if start > 0 && text[start - 1] == b'.' {
         let part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(**byte, b'.' | b'-' | b'_');
         let length = text[start.saturating_sub(256)..start - 1].iter().rev().take_while(part).count();
@@ -164,15 +174,16 @@ fn of_domain(text: &[u8], domain: Option<(usize, usize)>, found: &mut Found) {
         while first < start - 1 && !is_start_of_word(text, first) {
             first += 1;
         }
-        found.push(Span::pseudonym(first, start - 1, Rule::Host, Real::Name("host")));
+        found.push(Span::pseudonym(first, start - 1, Rule::Host, Real::Name));
     }
-    found.push(Span::pseudonym(start, end, Rule::Domain, Real::Name("domain")));
+    found.push(Span::pseudonym(start, end, Rule::Domain, Real::Name));
 }
 
 #[cfg(test)]
 mod tests {
     //! Proves V07.
 
+    use super::super::automaton::Automaton;
     use super::*;
 
     fn found(learned: &[(NameKind, &str)], text: &str) -> Vec<String> {
@@ -181,8 +192,12 @@ mod tests {
         for (kind, name) in learned {
             all.name(*kind, name, &common);
         }
-        let mut found = Found::default();
-        Names::new(all).unwrap().find(text.as_bytes(), &mut found);
+        let (mut found, mut seen) = (Found::default(), Seen::default());
+        let (spellings, kinds): (Vec<_>, Vec<_>) = all.names().unzip();
+        Automaton::new(&spellings).unwrap().each(text.as_bytes(), &mut |hit| {
+            seen.name(text.as_bytes(), (hit.start, hit.end), kinds[hit.pattern], &mut found);
+        });
+        seen.finish(text.as_bytes(), &mut found);
         super::super::span::settle(found.spans).iter().map(|span| text[span.start..span.end].to_owned()).collect()
     }
 
@@ -203,5 +218,14 @@ mod tests {
             found(&names, "db7.corp.example.org, x.example.org and notexample.org"),
             ["db7", "corp.example.org", "x", "example.org"]
         );
+    }
+
+    #[test]
+    fn v07_a_name_with_other_letters_is_found_in_either_case_and_as_json_escapes_it() {
+        let names = [(NameKind::User, "Özlem Müller"), (NameKind::User, "šárka")];
+        let text = r"ÖZLEM MÜLLER özlem müller Özlem Müller \u00d6zlem M\u00fcller Šárka \u0161\u00e1rka";
+        assert_eq!(found(&names, text).len(), 6, "{text}");
+        let learned: BTreeSet<_> = spellings("müller");
+        assert!(learned.contains(b"m\xfcller".as_slice()), "Latin 1");
     }
 }

@@ -4,7 +4,7 @@ use super::ahead::{examined, run};
 use super::policy::{Rule, Rules};
 use super::span::{Found, Put, Span};
 use super::text::is_start_of_word;
-use super::values::{self, Value};
+use super::values::{self, Quote, Value};
 use super::{lines, markup, prose};
 
 /// Longer than the longest ending of a name that holds no secret.
@@ -101,7 +101,7 @@ pub(super) fn find(
     add(text, value, quote, word, rules, found);
 }
 
-fn add(text: &[u8], value: Value, quote: Option<Vec<u8>>, word: Word, rules: &Rules, found: &mut Found) {
+fn add(text: &[u8], value: Value, quote: Option<Quote>, word: Word, rules: &Rules, found: &mut Found) {
     let bytes = &text[value.start..value.end];
     if is_harmless(bytes, word, rules) || values::is_placeholder(bytes) || (word.random && !values::looks_random(bytes))
     {
@@ -110,7 +110,7 @@ fn add(text: &[u8], value: Value, quote: Option<Vec<u8>>, word: Word, rules: &Ru
     found.push(Span { start: value.start, end: value.end, rule: word.rule, put: put(quote) });
 }
 
-fn put(quote: Option<Vec<u8>>) -> Put {
+fn put(quote: Option<Quote>) -> Put {
     quote.map_or(Put::Mask, Put::Quoted)
 }
 
@@ -120,7 +120,7 @@ fn is_harmless(value: &[u8], word: Word, rules: &Rules) -> bool {
         return true;
     }
     let digits = |bytes: &[u8]| bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
-    if value.len() < 6 && word.rule != Rule::Password && digits(value) {
+    if value.len() < 6 && !matches!(word.rule, Rule::Password | Rule::Custom(_)) && digits(value) {
         return true;
     }
     let names = &rules.secret_names;
@@ -230,7 +230,7 @@ pub(super) fn skip(text: &[u8], from: usize, set: &[u8]) -> usize {
 }
 
 /// Reads a list of quoted values behind a name: `"tokens": ["a", "b"]`.
-fn list(text: &[u8], name: &Name) -> Option<(values::Quote, usize)> {
+fn list(text: &[u8], name: &Name) -> Option<(Quote, usize)> {
     let (after, _) = separator(text, behind_mark(text, name.end).0)?;
     let at = skip(text, after, b" \t\r\n");
     (text.get(at) == Some(&b'[')).then(|| values::open(text, skip(text, at + 1, b" \t\r\n"))).flatten()
@@ -245,7 +245,7 @@ fn object(text: &[u8], name: &Name) -> Option<usize> {
 }
 
 /// Steps over the mark that closes a quoted name, and over the bracket of an index: `config["password"]`.
-pub(super) fn behind_mark(text: &[u8], end: usize) -> (usize, Option<values::Quote>) {
+pub(super) fn behind_mark(text: &[u8], end: usize) -> (usize, Option<Quote>) {
     let Some((quote, _)) = values::open(text, end) else { return (end, None) };
     let mut quote = quote;
     let mut after = end + quote.backslashes + 1;
@@ -269,7 +269,7 @@ pub(super) fn separator(text: &[u8], from: usize) -> Option<(usize, u8)> {
 }
 
 /// The value behind a name, and the marks that it needs where JSON has none around it.
-fn value(text: &[u8], name: &Name, word: Word, rules: &Rules) -> Option<(Value, Option<Vec<u8>>)> {
+fn value(text: &[u8], name: &Name, word: Word, rules: &Rules) -> Option<(Value, Option<Quote>)> {
     let (after, closed) = behind_mark(text, name.end);
     if let Some(value) = markup::element(text, name, after).or_else(|| markup::coded(text, after)) {
         return Some((value, None));
@@ -295,7 +295,7 @@ fn value(text: &[u8], name: &Name, word: Word, rules: &Rules) -> Option<(Value, 
         let own_line = name.own_line && closed.is_none() && sign != b'%';
         let value = values::bare(text, at, own_line);
         // A number or word in JSON: the mask needs the marks that its name has.
-        let quote = closed.filter(|_| sign == b':').map(values::Quote::bytes);
+        let quote = closed.filter(|_| sign == b':');
         return Some((value, quote));
     }
     // `setPassword("x")`

@@ -5,9 +5,9 @@ use std::io::{self, Read};
 use super::text::{Decoded, is_binary};
 
 /// How much is read at once.
-const PIECE: usize = 1024 * 1024;
+pub(super) const PIECE: usize = 2 * 1024 * 1024;
 /// How far a piece is looked at beyond its end: what is found there may begin before it. More than a block or a value is long.
-const AHEAD: usize = 160 * 1024;
+pub(super) const AHEAD: usize = 160 * 1024;
 /// A longer line cannot be cut safely.
 const MAX_LINE: usize = 16 * 1024 * 1024;
 

@@ -5,6 +5,9 @@ use super::policy::{Rule, Tokens};
 use super::span::{Found, Span};
 use super::text::is_start_of_word;
 
+/// No token has more characters before what tells it.
+const MAX_BEFORE: usize = 64;
+
 /// What was seen of tokens so far.
 #[derive(Debug, Default)]
 pub(super) struct Runs {
@@ -16,11 +19,14 @@ pub(super) struct Runs {
     dots: [Ahead; 2],
 }
 
-/// A token that begins at `start` with what the policy names; `end` is behind that.
+/// A token that begins at `start` with what the policy names; `end` is behind that. Some have so many characters before it.
 pub(super) fn find(text: &[u8], start: usize, end: usize, token: &Tokens, seen: &mut Runs, found: &mut Found) {
-    if !is_start_of_word(text, start) {
+    let part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(**byte, b'_' | b'~');
+    let before = text[..start].iter().rev().take(MAX_BEFORE.min(token.before * 2)).take_while(part).count();
+    if before < token.before || (token.before == 0 && !is_start_of_word(text, start)) {
         return;
     }
+    let start = start - before;
     if token.exact {
         let near = &text[..text.len().min(end + token.least + 1)];
         let last = run(near, end, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
@@ -34,7 +40,7 @@ pub(super) fn find(text: &[u8], start: usize, end: usize, token: &Tokens, seen: 
     let (runs, signs): (_, &[u8]) = match token.rule {
         Rule::PasswordHash => (&mut seen.hash, b"./$+=,*-_"),
         Rule::Webhook => (&mut seen.webhook, b"/_@.-"),
-        _ => (&mut seen.other, b"_-.+/="),
+        _ => (&mut seen.other, b"_-.+/=~"),
     };
     let ends = |at: usize| !text[at].is_ascii_alphanumeric() && !signs.contains(&text[at]);
     let mut last = runs.first(text.len(), end, ends);

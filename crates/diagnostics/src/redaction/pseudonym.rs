@@ -6,48 +6,69 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use aws_lc_rs::hmac;
 use data_encoding::HEXLOWER;
 
+use super::policy::Rule;
 use super::span::Real;
 
-/// How many pseudonyms are remembered: an address costs 32 digests, and a log repeats it a thousand times.
+/// How many pseudonyms of a kind are remembered: a log repeats them a thousand times.
 const REMEMBERED: usize = 100_000;
 
 /// Makes pseudonyms under a key.
 #[derive(Debug)]
 pub(super) struct Pseudonyms {
     key: hmac::Key,
-    made: HashMap<(&'static str, Vec<u8>), String>,
+    /// What was made, by the rule and the text in small letters.
+    made: Vec<(Rule, Made)>,
+    /// A text in small letters, to be looked up.
+    lower: Vec<u8>,
+}
+
+/// Pseudonyms of a kind.
+#[derive(Debug, Default)]
+struct Made {
+    /// The last text in small letters, and its pseudonym: in a log the next is often the same one.
+    last: (Vec<u8>, String),
+    all: HashMap<Vec<u8>, String>,
 }
 
 impl Pseudonyms {
     pub(super) fn new(key: &[u8; 32]) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), made: HashMap::new() }
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), made: Vec::new(), lower: Vec::new() }
     }
 
-    /// The pseudonym of what stands in a text.
-    pub(super) fn of(&mut self, real: Real, text: &[u8]) -> String {
-        let kind = match real {
-            Real::Name(kind) => kind,
-            Real::Mail => "mail",
-            Real::Ipv4(_) => "ipv4",
-            Real::Ipv6(_) => "ipv6",
-            Real::Mac(..) => "mac",
-        };
-        let place = (kind, text.to_ascii_lowercase());
-        if let Some(made) = self.made.get(&place) {
-            return made.clone();
+    /// Writes the pseudonym of what stands in a text. The rule and its name say what kind of name it is.
+    pub(super) fn write(&mut self, (rule, name): (Rule, &str), real: Real, text: &[u8], out: &mut Vec<u8>) {
+        self.lower.clear();
+        self.lower.extend(text.iter().map(u8::to_ascii_lowercase));
+        let place = self.made.iter().position(|(made, _)| *made == rule).unwrap_or_else(|| {
+            self.made.push((rule, Made::default()));
+            self.made.len() - 1
+        });
+        let Made { last, all } = &mut self.made[place].1;
+        if last.0 != self.lower {
+            if let Some(made) = all.get(&self.lower) {
+                last.1.clone_from(made);
+            } else {
+                let made = self.make(name, real, text);
+                let Made { last, all } = &mut self.made[place].1;
+                if all.len() >= REMEMBERED {
+                    all.clear();
+                }
+                all.insert(self.lower.clone(), made.clone());
+                last.1 = made;
+            }
+            self.made[place].1.last.0.clone_from(&self.lower);
         }
-        let made = match real {
-            Real::Name(kind) => self.name(kind, text),
+        out.extend_from_slice(self.made[place].1.last.1.as_bytes());
+    }
+
+    fn make(&self, name: &str, real: Real, text: &[u8]) -> String {
+        match real {
+            Real::Name => self.name(name, text),
             Real::Mail => self.mail(text),
             Real::Ipv4(address) => self.ipv4(address).to_string(),
             Real::Ipv6(address) => self.ipv6(address).to_string(),
             Real::Mac(address, separator) => self.mac(address, separator),
-        };
-        if self.made.len() >= REMEMBERED {
-            self.made.clear();
         }
-        self.made.insert(place, made.clone());
-        made
     }
 
     fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
@@ -77,27 +98,34 @@ impl Pseudonyms {
     fn ipv4(&self, address: Ipv4Addr) -> Ipv4Addr {
         // Walking on until the kind fits keeps it one to one, and it ends: the walk is a cycle through the address itself.
         let kind = class(address);
-        let walk = |bits: u32| u32::try_from(self.walk(u128::from(bits), 32, kind.kept_bits())).unwrap_or(bits);
-        let mut bits = walk(u32::from(address));
-        while class(Ipv4Addr::from(bits)) != kind {
-            bits = walk(bits);
+        let mut walked = self.walk(address.octets(), kind.kept_bits());
+        while class(Ipv4Addr::from(walked)) != kind {
+            walked = self.walk(walked, kind.kept_bits());
         }
-        Ipv4Addr::from(bits)
+        Ipv4Addr::from(walked)
     }
 
     /// An address with the same first 16 bits, which tell its kind; two that share a prefix share one afterwards.
     fn ipv6(&self, address: Ipv6Addr) -> Ipv6Addr {
-        Ipv6Addr::from(self.walk(u128::from(address), 128, 16))
+        Ipv6Addr::from(self.walk(address.octets(), 16))
     }
 
     /// Flips each bit behind the kept ones by what stands before it: after Fan, Xu, Ammar and Moon, "Prefix-preserving IP
-    /// address anonymization" (2004), with HMAC in the place of AES.
-    fn walk(&self, bits: u128, width: u8, kept: u8) -> u128 {
-        let mut out = bits;
-        for at in kept..width {
-            let prefix = bits.checked_shr(u32::from(width - at)).unwrap_or(0);
-            let flip = self.tag(&[b"address", &[width, at], &prefix.to_be_bytes()])[0] & 1;
-            out ^= u128::from(flip) << (width - 1 - at);
+    /// address anonymization" (2004), with HMAC in the place of AES. One digest has a flip for each way in which a byte can begin, so that
+    /// an address takes as many digests as it has bytes.
+    fn walk<const BYTES: usize>(&self, address: [u8; BYTES], kept_bits: usize) -> [u8; BYTES] {
+        let mut out = address;
+        for place in kept_bits / 8..BYTES {
+            let flips = self.tag(&[b"address", &[u8::try_from(BYTES).unwrap_or(u8::MAX)], &address[..place]]);
+            // The bits before, behind a 1: from 1 for none of them to 255.
+            let mut begun = 1_usize;
+            for bit in 0..8 {
+                let shift = 7 - bit;
+                if place * 8 + bit >= kept_bits {
+                    out[place] ^= (flips[begun / 8] >> (begun % 8) & 1) << shift;
+                }
+                begun = begun << 1 | usize::from(address[place] >> shift & 1);
+            }
         }
         out
     }
@@ -125,7 +153,7 @@ enum Class {
 }
 
 impl Class {
-    fn kept_bits(self) -> u8 {
+    fn kept_bits(self) -> usize {
         match self {
             Self::Ten => 8,
             Self::OneSevenTwo => 12,
@@ -164,6 +192,21 @@ mod tests {
         assert_ne!(one.name("host", b"web01"), one.name("user", b"web01").replace("user", "host"));
         assert_ne!(one.name("host", b"web01"), other.name("host", b"web01"));
         assert!(one.mail(b"a@b.example").ends_with("@masked.invalid"));
+    }
+
+    #[test]
+    fn v07_what_was_made_is_written_again_in_either_case() {
+        let mut pseudonyms = Pseudonyms::new(&[7; 32]);
+        let mut out = Vec::new();
+        for (rule, name) in [(Rule::Host, "Web01"), (Rule::Host, "web01"), (Rule::User, "web01"), (Rule::Host, "web02")]
+        {
+            pseudonyms.write((rule, rule.name()), Real::Name, name.as_bytes(), &mut out);
+            out.push(b' ');
+        }
+        let text = String::from_utf8(out).unwrap();
+        let names: Vec<&str> = text.split_whitespace().collect();
+        assert!(names[0] == names[1] && names[0].starts_with("host-") && names[2].starts_with("user-"), "{text}");
+        assert!(names[3] != names[0] && names[3].starts_with("host-"), "{text}");
     }
 
     #[test]

@@ -1,22 +1,24 @@
 //! The second pass: masking.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
 use super::anchors::Finder;
-use super::names::Names;
 use super::pieces::{self, Unfit};
-use super::policy::{Policy, Rule};
+use super::policy::Policy;
 use super::pseudonym::Pseudonyms;
-use super::span::{self, Found};
+use super::shapes;
+use super::span::{self, Counts, Found};
+use super::text::{HEAD, begins_binary};
 use crate::{Masked, Redaction};
+
+/// What a manifest says of a binary that was kept as it is.
+const KEPT: &str = "kept-whole";
 
 /// Masks texts and paths.
 #[derive(Debug)]
 pub struct Redactor {
     policy: Policy,
     finder: Finder,
-    names: Names,
     pseudonyms: Pseudonyms,
 }
 
@@ -30,8 +32,9 @@ pub enum Outcome {
 }
 
 impl Redactor {
-    pub(super) fn new(policy: Policy, finder: Finder, names: Names, key: &[u8; 32]) -> Self {
-        Self { policy, finder, names, pseudonyms: Pseudonyms::new(key) }
+    /// The finder knows what was learned.
+    pub(super) fn new(policy: Policy, finder: Finder, key: &[u8; 32]) -> Self {
+        Self { policy, finder, pseudonyms: Pseudonyms::new(key) }
     }
 
     /// What a manifest says of the policy.
@@ -44,20 +47,28 @@ impl Redactor {
         if self.policy.drops(path) {
             return Ok(Outcome::Dropped("left out by the redaction policy: what it holds cannot be masked"));
         }
-        let mut counts = BTreeMap::new();
+        let mut head = Vec::new();
+        if self.policy.keeps(path) {
+            (&mut *content).take(HEAD).read_to_end(&mut head)?;
+            if begins_binary(&head) {
+                io::copy(&mut head.as_slice().chain(content), out)?;
+                return Ok(Outcome::Written(Masked([(KEPT.to_owned(), 1)].into())));
+            }
+        }
+        let mut counts = Counts::default();
         let mut masked = Vec::new();
-        let read = pieces::read(content, &mut |piece, latest| {
+        let read = pieces::read(&mut head.as_slice().chain(content), &mut |piece, latest| {
             let mut found = self.find(piece);
             let cut = found.cut(piece, latest);
             let mut spans = span::settle(found.spans);
             spans.retain(|span| span.end <= cut);
             masked.clear();
-            span::replace(&piece[..cut], &spans, &mut self.pseudonyms, &mut counts, &mut masked);
+            span::replace(&piece[..cut], &spans, &self.policy, &mut self.pseudonyms, &mut counts, &mut masked);
             out.write_all(&masked)?;
             Ok(cut)
         })?;
         Ok(match read {
-            Ok(()) => Outcome::Written(to_masked(counts)),
+            Ok(()) => Outcome::Written(counts.masked(&self.policy)),
             Err(Unfit::Binary) => Outcome::Dropped("binary: left out by the redaction policy"),
             Err(Unfit::LongLine) => {
                 Outcome::Dropped("a line or a secret is longer than 16 MiB: left out by the redaction policy")
@@ -71,7 +82,8 @@ impl Redactor {
         let whole = format!("/{path}");
         let spans = span::settle(self.find(whole.as_bytes()).spans);
         let mut out = Vec::new();
-        span::replace(whole.as_bytes(), &spans, &mut self.pseudonyms, &mut BTreeMap::new(), &mut out);
+        let (policy, pseudonyms) = (&self.policy, &mut self.pseudonyms);
+        span::replace(whole.as_bytes(), &spans, policy, pseudonyms, &mut Counts::default(), &mut out);
         let plain = |c: char| if c.is_control() || matches!(c, ':' | '\\') { '_' } else { c };
         let text: String = String::from_utf8_lossy(&out).chars().map(plain).collect();
         let parts = text.split('/').filter(|part| !part.is_empty());
@@ -82,13 +94,9 @@ impl Redactor {
     fn find(&self, piece: &[u8]) -> Found {
         let mut found = Found::default();
         self.finder.find(piece, &mut found, &mut |_, _| {});
-        self.names.find(piece, &mut found);
+        shapes::find(piece, &mut found);
         found
     }
-}
-
-fn to_masked(counts: BTreeMap<Rule, u64>) -> Masked {
-    Masked(counts.into_iter().map(|(rule, count)| (rule.name().to_owned(), count)).collect())
 }
 
 #[cfg(test)]
@@ -100,6 +108,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::Learner;
+    use super::super::pieces::{AHEAD, PIECE};
     use super::*;
 
     fn redactor() -> Redactor {
@@ -116,7 +125,7 @@ mod tests {
             "TUlJRQ+secretpart/x\n".repeat(1200)
         );
         let mut redactor = redactor();
-        for fill in [1024 * 1024 - 170 * 1024, 1024 * 1024 - 100, 1024 * 1024 - 12_000] {
+        for fill in [PIECE - AHEAD - 10 * 1024, PIECE - 100, PIECE - 12_000] {
             let text = format!("{}\n{block}after\n", "filled line\n".repeat(fill / 12));
             let mut out = Vec::new();
             let outcome = redactor.mask("x", &mut text.as_bytes(), &mut out).unwrap();

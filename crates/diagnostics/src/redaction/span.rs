@@ -1,19 +1,26 @@
 //! What was found in a piece of text, and how it is put together and written.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::pieces;
-use super::policy::Rule;
+use super::policy::{Policy, Rule};
 use super::pseudonym::Pseudonyms;
+use super::values::Quote;
+use crate::Masked;
+
+/// How far back a span is put in its place when it is found.
+const MAX_BACK: usize = 8;
+/// How often the place of a cut is looked for without sorting.
+const MAX_LOOKS: usize = 8;
 
 /// What stands in the place of what was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Put {
     /// `[masked:rule]`.
     Mask,
     /// The same within quotation marks, where JSON would break without them.
-    Quoted(Vec<u8>),
+    Quoted(Quote),
     /// A pseudonym for it.
     Pseudonym(Real),
 }
@@ -21,8 +28,8 @@ pub(super) enum Put {
 /// What a pseudonym stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Real {
-    /// A name of that kind: the text itself.
-    Name(&'static str),
+    /// A name: the text itself.
+    Name,
     /// An address of mail: the text itself.
     Mail,
     Ipv4(Ipv4Addr),
@@ -32,7 +39,7 @@ pub(super) enum Real {
 }
 
 /// Something found, by its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) start: usize,
     pub(super) end: usize,
@@ -47,6 +54,11 @@ impl Span {
 
     pub(super) fn pseudonym(start: usize, end: usize, rule: Rule, real: Real) -> Self {
         Self { start, end, rule, put: Put::Pseudonym(real) }
+    }
+
+    /// Those that begin earlier come first, and of several the longest.
+    fn place(&self) -> (usize, Reverse<usize>) {
+        (self.start, Reverse(self.end))
     }
 
     pub(super) fn is_secret(&self) -> bool {
@@ -79,6 +91,12 @@ impl Found {
             self.covered = (start, span.end);
         }
         self.spans.push(span);
+        // What is found is nearly in order already. Where it is not, the few before it are: sorting has nothing left to do.
+        let mut at = self.spans.len() - 1;
+        while at > 0 && self.spans.len() - at <= MAX_BACK && self.spans[at - 1].place() > self.spans[at].place() {
+            self.spans.swap(at - 1, at);
+            at -= 1;
+        }
     }
 
     /// Binds a place to what led to it.
@@ -98,6 +116,12 @@ impl Found {
 
     /// The last place at `latest` or before it where a line begins and nothing found is cut in two.
     pub(super) fn cut(&mut self, piece: &[u8], latest: usize) -> usize {
+        let mut cut = latest;
+        // Mostly nothing is cut, or one thing: then it is enough to look at all of them.
+        for _ in 0..MAX_LOOKS {
+            let Some(bond) = self.bonds.iter().find(|bond| bond.0 < cut && cut < bond.1) else { return cut };
+            cut = pieces::line_start(piece, bond.0);
+        }
         self.bonds.sort_unstable();
         self.bonds.dedup_by(|next, last| {
             let overlaps = next.0 < last.1;
@@ -106,7 +130,6 @@ impl Found {
             }
             overlaps
         });
-        let mut cut = latest;
         while let Some(bond) = self.bonds.partition_point(|bond| bond.0 < cut).checked_sub(1).map(|at| self.bonds[at])
             && cut < bond.1
         {
@@ -118,12 +141,13 @@ impl Found {
 
 /// Puts spans in order without overlaps. Secrets win, and two that overlap become one: nothing of either is left. Of names and
 /// addresses the first and longest is kept.
-pub(super) fn settle(mut spans: Vec<Span>) -> Vec<Span> {
-    spans.retain(|span| span.start < span.end);
-    spans.sort_by(|a, b| (!a.is_secret(), a.start, b.end).cmp(&(!b.is_secret(), b.start, a.end)));
-    let names = spans.split_off(spans.partition_point(Span::is_secret));
-    let mut secrets: Vec<Span> = Vec::with_capacity(spans.len() + names.len());
-    for span in spans {
+pub(super) fn settle(spans: Vec<Span>) -> Vec<Span> {
+    let (mut found, mut names): (Vec<Span>, Vec<Span>) =
+        spans.into_iter().filter(|span| span.start < span.end).partition(Span::is_secret);
+    found.sort_by_key(Span::place);
+    names.sort_by_key(Span::place);
+    let mut secrets: Vec<Span> = Vec::with_capacity(found.len());
+    for span in found {
         match secrets.last_mut() {
             Some(last) if span.start < last.end => last.end = last.end.max(span.end),
             _ => secrets.push(span),
@@ -147,39 +171,62 @@ pub(super) fn settle(mut spans: Vec<Span>) -> Vec<Span> {
     settled
 }
 
+/// How often each rule masked something.
+#[derive(Debug, Default)]
+pub(super) struct Counts(Vec<(Rule, u64)>);
+
+impl Counts {
+    fn add(&mut self, rule: Rule) {
+        // A text has few rules: a list of them is faster than any map.
+        match self.0.iter_mut().find(|(counted, _)| *counted == rule) {
+            Some((_, count)) => *count += 1,
+            None => self.0.push((rule, 1)),
+        }
+    }
+
+    /// As a manifest says it.
+    pub(super) fn masked(self, policy: &Policy) -> Masked {
+        Masked(self.0.into_iter().map(|(rule, count)| (policy.name_of(rule).to_owned(), count)).collect())
+    }
+}
+
 /// Writes a piece with its spans replaced, and counts them.
 pub(super) fn replace(
     piece: &[u8],
     spans: &[Span],
+    policy: &Policy,
     pseudonyms: &mut Pseudonyms,
-    counts: &mut BTreeMap<Rule, u64>,
+    counts: &mut Counts,
     out: &mut Vec<u8>,
 ) {
     let mut at = 0;
     for span in spans {
         out.extend_from_slice(&piece[at..span.start]);
-        match &span.put {
-            Put::Pseudonym(real) => {
-                out.extend_from_slice(pseudonyms.of(*real, &piece[span.start..span.end]).as_bytes());
-            }
-            Put::Mask => mask(span.rule, out),
+        let real = &piece[span.start..span.end];
+        let rule = policy.name_of(span.rule);
+        match span.put {
+            Put::Pseudonym(kind) => pseudonyms.write((span.rule, rule), kind, real, out),
+            Put::Mask => mask(rule, out),
             Put::Quoted(quote) => {
-                out.extend_from_slice(quote);
-                mask(span.rule, out);
-                out.extend_from_slice(quote);
+                let quote = quote.bytes();
+                out.extend_from_slice(&quote);
+                mask(rule, out);
+                out.extend_from_slice(&quote);
             }
         }
-        // Lines stay lines, also where a secret had several.
-        out.extend(piece[span.start..span.end].iter().filter(|byte| **byte == b'\n'));
-        *counts.entry(span.rule).or_default() += 1;
+        // Lines stay lines, also where a secret had several. Names and addresses have one.
+        if span.is_secret() {
+            out.extend(real.iter().filter(|byte| **byte == b'\n'));
+        }
+        counts.add(span.rule);
         at = span.end;
     }
     out.extend_from_slice(&piece[at..]);
 }
 
-fn mask(rule: Rule, out: &mut Vec<u8>) {
+fn mask(rule: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"[masked:");
-    out.extend_from_slice(rule.name().as_bytes());
+    out.extend_from_slice(rule.as_bytes());
     out.push(b']');
 }
 
@@ -191,7 +238,7 @@ mod tests {
 
     #[test]
     fn secrets_that_overlap_become_one_and_win_over_names() {
-        let name = |start, end| Span::pseudonym(start, end, Rule::Host, Real::Name("host"));
+        let name = |start, end| Span::pseudonym(start, end, Rule::Host, Real::Name);
         let secret = |start, end| Span::secret(start, end, Rule::Token);
         let settled = settle(vec![name(0, 3), name(4, 9), secret(6, 12), secret(10, 20), name(15, 30), name(20, 24)]);
         let places: Vec<_> = settled.iter().map(|span| (span.start, span.end)).collect();
@@ -200,15 +247,12 @@ mod tests {
 
     #[test]
     fn lines_stay_lines() {
-        let (mut counts, mut out) = (BTreeMap::new(), Vec::new());
-        replace(
-            b"a\nb\nc",
-            &[Span::secret(1, 4, Rule::PrivateKey)],
-            &mut Pseudonyms::new(&[0; 32]),
-            &mut counts,
-            &mut out,
-        );
+        let (policy, mut pseudonyms) = (Policy::standard().unwrap(), Pseudonyms::new(&[0; 32]));
+        let (mut counts, mut out) = (Counts::default(), Vec::new());
+        let secret = Span::secret(1, 4, Rule::PrivateKey);
+        replace(b"a\nb\nc", &[secret], &policy, &mut pseudonyms, &mut counts, &mut out);
         assert_eq!(out, b"a[masked:private-key]\n\nc");
+        assert_eq!(counts.masked(&policy).0["private-key"], 1);
     }
 
     proptest! {
@@ -219,7 +263,7 @@ mod tests {
             let spans: Vec<Span> = places.iter().map(|&(start, length, secret)| if secret {
                 Span::secret(start, start + length, Rule::Token)
             } else {
-                Span::pseudonym(start, start + length, Rule::Host, Real::Name("host"))
+                Span::pseudonym(start, start + length, Rule::Host, Real::Name)
             }).collect();
             let settled = settle(spans.clone());
             prop_assert!(settled.windows(2).all(|pair| pair[0].end <= pair[1].start));

@@ -38,7 +38,7 @@ pub(super) fn find(text: &[u8], after: usize, seen: &mut Urls, found: &mut Found
             if !values::is_placeholder(&user[colon + 1..]) {
                 found.push(Span::secret(after + colon + 1, after + at, Rule::UrlPassword));
             }
-            found.push(Span::pseudonym(after, after + colon, Rule::User, Real::Name("user")));
+            found.push(Span::pseudonym(after, after + colon, Rule::User, Real::Name));
         }
         None if values::looks_random(user) => found.push(Span::secret(after, after + at, Rule::UrlPassword)),
         None => {}

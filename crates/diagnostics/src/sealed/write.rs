@@ -1,7 +1,7 @@
 //! Writing a sealed bundle: contents are spooled as they come, compressed and each once, and put behind the manifest at the
 //! end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -28,7 +28,8 @@ pub(crate) struct Sealer {
     end: u64,
     places: BTreeMap<Digest, (u64, u64)>,
     entries: Vec<Entry>,
-    paths: BTreeSet<String>,
+    /// The paths that are taken, and the number for the next that is the same.
+    paths: BTreeMap<String, u64>,
 }
 
 /// What an entry is, without its content.
@@ -56,7 +57,7 @@ impl Sealer {
             end: 0,
             places: BTreeMap::new(),
             entries: Vec::new(),
-            paths: BTreeSet::new(),
+            paths: BTreeMap::new(),
         })
     }
 
@@ -88,15 +89,27 @@ impl Sealer {
         self.add(about, &mut |_| Ok(Err(reason.to_owned())))
     }
 
-    /// Two paths may be the same once they are masked.
+    /// The entries so far, in the order in which they came.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Two paths may be the same once they are masked, and in an archive from the first. Counting goes on where it was: an
+    /// archive may have one name a hundred thousand times.
     fn unique(&mut self, path: String) -> String {
-        let mut unique = path.clone();
-        let mut count = 2;
-        while !self.paths.insert(unique.clone()) {
-            unique = format!("{path}~{count}");
-            count += 1;
+        let Some(mut next) = self.paths.get(&path).copied() else {
+            self.paths.insert(path.clone(), 2);
+            return path;
+        };
+        loop {
+            let unique = format!("{path}~{next}");
+            next += 1;
+            if !self.paths.contains_key(&unique) {
+                self.paths.insert(path, next);
+                self.paths.insert(unique.clone(), 2);
+                return unique;
+            }
         }
-        unique
     }
 
     /// Seals: writes the file at once, under its name only when it is whole, and verifies it.

@@ -5,7 +5,12 @@
 mod archives;
 mod canaries;
 mod host;
+mod nests;
+mod packed;
+mod planted;
+mod requests;
 mod sealed;
+mod seeds;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -51,4 +56,10 @@ fn texts(bundle: &SealedBundle) -> BTreeMap<String, String> {
         texts.insert(entry.path.clone(), text);
     }
     texts
+}
+
+/// What is left out of a bundle, by path, with the reason.
+fn left_out(bundle: &SealedBundle) -> BTreeMap<String, String> {
+    let failed = |entry: &vouch_diagnostics::Entry| entry.failed.clone().map(|reason| (entry.path.clone(), reason));
+    bundle.manifest().entries.iter().filter_map(failed).collect()
 }

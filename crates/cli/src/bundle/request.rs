@@ -1,0 +1,62 @@
+//! `vouch bundle request`: asking for diagnostics, or for more of them with the same pseudonyms.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use vouch_core::World;
+use vouch_diagnostics::request::{CollectionRequest, PseudonymKey};
+
+use crate::collect;
+use crate::output::{self, Problem};
+
+#[derive(Args)]
+pub(crate) struct RequestArguments {
+    /// The ticket that it is for; of an earlier request, its ticket.
+    #[arg(long, required_unless_present = "like")]
+    ticket: Option<String>,
+    /// The profile, with its version.
+    #[arg(long, value_name = "NAME/VERSION")]
+    profile: Option<String>,
+    /// A collector that is wanted, as often as there are some; all of the profile, if none is named.
+    #[arg(long = "collector", value_name = "NAME")]
+    collectors: Vec<String>,
+    /// A question to whoever collects, as often as there are some.
+    #[arg(long = "question", value_name = "TEXT")]
+    questions: Vec<String>,
+    /// An earlier request for the same ticket: what is collected has the same pseudonyms.
+    #[arg(long, value_name = "FILE")]
+    like: Option<PathBuf>,
+    /// The file to write.
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+}
+
+pub(super) fn run(arguments: &RequestArguments) -> Result<ExitCode, Problem> {
+    let earlier = arguments.like.as_deref().map(collect::request).transpose()?;
+    let (ticket, profile, key) = match &earlier {
+        Some(earlier) => (earlier.ticket.as_str(), earlier.profile.as_str(), earlier.pseudonym_key.clone()),
+        None => ("", "linux-host/1", PseudonymKey(World::system().random::<32>())),
+    };
+    let ticket = arguments.ticket.as_deref().unwrap_or(ticket);
+    if earlier.as_ref().is_some_and(|earlier| earlier.ticket != ticket) {
+        let problem = Problem::new("the earlier request is for another ticket");
+        return Err(problem.next("Leave --like out: two tickets never share pseudonyms."));
+    }
+    let mut request = CollectionRequest::new(ticket, arguments.profile.as_deref().unwrap_or(profile), key);
+    request.collectors.clone_from(&arguments.collectors);
+    request.questions.clone_from(&arguments.questions);
+    let text = request.write().map_err(|error| Problem::new(error.to_string()))?;
+    let path = arguments.output.display();
+    // It has a key: nobody else reads it here, and nothing is written over.
+    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&arguments.output);
+    created
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .map_err(|error| Problem::new(format!("{path} cannot be written: {error}")).next("Choose another file."))?;
+    output::done(&format!("written to {path}"));
+    output::remark(&format!("On the host: vouch collect --request {}", output::path(&arguments.output)));
+    Ok(ExitCode::SUCCESS)
+}

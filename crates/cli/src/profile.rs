@@ -1,0 +1,188 @@
+//! `vouch profile`: what a profile says, and every mistake in it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+use unicode_width::UnicodeWidthStr as _;
+use vouch_diagnostics::profile::{Mistake, Mistakes, Profile};
+
+use crate::output::{self, Problem};
+
+/// A longer line is shown around its mistake.
+const MAX_WIDTH: usize = 110;
+
+#[derive(Subcommand)]
+pub(crate) enum ProfileCommand {
+    /// Check a profile, and tell every mistake in it with its line and column. Exits non-zero when there is one.
+    Check(CheckArguments),
+    /// Print a profile that this program brings along: to be read, or to begin one's own with.
+    Show(ShowArguments),
+}
+
+#[derive(Args)]
+pub(crate) struct CheckArguments {
+    /// The profile (TOML).
+    file: PathBuf,
+    /// Print one line of JSON, for machines.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ShowArguments {
+    /// Its name: `linux-host`, `postgresql-server` or `kubernetes-node`.
+    name: String,
+}
+
+pub(crate) fn run(command: &ProfileCommand) -> Result<ExitCode, Problem> {
+    match command {
+        ProfileCommand::Check(arguments) => check(arguments),
+        ProfileCommand::Show(arguments) => {
+            let text = Profile::shipped_text(&arguments.name).ok_or_else(|| unknown(&arguments.name))?;
+            output::line(text.trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The profile of this name, or in this file.
+pub(crate) fn find(name: &str) -> Result<Profile, Problem> {
+    if let Some(shipped) = Profile::shipped(name) {
+        return shipped.map_err(|mistakes| Problem::new(format!("{name}: {mistakes}")));
+    }
+    let text = std::fs::read_to_string(name).map_err(|error| {
+        let problem = unknown(name);
+        Problem { what: format!("{}: {error}", problem.what), ..problem }
+    })?;
+    Profile::parse(&text).map_err(|Mistakes(mistakes)| {
+        let first = mistakes.first().map(ToString::to_string).unwrap_or_default();
+        Problem::new(format!("{name} has {}: {first}", counted(mistakes.len(), "mistake"))).next(format!(
+            "See all of them: {} profile check {}",
+            output::program(),
+            output::path(name.as_ref())
+        ))
+    })
+}
+
+fn unknown(name: &str) -> Problem {
+    let known: Vec<&str> = Profile::shipped_names().collect();
+    Problem::new(format!("there is no profile {name}"))
+        .next(format!("Use one of {}, or the path of a profile's file.", known.join(", ")))
+}
+
+fn check(arguments: &CheckArguments) -> Result<ExitCode, Problem> {
+    let name = arguments.file.display().to_string();
+    let bytes =
+        std::fs::read(&arguments.file).map_err(|error| Problem::new(format!("{name} cannot be read: {error}")))?;
+    let text = String::from_utf8(bytes).map_err(|_| Problem::new(format!("{name} is no text in UTF-8")))?;
+    match Profile::parse(&text) {
+        Ok(profile) => {
+            if arguments.json {
+                let told = json!({
+                    "file": name, "valid": true, "profile": profile.title(), "digest": profile.digest(),
+                    "collectors": profile.collectors.len(), "analyzers": profile.analyzers.len(), "mistakes": [],
+                });
+                output::line(&told.to_string());
+            } else {
+                tell(&name, &profile);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(Mistakes(mistakes)) if arguments.json => {
+            output::line(&json!({ "file": name, "valid": false, "mistakes": mistakes }).to_string());
+            Ok(ExitCode::FAILURE)
+        }
+        Err(Mistakes(mistakes)) => {
+            for mistake in &mistakes {
+                output::line(&layout(&name, &text, mistake));
+            }
+            Err(Problem::new(format!("{name} has {}", counted(mistakes.len(), "mistake"))))
+        }
+    }
+}
+
+/// What a profile would do, in a few lines.
+fn tell(name: &str, profile: &Profile) {
+    output::done(&format!("{name} is a profile without a mistake: {}", profile.title()));
+    let names: Vec<&str> = profile.collectors.iter().map(|collector| collector.name.as_str()).collect();
+    output::field("collectors", &names.join(", "));
+    let commands = profile.collectors.iter().map(|collector| collector.commands.len()).sum();
+    output::field("runs", &counted(commands, "command"));
+    output::field("asks", &counted(profile.collectors.iter().map(|one| one.questions.len()).sum(), "question"));
+    let required = profile.required.iter().map(|required| required.artefacts.len()).sum();
+    output::field("requires", &counted(required, "artefact"));
+    let names: Vec<&str> = profile.analyzers.iter().map(|analyzer| analyzer.name.as_str()).collect();
+    output::field("looks for", &if names.is_empty() { "nothing".to_owned() } else { names.join(", ") });
+    output::field("digest", &profile.digest().to_string());
+}
+
+/// `1 mistake`, `2 mistakes`
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// A mistake as compilers lay it out: what is wrong, where, the line, and what to write instead.
+fn layout(file: &str, text: &str, mistake: &Mistake) -> String {
+    let line = text.split('\n').nth(mistake.line - 1).unwrap_or_default();
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let line: Vec<char> = line.trim_end_matches('\r').chars().map(plain).collect();
+    let column = (mistake.column - 1).min(line.len());
+    let from = if line.len() > MAX_WIDTH { column.saturating_sub(MAX_WIDTH / 2) } else { 0 };
+    let shown: String = line.iter().skip(from).take(MAX_WIDTH).collect();
+    let before: String = line[from..column].iter().collect();
+    let marked: String = line.iter().skip(column).take(mistake.length.min(MAX_WIDTH - (column - from))).collect();
+    let number = mistake.line.to_string();
+    let gutter = " ".repeat(number.len());
+    let mark = output::bad(&"^".repeat(marked.width().max(1)));
+    let help = mistake.help.as_ref().map(|help| format!(" {help}")).unwrap_or_default();
+    let bar = output::quiet("|");
+    [
+        format!("{} {}", output::bad("error:"), output::strong(&mistake.message)),
+        format!("{gutter} {} {file}:{number}:{}", output::quiet("-->"), mistake.column),
+        format!("{gutter} {bar}"),
+        format!("{} {bar} {}", output::quiet(&number), shown.trim_end()),
+        format!("{gutter} {bar} {}{mark}{help}", " ".repeat(before.width())),
+        String::new(),
+    ]
+    .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    //! Proves Q03.
+
+    use super::*;
+
+    /// Without its colours.
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn q03_a_mistake_is_laid_out_under_its_line() {
+        let text = "name = \"x\"\nversion = 1\n\t\u{fc}ber = [\"\u{8a9e}\"]  # x\r\n";
+        let mistake = Mistake {
+            line: 3,
+            column: 9,
+            length: 3,
+            field: "\u{fc}ber".into(),
+            message: "odd".into(),
+            help: Some("did you mean `about`?".into()),
+        };
+        let told = plain(&layout("a.toml", text, &mistake));
+        let expected = "error: odd\n  --> a.toml:3:9\n  |\n3 |  \u{fc}ber = [\"\u{8a9e}\"]  # x\n  |         ^^^^ did you mean `about`?\n";
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_mistake_behind_the_end_or_far_to_the_right_is_laid_out_too() {
+        let mut mistake =
+            Mistake { line: 9, column: 9, length: 1, field: String::new(), message: "odd".into(), help: None };
+        assert!(plain(&layout("a.toml", "x = 1", &mistake)).ends_with("| ^\n"));
+        (mistake.line, mistake.column, mistake.length) = (1, 400, 300);
+        let told = plain(&layout("a.toml", &format!("x = \"{}\"", "y".repeat(900)), &mistake));
+        assert!(told.lines().all(|line| line.width() < 130), "{told}");
+    }
+}

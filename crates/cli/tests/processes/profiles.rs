@@ -1,0 +1,105 @@
+//! Profiles: checked, and used by `collect` and `bundle show`.
+//!
+//! Proves Q03, Q11, V10.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+
+use super::vouch;
+
+fn run(arguments: &[&str], files: &[&Path]) -> Output {
+    vouch().args(arguments).args(files).stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A profile that reads one folder, asks one question and knows one problem.
+fn profile(folder: &Path) -> String {
+    format!(
+        "name = \"sample\"\nversion = 3\n\n[[collectors]]\nname = \"logs\"\nabout = \"the logs\"\nfiles = [\"{}/*.log\"]\n\n\
+         [[collectors]]\nname = \"report\"\nabout = \"the report\"\nquestions = [{{ name = \"steps\", ask = \"Which steps?\" }}]\n\n\
+         [[required]]\nartefacts = [\"report\"]\nseverities = [\"1\"]\n\n\
+         [[analyzers]]\nname = \"refused\"\ntitle = \"Connections are refused\"\nissue = \"ATL-7\"\narticle = \"https://kb.example/7\"\n\
+         when = {{ collector = \"logs\", pattern = 'refused by (?<by>\\w+)' }}\n",
+        folder.display()
+    )
+}
+
+#[test]
+fn q03_profile_check_tells_every_mistake_with_line_and_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("p.toml");
+    let wrong = profile(folder.path())
+        .replace("about = \"the logs\"\nfiles", "fils")
+        .replace("severities = [\"1\"]", "severities = [\"9\"]");
+    std::fs::write(&file, &wrong).unwrap();
+    let told = run(&["profile", "check"], &[&file]);
+    let (out, err) = (text(&told.stdout), text(&told.stderr));
+    assert!(!told.status.success() && err.contains("4 mistakes"), "{out}{err}");
+    for said in
+        [":4:1", ":6:1", "6 | fils = [", "^^^^ did you mean `files`?", "`about` is missing", "there is no severity 9"]
+    {
+        assert!(out.contains(said), "{said} is missing in:\n{out}");
+    }
+    let told = run(&["profile", "check", "--json"], &[&file]);
+    let json: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert!(!told.status.success() && json["valid"] == false, "{json}");
+    assert_eq!(json["mistakes"].as_array().unwrap().len(), 4, "{json}");
+    let refused = run(&["collect", "--yes", "--profile"], &[&file]);
+    assert!(!refused.status.success() && text(&refused.stderr).contains("profile check"), "{refused:?}");
+
+    std::fs::write(&file, profile(folder.path())).unwrap();
+    let told = run(&["profile", "check"], &[&file]);
+    assert!(told.status.success() && text(&told.stdout).contains("sample/3"), "{told:?}");
+    let json: Value = serde_json::from_slice(&run(&["profile", "check", "--json"], &[&file]).stdout).unwrap();
+    assert!(json["valid"] == true && json["analyzers"] == 1, "{json}");
+    assert!(text(&run(&["profile", "check"], &[Path::new("/nowhere")]).stderr).contains("cannot be read"));
+}
+
+#[test]
+fn q03_a_profile_that_is_shipped_can_be_printed_checked_and_begun_with() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["linux-host", "postgresql-server", "kubernetes-node"] {
+        let shown = run(&["profile", "show", name], &[]);
+        let file = folder.path().join(name);
+        std::fs::write(&file, &shown.stdout).unwrap();
+        let checked = run(&["profile", "check"], &[&file]);
+        assert!(checked.status.success() && text(&checked.stdout).contains(name), "{checked:?}");
+    }
+    assert!(text(&run(&["profile", "show", "abacus"], &[]).stderr).contains("linux-host"));
+}
+
+#[test]
+fn v10_collect_and_show_name_the_known_problem_and_what_is_lacking() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, answers, bundle) =
+        (folder.path().join("p.toml"), folder.path().join("a.toml"), folder.path().join("x.vouch"));
+    std::fs::write(&file, profile(folder.path())).unwrap();
+    std::fs::write(folder.path().join("a.log"), "ok\nrefused by firewall\n").unwrap();
+    let collect = |more: &[&str]| {
+        let _ = std::fs::remove_file(&bundle);
+        let mut command = vouch();
+        command.args(["collect", "--yes", "--severity", "1", "--profile"]).arg(&file).arg("--output").arg(&bundle);
+        command.args(more).stdin(Stdio::null()).output().unwrap()
+    };
+    let told = text(&collect(&[]).stdout);
+    for said in
+        ["report, which a case needs", "nobody answered", "ATL-7", "a.log line 2: by=firewall", "https://kb.example/7"]
+    {
+        assert!(told.contains(said), "{said} is missing in:\n{told}");
+    }
+    std::fs::write(&answers, "[report]\nsteps = \"Start it twice.\"\n").unwrap();
+    let answered = ["--json", "--answers", answers.to_str().unwrap()];
+    let json: Value = serde_json::from_slice(&collect(&answered).stdout).unwrap();
+    assert_eq!(json["lacks"].as_array().unwrap().len(), 0, "q11: the steps are there: {json}");
+    assert!(json["findings"][0]["verdict"] == "match" && json["findings"][0]["issue"] == "ATL-7", "{json}");
+    let shown = |more: &[&str]| text(&run(&[&["bundle", "show"], more].concat(), &[&bundle]).stdout);
+    assert!(!shown(&[]).contains("ATL-7"), "this program does not know the profile");
+    assert!(shown(&["--profile", file.to_str().unwrap()]).contains("ATL-7"));
+    std::fs::write(&answers, "[report]\nstep = \"x\"\n").unwrap();
+    assert!(text(&collect(&answered).stderr).contains("no question step"));
+}

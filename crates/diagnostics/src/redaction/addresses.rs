@@ -1,0 +1,185 @@
+//! Addresses of the network and of hardware.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use super::policy::Rule;
+use super::span::{Found, Real, Span};
+use super::text::{is_end_of_word, is_start_of_word};
+
+/// The longest group of hexadecimal digits.
+const GROUP: usize = 4;
+
+/// What stood around a colon.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Colons {
+    /// An address, whether it is masked or not, that ends there.
+    Address(usize),
+    /// None; the last of the colons.
+    Other(usize),
+}
+
+/// Hexadecimal groups with colons, of which the first stands at `colon`: hardware addresses, IPv6, or neither, such as a time.
+pub(super) fn colons(text: &[u8], colon: usize, found: &mut Found) -> Colons {
+    let is_hex = |byte: &u8| byte.is_ascii_hexdigit();
+    let second = colon + 1 + text[colon + 1..].iter().take(GROUP).take_while(|byte| is_hex(byte)).count();
+    if text.get(second) != Some(&b':') {
+        return Colons::Other(colon);
+    }
+    let start = colon - text[..colon].iter().rev().take(GROUP).take_while(|byte| is_hex(byte)).count();
+    let (mut end, mut group, mut last) = (colon, 0, colon);
+    let (mut colons, mut dots, mut doubled) = (0, 0, false);
+    while let Some(byte) = text.get(end) {
+        match byte {
+            b':' => {
+                doubled |= last + 1 == end && colons > 0;
+                (colons, last, group) = (colons + 1, end, 0);
+            }
+            b'.' => (dots, group) = (dots + 1, 0),
+            byte if is_hex(byte) => group += 1,
+            _ => break,
+        }
+        end += 1;
+        if group > GROUP {
+            // No address has such a group: what was read before it may be one, and it is looked at for itself.
+            end -= group;
+            break;
+        }
+    }
+    // Most are times, and have too little of everything.
+    let enough = doubled || colons >= 5 || dots >= 3;
+    if enough && judge(text, start, end, found) { Colons::Address(end) } else { Colons::Other(last) }
+}
+
+/// Whether this is an address of some kind. If it tells something, it is added.
+fn judge(text: &[u8], mut start: usize, mut end: usize, found: &mut Found) -> bool {
+    // `inet6:2001:…` and `HWaddr:00:…`: what is glued to a word before it is no part of the address.
+    if !is_start_of_word(text, start) || text[start] == b':' && text.get(start + 1) != Some(&b':') {
+        let Some(colon) = text[start..end].iter().position(|byte| *byte == b':') else { return false };
+        start += colon + 1;
+    }
+    while end > start && (text[end - 1] == b'.' || text[end - 1] == b':' && !text[start..end].ends_with(b"::")) {
+        end -= 1;
+    }
+    let bytes = &text[start..end];
+    if text.get(end).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
+        return false;
+    }
+    let pairs = || bytes.split(|byte| *byte == b':');
+    let count = pairs().count();
+    if pairs().all(|pair| pair.len() == 2) {
+        match count {
+            6 => mac(text, start, end, ':', found),
+            // A packet in a firewall's log: to, from, type.
+            14 => {
+                mac(text, start, start + 17, ':', found);
+                mac(text, start + 18, start + 35, ':', found);
+            }
+            _ => {}
+        }
+        if count != 8 {
+            return true;
+        }
+    }
+    let Some(address) = str::from_utf8(bytes).ok().and_then(|text| Ipv6Addr::from_str(text).ok()) else {
+        return false;
+    };
+    let first = address.segments()[0];
+    let small_group = address.segments()[1..6] == [0; 5] && address.segments()[6] <= 1;
+    let meant = match first {
+        0x2000..=0x3fff | 0xfc00..=0xfdff | 0xfe80..=0xfebf => true,
+        // Well-known groups tell nothing about anybody.
+        0xff00..=0xffff => !small_group,
+        // Mapped and translated addresses carry one of version 4.
+        _ => address.to_ipv4_mapped().is_some_and(|inner| !inner.is_loopback()) || count == 8 || first == 0x64,
+    };
+    if meant {
+        found.push(Span::pseudonym(start, end, Rule::Ipv6, Real::Ipv6(address)));
+    }
+    true
+}
+
+/// Where four groups of at most three digits end, of which the first goes from `start` to `end`.
+pub(super) fn dotted(text: &[u8], start: usize, mut end: usize) -> Option<usize> {
+    if !(start + 1..=start + 3).contains(&end) {
+        return None;
+    }
+    for _ in 0..3 {
+        if text.get(end) != Some(&b'.') {
+            return None;
+        }
+        let digits = text[end + 1..].iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
+        if digits == 0 {
+            return None;
+        }
+        end += 1 + digits;
+    }
+    Some(end)
+}
+
+/// An address of version 4, if it is none of a version. `in_range`: another one stands beside it behind a hyphen.
+pub(super) fn ipv4(text: &[u8], start: usize, end: usize, in_range: bool, found: &mut Found) {
+    let Some(address) = str::from_utf8(&text[start..end]).ok().and_then(|text| Ipv4Addr::from_str(text).ok()) else {
+        return;
+    };
+    let before = start.checked_sub(1).map(|at| text[at]);
+    let after = text.get(end).copied();
+    let digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
+    let cut = !is_start_of_word(text, start)
+        || before == Some(b'.')
+        || !is_end_of_word(text, end)
+        || (after == Some(b'.') && digit(end + 1));
+    let tells_nothing = matches!(address.octets(), [0 | 127 | 224..=255, ..] | [169, 254, 169, 254]);
+    let suffixed =
+        matches!(after, Some(b'-' | b'+' | b'~' | b'_')) && text.get(end + 1).is_some_and(u8::is_ascii_alphanumeric);
+    let parted = matches!(before, Some(b'-' | b'_'));
+    let like_version = !in_range && !address.is_private() && (parted || suffixed);
+    if parted && suffixed && is_package(&text[end..]) {
+        return;
+    }
+    if !cut && !tells_nothing && !like_version && !is_called_version(&text[start.saturating_sub(16)..start]) {
+        found.push(Span::pseudonym(start, end, Rule::Ipv4, Real::Ipv4(address)));
+    }
+}
+
+/// Whether what follows on a version is what follows in the name of a package: `-1_amd64.deb`.
+fn is_package(behind: &[u8]) -> bool {
+    let word = &behind[..behind.iter().take(64).take_while(|byte| !byte.is_ascii_whitespace()).count()];
+    let signs = [b"_amd64".as_slice(), b"_arm64", b"_all", b".deb", b".rpm", b".x86_64", b".aarch64", b".noarch"];
+    signs.iter().any(|sign| word.windows(sign.len()).any(|window| window == *sign))
+}
+
+fn is_called_version(before: &[u8]) -> bool {
+    let sign = |byte: &u8| matches!(*byte, b' ' | b'=' | b':' | b'"' | b'\'' | b'\\');
+    let length = before.iter().rposition(|byte| !sign(byte)).map_or(0, |at| at + 1);
+    let words = [b"version".as_slice(), b"ver", b"release", b"build", b" v", b"revision"];
+    words
+        .iter()
+        .any(|word| length.checked_sub(word.len()).is_some_and(|from| before[from..length].eq_ignore_ascii_case(word)))
+}
+
+/// A hardware address, if it is somebody's.
+pub(super) fn mac(text: &[u8], start: usize, end: usize, separator: char, found: &mut Found) {
+    let hyphen = |at: Option<usize>| at.and_then(|at| text.get(at)) == Some(&b'-');
+    let apart = is_start_of_word(text, start) && is_end_of_word(text, end);
+    if separator != ':' && (!apart || hyphen(start.checked_sub(1)) || hyphen(Some(end))) {
+        return;
+    }
+    let mut address = [0_u8; 6];
+    let digits = text[start..end].iter().filter_map(|byte| char::from(*byte).to_digit(16));
+    for (place, digit) in digits.enumerate() {
+        let Some(byte) = address.get_mut(place / 2) else { return };
+        *byte = *byte << 4 | u8::try_from(digit).unwrap_or(0);
+    }
+    // Nobody's, everybody's, and well-known groups.
+    let nobody = matches!(
+        address,
+        [0, 0, 0, 0, 0, 0]
+            | [0xff, 0xff, 0xff, 0xff, 0xff, 0xff]
+            | [0x33, 0x33, 0, 0, 0, _]
+            | [0x01, 0x00, 0x5e, 0, 0, _]
+    );
+    if !nobody {
+        found.push(Span::pseudonym(start, end, Rule::Mac, Real::Mac(address, separator)));
+    }
+}

@@ -1,0 +1,275 @@
+//! One automaton over everything that is looked for literally: anchors of the policy, and what was learned.
+//!
+//! What bounds an automaton is that each step waits for the one before it, and for its table. So a text is walked in lanes side by side, each of
+//! whole lines (behind a line end an automaton is where it began, since no pattern has one in it), and the table is small: two bytes for a state and
+//! a kind of byte, capitals being of the kind of their small letters.
+
+use std::collections::HashMap;
+
+use aho_corasick::automaton::{Automaton as _, StateID};
+use aho_corasick::nfa::contiguous::NFA;
+use aho_corasick::{Anchored, BuildError};
+
+/// How many lanes there are.
+const LANES: usize = 8;
+/// How much of a text is walked at a time: what is found in it is remembered until all lanes are done.
+const BLOCK: usize = 256 * 1024;
+/// How many kinds of bytes a table knows: all of ASCII, less capitals and most controls, with room for some letters of other languages.
+const KINDS: usize = 128;
+/// Up to so many bytes of patterns there is a table, which takes a quarter of a kilobyte for each at most.
+const MAX_TABLE: usize = 64 * 1024 - 2;
+
+/// Finds patterns, in either case of their letters.
+#[derive(Debug)]
+pub(super) struct Automaton {
+    steps: Steps,
+    /// How long each pattern is.
+    lengths: Vec<usize>,
+}
+
+#[derive(Debug)]
+enum Steps {
+    /// A table: the fastest kind.
+    Table(Table),
+    /// What stays small however much was learned.
+    Nfa(Box<NFA>),
+}
+
+/// A pattern in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hit {
+    pub(super) pattern: usize,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+impl Automaton {
+    /// None of the patterns may have a line end in it.
+    pub(super) fn new<P: AsRef<[u8]>>(patterns: &[P]) -> Result<Self, BuildError> {
+        let small: Vec<Vec<u8>> = patterns.iter().map(|pattern| pattern.as_ref().to_ascii_lowercase()).collect();
+        let nfa = NFA::builder().prefilter(false).build(&small)?;
+        let lengths: Vec<usize> = small.iter().map(Vec::len).collect();
+        let table = (lengths.iter().sum::<usize>() <= MAX_TABLE).then(|| Table::new(&nfa, &small)).flatten();
+        Ok(Self { steps: table.map_or_else(|| Steps::Nfa(Box::new(nfa)), Steps::Table), lengths })
+    }
+
+    /// Shows every hit, also those that overlap, in the order of where they end.
+    pub(super) fn each(&self, text: &[u8], see: &mut dyn FnMut(Hit)) {
+        let mut see = |pattern: usize, end: usize| see(Hit { pattern, start: end - self.lengths[pattern], end });
+        match &self.steps {
+            Steps::Table(table) => table.each(text, &mut see),
+            Steps::Nfa(nfa) => each(nfa, text, &mut see),
+        }
+    }
+}
+
+/// Walks step by step.
+fn each(nfa: &NFA, text: &[u8], see: &mut dyn FnMut(usize, usize)) {
+    let Ok(mut state) = nfa.start_state(Anchored::No) else { return };
+    for (at, byte) in text.iter().enumerate() {
+        state = nfa.next_state(Anchored::No, state, byte.to_ascii_lowercase());
+        if nfa.is_special(state) && nfa.is_match(state) {
+            for index in 0..nfa.match_len(state) {
+                see(nfa.match_pattern(state, index).as_usize(), at + 1);
+            }
+        }
+    }
+}
+
+/// What follows on each state, by the kind of the next byte.
+#[derive(Debug)]
+struct Table {
+    /// The kind of each byte: 0 for those that are in no pattern.
+    kinds: Box<[u8; 256]>,
+    /// A row for each state. Texts are of fewer kinds of bytes than there are bytes.
+    next: Vec<[u16; KINDS]>,
+    start: u16,
+    /// The patterns that end with a state. Such states have the lowest numbers.
+    ends: Vec<Vec<usize>>,
+}
+
+impl Table {
+    /// None, if it had too many states, or its patterns too many kinds of bytes.
+    fn new(nfa: &NFA, patterns: &[Vec<u8>]) -> Option<Self> {
+        let mut kinds = Box::new([0_u8; 256]);
+        // The line end is a byte of no pattern; it stands for all of them.
+        let mut bytes = vec![b'\n'];
+        for byte in patterns.iter().flatten() {
+            if kinds[usize::from(*byte)] == 0 {
+                kinds[usize::from(*byte)] = u8::try_from(bytes.len()).ok()?;
+                bytes.push(*byte);
+                if bytes.len() > KINDS {
+                    return None;
+                }
+            }
+        }
+        for capital in b'A'..=b'Z' {
+            kinds[usize::from(capital)] = kinds[usize::from(capital.to_ascii_lowercase())];
+        }
+        let start = nfa.start_state(Anchored::No).ok()?;
+        let (mut states, mut rows) = (vec![start], Vec::new());
+        let mut numbers: HashMap<StateID, usize> = HashMap::from([(start, 0)]);
+        let mut done = 0;
+        while let Some(state) = states.get(done).copied() {
+            done += 1;
+            rows.extend(bytes.iter().map(|byte| {
+                let next = nfa.next_state(Anchored::No, state, *byte);
+                *numbers.entry(next).or_insert_with(|| {
+                    states.push(next);
+                    states.len() - 1
+                })
+            }));
+        }
+        // States with which patterns end come first.
+        let mut order: Vec<usize> = (0..states.len()).collect();
+        order.sort_by_key(|state| !nfa.is_match(states[*state]));
+        let mut places = vec![0_u16; states.len()];
+        for (place, state) in order.iter().enumerate() {
+            places[*state] = u16::try_from(place).ok()?;
+        }
+        let mut next = vec![[0; KINDS]; states.len()];
+        for (state, row) in rows.chunks(bytes.len()).enumerate() {
+            for (kind, follows) in row.iter().enumerate() {
+                next[usize::from(places[state])][kind] = places[*follows];
+            }
+        }
+        let ending = order.iter().map(|state| states[*state]).take_while(|state| nfa.is_match(*state));
+        let patterns = |state| (0..nfa.match_len(state)).map(move |index| nfa.match_pattern(state, index).as_usize());
+        let ends = ending.map(|state| patterns(state).collect()).collect();
+        Some(Self { kinds, next, start: places[0], ends })
+    }
+
+    fn each(&self, text: &[u8], see: &mut dyn FnMut(usize, usize)) {
+        let mut noted: [Noted; LANES] = Default::default();
+        // A block may end within a line: the next one goes on in the same state.
+        let (mut state, mut from) = (self.start, 0);
+        while from < text.len() {
+            let until = text.len().min(from + BLOCK);
+            let borders = borders(text, from, until);
+            state = self.walk(text, &borders, state, &mut noted);
+            for (state, end) in noted.iter_mut().flat_map(|lane| lane.drain(..)) {
+                self.ends[usize::from(state)].iter().for_each(|pattern| see(*pattern, end));
+            }
+            from = until;
+        }
+    }
+
+    /// Walks all lanes and notes where patterns end. Gives the state at the end of the last lane that has anything in it.
+    fn walk(&self, text: &[u8], borders: &[usize; LANES + 1], state: u16, noted: &mut [Noted; LANES]) -> u16 {
+        let lanes: [&[u8]; LANES] = std::array::from_fn(|lane| &text[borders[lane]..borders[lane + 1]]);
+        let common = lanes.iter().map(|lane| lane.len()).min().unwrap_or(0);
+        let heads: [&[u8]; LANES] = lanes.map(|lane| &lane[..common]);
+        let mut states = [self.start; LANES];
+        states[0] = state;
+        let ends = self.ends.len();
+        #[expect(clippy::needless_range_loop, reason = "it is the place in all lanes")]
+        for at in 0..common {
+            states = std::array::from_fn(|lane| self.step(states[lane], heads[lane][at]));
+            let least = states.iter().fold(u16::MAX, |least, state| least.min(*state));
+            if usize::from(least) < ends {
+                note(&states, ends, at, borders, noted);
+            }
+        }
+        let mut last = states[0];
+        for (lane, mut state) in states.into_iter().enumerate() {
+            for (at, byte) in lanes[lane].iter().enumerate().skip(common) {
+                state = self.step(state, *byte);
+                if usize::from(state) < ends {
+                    noted[lane].push((state, borders[lane] + at + 1));
+                }
+            }
+            if !lanes[lane].is_empty() {
+                last = state;
+            }
+        }
+        last
+    }
+
+    fn step(&self, state: u16, byte: u8) -> u16 {
+        self.next[usize::from(state)][usize::from(self.kinds[usize::from(byte)]) % KINDS]
+    }
+}
+
+/// States with the places behind them.
+type Noted = Vec<(u16, usize)>;
+
+/// Notes the lanes in which patterns end here. Apart from the walk, so that this keeps all of its own in registers.
+#[inline(never)]
+fn note(states: &[u16; LANES], ends: usize, at: usize, borders: &[usize; LANES + 1], noted: &mut [Noted; LANES]) {
+    for ((state, border), noted) in states.iter().zip(borders).zip(noted) {
+        if usize::from(*state) < ends {
+            noted.push((*state, border + at + 1));
+        }
+    }
+}
+
+/// Where lanes begin and end: all but the first at the start of a line.
+fn borders(text: &[u8], from: usize, until: usize) -> [usize; LANES + 1] {
+    let mut borders = [until; LANES + 1];
+    borders[0] = from;
+    for lane in 1..LANES {
+        let about = (from + (until - from) / LANES * lane).max(borders[lane - 1]);
+        let feed = text[about..until].iter().position(|byte| *byte == b'\n');
+        borders[lane] = feed.map_or(until, |feed| about + feed + 1);
+    }
+    borders
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PATTERNS: [&str; 5] = ["anna", "nan", "a", "password", "word"];
+
+    fn hits(automaton: &Automaton, text: &str) -> Vec<(usize, usize)> {
+        let mut hits = Vec::new();
+        automaton.each(text.as_bytes(), &mut |hit| hits.push((hit.start, hit.end)));
+        hits
+    }
+
+    /// What is to be found, by looking everywhere.
+    fn expected(text: &str) -> Vec<(usize, usize)> {
+        let text = text.to_ascii_lowercase();
+        let mut found = Vec::new();
+        for pattern in PATTERNS {
+            let starts = (0..text.len()).filter(|start| text[*start..].starts_with(pattern));
+            found.extend(starts.map(|start| (start, start + pattern.len())));
+        }
+        found.sort_unstable();
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn both_kinds_find_what_is_there(parts in prop::collection::vec(prop::sample::select(vec![
+            "anna", "Anna\n", "na", "\n", "pass", "WORD", "x\n", "an",
+        ]), 0..60)) {
+            let text = parts.concat();
+            let fast = Automaton::new(&PATTERNS).unwrap();
+            let nfa = NFA::builder().prefilter(false).build(PATTERNS).unwrap();
+            let small = Automaton { steps: Steps::Nfa(Box::new(nfa)), lengths: fast.lengths.clone() };
+            for automaton in [fast, small] {
+                let mut found = hits(&automaton, &text);
+                prop_assert!(found.is_sorted_by_key(|hit| hit.1));
+                found.sort_unstable();
+                prop_assert_eq!(found, expected(&text));
+            }
+        }
+    }
+
+    #[test]
+    fn what_lies_across_blocks_is_found_once() {
+        let automaton = Automaton::new(&PATTERNS).unwrap();
+        for fill in [BLOCK - 4, BLOCK - 1, BLOCK, BLOCK / 4 - 2, BLOCK / 2] {
+            for line in ["x", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"] {
+                let mut text = line.repeat(fill / line.len() + 1);
+                text.truncate(fill);
+                text.push_str("password");
+                text.push_str(&line.repeat(BLOCK / line.len()));
+                assert_eq!(hits(&automaton, &text).iter().filter(|hit| hit.1 - hit.0 == 8).count(), 1, "{fill}");
+            }
+        }
+    }
+}
