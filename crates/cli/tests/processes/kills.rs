@@ -10,6 +10,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use vouch_contract::pb::common::v1::PageRequest;
 use vouch_contract::pb::partner::v1 as partner;
@@ -78,9 +79,13 @@ struct Federation {
     data: PathBuf,
 }
 
-/// An address that is free now.
+/// An address that is free now, and below those that systems take for outgoing connections: while a process is killed nobody takes its own.
 fn free() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 8000).unwrap();
+    let mut addresses =
+        std::iter::repeat_with(|| SocketAddr::from(([127, 0, 0, 1], first + NEXT.fetch_add(1, Ordering::Relaxed))));
+    addresses.find(|address| std::net::TcpListener::bind(address).is_ok()).unwrap()
 }
 
 impl Federation {

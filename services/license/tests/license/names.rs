@@ -82,7 +82,7 @@ on_both_engines! {
         assert_eq!(name(&service.create_as("contoso", "Contoso Ltd").await), "Contoso Group");
         let history = pb::ListLicenseChangesRequest { license_id: first.license_id.clone(), page: None };
         let told = service.licenses().list_license_changes(history).await.unwrap().into_inner().changes;
-        let field = &told[0].fields[0];
+        let field = &told[1].fields[0];
         let change = (field.field.as_str(), field.before.as_str(), field.after.as_str());
         assert_eq!(change, ("end_user.name", "Contoso Ltd", "Contoso Group"));
         let same = pb::TransferLicenseRequest {
