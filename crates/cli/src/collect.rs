@@ -157,6 +157,10 @@ fn prepare(
                 .next("Ask the partner for a request by this profile, or take another with --profile.")
         })?;
         profile.collectors.retain(|collector| request.wants(&collector.name));
+        // What was not asked for is not lacking.
+        for required in &mut profile.required {
+            required.artefacts.retain(|artefact| request.wants(artefact));
+        }
     }
     Ok((OneOf::Host(Plan::new(&profile, world.now())), Some(profile)))
 }

@@ -96,7 +96,9 @@ fn w10_a_request_runs_the_collectors_that_it_names_and_no_others() {
     assert!(shown.contains("tkt_1") && shown.contains("Since when?") && !shown.contains("processes"), "{shown}");
     assert!(!at.join("x.vouch").exists(), "nobody agreed");
 
-    told(at, &["collect", "--request", "more.toml", "--yes", "--json", "--output", "more.vouch"]);
+    let collected =
+        json(&told(at, &["collect", "--request", "more.toml", "--yes", "--json", "--output", "more.vouch"]));
+    assert_eq!(collected["lacks"], Value::Array(Vec::new()), "what was not asked for is not lacking");
     let manifest = json(&told(at, &["bundle", "show", "more.vouch", "--json"]));
     let of = |entry: &Value| entry["collector"].as_str().unwrap().to_owned();
     let collectors: BTreeSet<String> = manifest["entries"].as_array().unwrap().iter().map(of).collect();

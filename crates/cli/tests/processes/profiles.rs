@@ -1,6 +1,6 @@
 //! Profiles: checked, and used by `collect` and `bundle show`.
 //!
-//! Proves Q03, Q11, V10.
+//! Proves Q03, Q11, V07, V10.
 
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -102,4 +102,27 @@ fn v10_collect_and_show_name_the_known_problem_and_what_is_lacking() {
     assert!(shown(&["--profile", file.to_str().unwrap()]).contains("ATL-7"));
     std::fs::write(&answers, "[report]\nstep = \"x\"\n").unwrap();
     assert!(text(&collect(&answered).stderr).contains("no question step"));
+}
+
+#[test]
+fn v07_a_profile_masks_what_only_its_software_has_and_a_rule_that_is_wrong_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, bundle) = (folder.path().join("p.toml"), folder.path().join("x.vouch"));
+    let rules = "\n[redaction]\nusers = [\"contoso\"]\ndrop = [\"vault.log\"]\n\n\
+                 [[redaction.rules]]\nname = \"employee\"\nbegin = [\"EMP-\"]\nleast = 4\n";
+    std::fs::write(&file, profile(folder.path()) + rules).unwrap();
+    std::fs::write(folder.path().join("a.log"), "EMP-40211 of contoso\n").unwrap();
+    std::fs::write(folder.path().join("vault.log"), "7\n").unwrap();
+    let collected = run(&["collect", "--yes", "--json", "--profile"], &[&file, Path::new("--output"), &bundle]);
+    let json: Value = serde_json::from_slice(&collected.stdout).unwrap();
+    assert!(json["masked"]["employee"] == 1 && json["masked"]["user"] == 1, "{json}");
+    let left_out = json["failed"].as_array().unwrap();
+    assert!(left_out.iter().any(|entry| entry["path"].as_str().unwrap().ends_with("vault.log")), "{json}");
+
+    std::fs::write(&file, profile(folder.path()) + &rules.replace("employee", "password")).unwrap();
+    let told = text(&run(&["profile", "check"], &[&file]).stdout);
+    assert!(
+        told.contains("`name` is the name of a rule of the policy") && told.contains("name = \"password\""),
+        "{told}"
+    );
 }
