@@ -17,7 +17,7 @@ pub enum Column {
     Text,
     /// BIGINT or SMALLINT.
     Whole,
-    /// Bytes, which travel as [`bytes`].
+    /// Bytes, which travel as [`bytes()`].
     Bytes,
 }
 
