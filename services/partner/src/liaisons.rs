@@ -20,6 +20,7 @@ use vouch_storage::{Store, WriteError};
 use crate::commands::successions::{self as commands, CarryOut};
 use crate::domain::ticket::{Removed, Successor};
 use crate::links::{Link, within};
+use crate::sender::is_over;
 use crate::store::{customers, successions};
 
 /// A feed that is silent for so long is broken: signs of life come every 5 seconds.
@@ -81,6 +82,7 @@ impl Liaisons {
     /// Carries out the notices of an end user, or, where none is named, of all, that took effect.
     async fn read(&self, link: &Link, end_user_id: &str, revision: i64) -> Result<(), Error> {
         let mut page_token = String::new();
+        let mut applied = Vec::new();
         loop {
             let request = pb::ListLiaisonNoticesRequest {
                 page: Some(PageRequest { page_size: PAGE, page_token }),
@@ -90,16 +92,24 @@ impl Liaisons {
             let listed = within(link.liaison_notices().list_liaison_notices(request))
                 .await
                 .map_err(|status| unavailable(&status))?;
-            for notice in &listed.notices {
-                if notice.state() == pb::LiaisonNoticeState::Applied && !notice.removals.is_empty() {
-                    self.carry_out(link, notice, revision).await?;
-                }
-            }
+            let is_due = |notice: &pb::LiaisonNotice| {
+                notice.state() == pb::LiaisonNoticeState::Applied && !notice.removals.is_empty()
+            };
+            applied.extend(listed.notices.into_iter().filter(is_due));
             page_token = listed.page.unwrap_or_default().next_page_token;
             if page_token.is_empty() {
-                return Ok(());
+                break;
             }
         }
+        // Ordering: as they took effect, whenever they were submitted. Who takes over by one may be removed by the next.
+        applied.sort_by(|one, other| {
+            let when = |notice: &pb::LiaisonNotice| notice.effective_time.map(|at| (at.seconds, at.nanos));
+            (when(one), &one.liaison_notice_id).cmp(&(when(other), &other.liaison_notice_id))
+        });
+        for notice in &applied {
+            self.carry_out(link, notice, revision).await?;
+        }
+        Ok(())
     }
 
     async fn carry_out(&self, link: &Link, notice: &pb::LiaisonNotice, revision: i64) -> Result<(), Error> {
@@ -139,7 +149,8 @@ impl Liaisons {
         revision: i64,
     ) -> Result<Vec<(TicketId, Removed)>, Error> {
         let mut concerned = Vec::new();
-        for removal in &notice.removals {
+        // One without an address was named by nobody's ticket: another notice was only going to name the person.
+        for removal in notice.removals.iter().filter(|removal| !removal.email.is_empty()) {
             let removed = read_removal(removal, notice, notice_id)?;
             let mut snapshot = self.store.snapshot().await?;
             let (partner_id, vendor_id) = (&link.partner_id, &link.vendor_id);
@@ -153,8 +164,15 @@ impl Liaisons {
             }
             drop(snapshot);
             for (ticket, license_id) in candidates {
-                let answer =
-                    link.check(&ticket, Some(license_id), revision).await.map_err(|status| unavailable(&status))?;
+                let answer = match link.check(&ticket, Some(license_id), revision).await {
+                    Ok(answer) => answer,
+                    // One ticket that is refused for good must not keep every later notice from being carried out.
+                    Err(status) if is_over(&status) => {
+                        tracing::error!(ticket = %ticket.id, error = %told(&status), "a ticket cannot be moved by a notice");
+                        continue;
+                    }
+                    Err(status) => return Err(unavailable(&status)),
+                };
                 let is_left = |cover: pb::Cover| cover.end_user_id == notice.end_user_id && cover.contact_id.is_empty();
                 if answer.cover.is_some_and(is_left) {
                     concerned.push((ticket.id, removed.clone()));

@@ -4,6 +4,7 @@
 
 use regex::bytes::Regex;
 
+use super::ahead::run;
 use super::policy::{PolicyError, Rule};
 use super::span::{Found, Span};
 use super::text::is_start_of_word;
@@ -11,6 +12,8 @@ use crate::profile::compile;
 
 /// How far a pattern may reach from its beginning. So its work is bounded, whatever the text.
 const WINDOW: usize = 512;
+/// How much further a word goes on at most that the window cuts.
+const REST: usize = 16 * 1024;
 
 /// A pattern as the policy holds it.
 #[derive(Debug, Clone)]
@@ -40,7 +43,12 @@ impl Patterns {
         if let Some(captures) = pattern.captures(window)
             && let Some(secret) = captures.get(1).or_else(|| captures.get(0))
         {
-            found.push(Span::secret(start + secret.start(), start + secret.end(), *rule));
+            let end = start + secret.end();
+            // Half a secret is one: what the window cuts is masked as far as its word goes.
+            let is_cut = secret.end() == WINDOW;
+            let rest = &text[..text.len().min(end + REST)];
+            let end = if is_cut { run(rest, end, |byte| !byte.is_ascii_whitespace()) } else { end };
+            found.push(Span::secret(start + secret.start(), end, *rule));
         }
     }
 }
@@ -110,5 +118,12 @@ mod tests {
         assert_eq!(masked(rules, &near).0, "[masked:all]");
         let far = format!("xyz{}end", "a ".repeat(400));
         assert_eq!(masked(rules, &far).0, far);
+    }
+
+    #[test]
+    fn v07_a_secret_that_the_window_cuts_is_masked_to_its_end() {
+        let rules = "[[rules]]\nname = \"key\"\nbegin = [\"key \"]\npattern = 'key ([A-Za-z0-9]+)'";
+        let long = format!("key {} and on", "x7Quartz".repeat(100));
+        assert_eq!(masked(rules, &long).0, "key [masked:key] and on");
     }
 }

@@ -86,10 +86,26 @@ async fn enter(mut tx: Tx, dialect: Dialect, rows: &[Row]) -> Result<(Tx, Import
         Some(there.into_iter().map(|license| (license.key.0, license)).collect::<HashMap<_, _>>())
     };
     let mut created = Vec::with_capacity(good.len());
+    let mut entered: HashMap<[u8; 32], &License> = HashMap::new();
     for (Row { place, keeps_id, .. }, license) in good.iter().zip(&licenses) {
-        let stands = there.as_ref().map(|there| against(there.get(&license.key.0), license, *keeps_id));
-        match stands.unwrap_or(None) {
-            None => created.push(license.as_ref()),
+        let stands = match (entered.get(&license.key.0), &there) {
+            // Twice in one request: the second finds the first.
+            (Some(first), _) => Some(against(Some(first), license, *keeps_id)),
+            (None, None) => None,
+            (None, Some(there)) => {
+                let there = there.get(&license.key.0);
+                if there.is_some_and(|there| was_added(there, license)) {
+                    None
+                } else {
+                    Some(against(there, license, *keeps_id))
+                }
+            }
+        };
+        match stands {
+            None => {
+                entered.insert(license.key.0, license.as_ref());
+                created.push(license.as_ref());
+            }
             Some(violations) if violations.is_empty() => imported.unchanged += 1,
             Some(violations) => imported.problems.push((*place, violations)),
         }
@@ -113,13 +129,15 @@ fn with_one_name<'a>(license: &'a License, names: &BTreeMap<String, String>) -> 
     }
 }
 
-/// What stands against a licence that was not added: nothing where it is there with the same terms. `None` where it was added.
-fn against(there: Option<&License>, license: &License, keeps_id: bool) -> Option<Violations> {
+/// Whether what is there is this one, and not one from before.
+fn was_added(there: &License, license: &License) -> bool {
+    there.created_at == license.created_at && there.id == license.id && there.revision == 1
+}
+
+/// What stands against a licence that was not added: nothing where it is there with the same terms.
+fn against(there: Option<&License>, license: &License, keeps_id: bool) -> Violations {
     let mut violations = Violations::new();
     match there {
-        Some(there) if there.created_at == license.created_at && there.id == license.id && there.revision == 1 => {
-            return None;
-        }
         Some(there) if keeps_id && there.id != license.id => {
             violations.add("license.license_id", format!("is not {}, whose key it is", there.id));
         }
@@ -127,7 +145,7 @@ fn against(there: Option<&License>, license: &License, keeps_id: bool) -> Option
         Some(there) => violations.add("license_key", format!("is the key of {}, which has other terms", there.id)),
         None => violations.add("license.license_id", format!("{} is there with another key", license.id)),
     }
-    Some(violations)
+    violations
 }
 
 /// Whether two licences are the same but for what this service gave them.

@@ -46,6 +46,8 @@ impl Handlers {
                 }
             }
             drop(sender);
+            // The batches under way decide how it ends.
+            std::future::pending().await
         };
         let taking = async {
             while let Some(batch) = batches.recv().await {
@@ -54,11 +56,12 @@ impl Handlers {
                     break;
                 }
             }
-            // Who waits to hand the next one over learns that nobody takes it.
-            drop(batches);
             Ok(())
         };
-        tokio::join!(reading, taking).1
+        tokio::select! {
+            never = reading => never,
+            ended = taking => ended,
+        }
     }
 
     fn batch(&self, request: pb::ImportLicensesRequest) -> Result<Batch, Error> {

@@ -51,6 +51,17 @@ on_both_engines! {
         let again = import(&service, false, rows()).await;
         assert_eq!((told(&again), again.facts_revision), ((0, 2, vec![]), 0));
 
+        let mut twice = imported("contoso", "acme-2019-0004");
+        twice.license.as_mut().unwrap().liaisons = vec![pb::Liaison {
+            name: "Ada Lovelace".into(),
+            email: "ada@contoso.example".into(),
+            ..Default::default()
+        }];
+        let mut other = twice.clone();
+        other.license.as_mut().unwrap().quantity = 26;
+        let told_twice = told(&import(&service, false, vec![twice.clone(), twice, other]).await);
+        assert_eq!(told_twice, (1, 1, vec![(2, vec!["license_key".to_owned()])]), "the second of one request finds the first");
+
         let mut mixed = rows();
         mixed.push(imported("adatum", "acme-2019-0003"));
         mixed[0].license.as_mut().unwrap().quantity = 26;
