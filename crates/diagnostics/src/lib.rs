@@ -35,4 +35,4 @@ pub use changes::Change;
 pub use digest::Digest;
 #[cfg(feature = "collect")]
 pub use evidence::{CollectError, Evidence, Found, Progress, Step, seal, seal_if};
-pub use manifest::{Entry, Manifest, ManifestError, Masked, Redaction};
+pub use manifest::{Entry, MAX_PACK_BYTES, Manifest, ManifestError, Masked, Pack, Packed, Place, Redaction};

@@ -13,6 +13,8 @@ const FORMAT: u32 = 1;
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 /// More entries are not read.
 const MAX_ENTRIES: usize = 200_000;
+/// A larger pack is not taken.
+pub const MAX_PACK_BYTES: u64 = 4 * 1024 * 1024;
 
 /// What a bundle says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,8 +28,21 @@ pub struct Manifest {
     pub collected_at: Timestamp,
     /// How it was redacted.
     pub redaction: Redaction,
+    /// The packs in which small contents travel: many files as few blobs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packs: Vec<Pack>,
     /// Its entries, by path.
     pub entries: Vec<Entry>,
+}
+
+/// Small contents one behind another, transferred as one blob of at most [`MAX_PACK_BYTES`]. Every byte of it belongs to an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pack {
+    /// The digest of the pack.
+    pub sha256: Digest,
+    /// Its size.
+    pub size_bytes: u64,
 }
 
 /// How a bundle was redacted.
@@ -57,9 +72,35 @@ pub struct Entry {
     /// Why there is no content, where the collector failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
+    /// Where its content lies in a pack; otherwise it is a blob of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packed: Option<Packed>,
     /// What was masked in it.
     #[serde(default, skip_serializing_if = "Masked::is_empty")]
     pub masked: Masked,
+}
+
+/// A place in a pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Packed {
+    /// Which of the manifest's packs, from 0.
+    pub pack: u32,
+    /// Where in it the content begins.
+    pub offset: u64,
+}
+
+/// Where an entry's content is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The blob.
+    pub blob: Digest,
+    /// The blob's size.
+    pub blob_bytes: u64,
+    /// Where in the blob the content begins.
+    pub offset: u64,
+    /// The content's size.
+    pub size_bytes: u64,
 }
 
 /// How often each rule masked something.
@@ -96,6 +137,9 @@ pub enum ManifestError {
     /// Two entries share a path, or they are not in order.
     #[error("entry {0} is not after the one before it")]
     Order(usize),
+    /// A pack is empty or too large, or an entry's place in it is none, or something in it belongs to no entry.
+    #[error("pack {0} is empty or too large, or does not consist of its entries")]
+    Pack(usize),
 }
 
 impl Manifest {
@@ -121,8 +165,20 @@ impl Manifest {
 
     /// The blobs that it names, each once, with their sizes. An empty entry and a failed one have no content to transfer.
     pub fn blobs(&self) -> BTreeMap<Digest, u64> {
-        let with_content = self.entries.iter().filter(|entry| entry.failed.is_none() && entry.size_bytes > 0);
-        with_content.map(|entry| (entry.sha256, entry.size_bytes)).collect()
+        self.entries.iter().filter_map(|entry| self.place(entry)).map(|place| (place.blob, place.blob_bytes)).collect()
+    }
+
+    /// Where the content of one of its entries is: `None` for an entry that is empty or failed.
+    pub fn place(&self, entry: &Entry) -> Option<Place> {
+        let size_bytes = entry.size_bytes;
+        if entry.failed.is_some() || size_bytes == 0 {
+            return None;
+        }
+        let Some(Packed { pack, offset }) = entry.packed else {
+            return Some(Place { blob: entry.sha256, blob_bytes: size_bytes, offset: 0, size_bytes });
+        };
+        let pack = self.packs.get(usize::try_from(pack).ok()?)?;
+        Some(Place { blob: pack.sha256, blob_bytes: pack.size_bytes, offset, size_bytes })
     }
 
     /// The artefacts that it has, by name. A failed collector is no artefact.
@@ -145,7 +201,34 @@ impl Manifest {
                 return Err(ManifestError::Order(index));
             }
         }
-        Ok(())
+        self.check_packs()
+    }
+
+    /// Packs consist of the contents of entries and of nothing else, so that nothing travels which no entry shows. Equal
+    /// contents share a place.
+    fn check_packs(&self) -> Result<(), ManifestError> {
+        let mut places = BTreeMap::new();
+        for entry in &self.entries {
+            let Some(packed) = entry.packed else { continue };
+            let content = (entry.size_bytes, entry.sha256);
+            if entry.failed.is_some() || *places.entry(packed).or_insert(content) != content {
+                return Err(ManifestError::Pack(usize::try_from(packed.pack).unwrap_or(usize::MAX)));
+            }
+        }
+        let mut places = places.into_iter().peekable();
+        for (index, pack) in self.packs.iter().enumerate() {
+            let mut end = 0;
+            while let Some((packed, (size, _))) = places.next_if(|(packed, _)| packed.pack as usize == index) {
+                if packed.offset != end || size == 0 {
+                    return Err(ManifestError::Pack(index));
+                }
+                end = end.saturating_add(size);
+            }
+            if end != pack.size_bytes || !(1..=MAX_PACK_BYTES).contains(&end) {
+                return Err(ManifestError::Pack(index));
+            }
+        }
+        places.next().map_or(Ok(()), |(packed, _)| Err(ManifestError::Pack(packed.pack as usize)))
     }
 }
 
@@ -172,8 +255,17 @@ mod tests {
             sha256: Digest::of(b"abc"),
             collector: collector.into(),
             failed: None,
+            packed: None,
             masked: Masked::default(),
         }
+    }
+
+    fn packed(path: &str, pack: u32, offset: u64) -> Entry {
+        Entry { packed: Some(Packed { pack, offset }), ..entry(path, "logs") }
+    }
+
+    fn pack(size_bytes: u64) -> Pack {
+        Pack { sha256: Digest::of(b"pack"), size_bytes }
     }
 
     fn manifest(entries: Vec<Entry>) -> Manifest {
@@ -182,6 +274,7 @@ mod tests {
             profile: "linux-host/1".into(),
             collected_at: "2026-06-08T12:00:00Z".parse().unwrap(),
             redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
+            packs: Vec::new(),
             entries,
         }
     }
@@ -216,6 +309,41 @@ mod tests {
         assert_eq!(twice.unwrap_err(), ManifestError::Order(1));
         let bytes = serde_json::to_vec(&manifest(vec![entry("b", "os"), entry("a", "os")])).unwrap();
         assert_eq!(Manifest::read(&bytes).unwrap_err(), ManifestError::Order(1));
+    }
+
+    #[test]
+    fn small_contents_are_read_from_their_pack_and_equal_ones_share_a_place() {
+        let entries = vec![packed("a", 0, 0), packed("b", 0, 3), packed("c", 0, 3), entry("d", "os")];
+        let manifest = Manifest { packs: vec![pack(6)], ..manifest(entries) };
+        let (manifest, _) = Manifest::read(&manifest.write().unwrap().0).unwrap();
+        let place = Place { blob: Digest::of(b"pack"), blob_bytes: 6, offset: 3, size_bytes: 3 };
+        assert_eq!(manifest.place(&manifest.entries[2]), Some(place));
+        assert_eq!(manifest.blobs(), BTreeMap::from([(Digest::of(b"pack"), 6), (Digest::of(b"abc"), 3)]));
+    }
+
+    #[test]
+    fn nothing_in_a_pack_belongs_to_no_entry_and_no_entry_reaches_beyond_its_pack() {
+        let other = Entry { sha256: Digest::of(b"xyz"), ..packed("b", 0, 0) };
+        let failed = Entry { failed: Some("gone".into()), ..packed("a", 0, 0) };
+        let table = [
+            (vec![pack(4)], vec![packed("a", 0, 0)], 0),
+            (vec![pack(3)], vec![packed("a", 0, 1)], 0),
+            (vec![pack(6)], vec![packed("a", 0, 0), packed("b", 0, 2)], 0),
+            (vec![pack(3)], vec![packed("a", 0, 0), packed("b", 1, 0)], 1),
+            (vec![pack(3)], vec![packed("a", 0, 0), other], 0),
+            (vec![pack(3)], vec![failed], 0),
+            (vec![pack(3), pack(0)], vec![packed("a", 0, 0)], 1),
+            (vec![pack(MAX_PACK_BYTES + 1)], vec![Entry { size_bytes: MAX_PACK_BYTES + 1, ..packed("a", 0, 0) }], 0),
+            (
+                vec![pack(u64::MAX)],
+                vec![Entry { size_bytes: u64::MAX, ..packed("a", 0, 0) }, packed("b", 0, u64::MAX)],
+                0,
+            ),
+        ];
+        for (row, (packs, entries, index)) in table.into_iter().enumerate() {
+            let refused = Manifest { packs, ..manifest(entries) }.write();
+            assert_eq!(refused.unwrap_err(), ManifestError::Pack(index), "row {row}");
+        }
     }
 
     #[test]

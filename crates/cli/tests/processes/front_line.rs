@@ -119,6 +119,7 @@ impl Agent {
             sha256: Digest::of(&content),
             collector: collector.into(),
             failed: None,
+            packed: None,
             masked: Masked::default(),
         });
         let manifest = Manifest {
@@ -126,6 +127,7 @@ impl Agent {
             profile: "linux-host/1".into(),
             collected_at: World::system().now(),
             redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
+            packs: Vec::new(),
             entries: entries.to_vec(),
         };
         let (manifest, _) = manifest.write().unwrap();

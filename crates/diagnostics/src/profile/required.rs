@@ -155,6 +155,7 @@ mod tests {
             sha256: Digest::of(b"x"),
             collector: (*collector).to_owned(),
             failed: failed.map(str::to_owned),
+            packed: None,
             masked: Masked::default(),
         };
         Manifest {
@@ -162,6 +163,7 @@ mod tests {
             profile: "x/1".into(),
             collected_at: "2026-06-08T12:00:00Z".parse().unwrap(),
             redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
+            packs: Vec::new(),
             entries: entries.iter().map(entry).collect(),
         }
     }

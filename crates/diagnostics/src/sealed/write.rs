@@ -80,7 +80,7 @@ impl Sealer {
         };
         let path = self.unique(about.path);
         let (media_type, collector) = (about.media_type.to_owned(), about.collector.to_owned());
-        self.entries.push(Entry { path, media_type, size_bytes, sha256, collector, failed, masked });
+        self.entries.push(Entry { path, media_type, size_bytes, sha256, collector, failed, packed: None, masked });
         Ok(())
     }
 
@@ -124,6 +124,7 @@ impl Sealer {
             profile: profile.to_owned(),
             collected_at,
             redaction,
+            packs: Vec::new(),
             entries: std::mem::take(&mut self.entries),
         };
         let (bytes, root) = manifest.write()?;

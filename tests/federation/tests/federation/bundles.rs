@@ -90,6 +90,7 @@ fn manifest(entries: &[(&str, &[u8])]) -> (Vec<u8>, Digest) {
         sha256: Digest::of(content),
         collector: "logs".into(),
         failed: None,
+        packed: None,
         masked: Masked::default(),
     });
     let redaction = Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") };
@@ -98,6 +99,7 @@ fn manifest(entries: &[(&str, &[u8])]) -> (Vec<u8>, Digest) {
         profile: "linux-host/1".into(),
         collected_at: "2026-06-08T12:00:00Z".parse().unwrap(),
         redaction,
+        packs: Vec::new(),
         entries: entries.collect(),
     };
     manifest.write().unwrap()

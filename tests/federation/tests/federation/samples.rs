@@ -195,6 +195,7 @@ pub(crate) fn manifest(artefacts: &[&str]) -> (Vec<u8>, Vec<Vec<u8>>) {
         sha256: Digest::of(content),
         collector: (*artefact).into(),
         failed: None,
+        packed: None,
         masked: Masked::default(),
     });
     let manifest = Manifest {
@@ -202,6 +203,7 @@ pub(crate) fn manifest(artefacts: &[&str]) -> (Vec<u8>, Vec<Vec<u8>>) {
         profile: "linux-host/1".into(),
         collected_at: World::system().now(),
         redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
+        packs: Vec::new(),
         entries: entries.collect(),
     };
     (manifest.write().unwrap().0, contents)
