@@ -57,6 +57,16 @@ impl Database {
     }
 }
 
+/// Lets PostgreSQL's cluster commit as one in production does: for measurements, before the first database.
+#[cfg(has_postgres)]
+pub fn commit_for_good() {
+    cluster::commit_for_good();
+}
+
+/// The same on a machine without PostgreSQL's server binaries: nothing.
+#[cfg(not(has_postgres))]
+pub fn commit_for_good() {}
+
 /// The address of fresh PostgreSQL databases, one for each of these names, with `{service}` where the name belongs: for programs
 /// that are started as processes. `None` without PostgreSQL's server binaries.
 #[cfg(has_postgres)]

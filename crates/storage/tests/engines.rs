@@ -5,14 +5,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 use sqlx::Row;
 use vouch_core::testing::ManualClock;
 use vouch_core::{Error, World};
-use vouch_storage::many::{self, Column};
+use vouch_storage::many::{self, Cell, Column, Rows};
 use vouch_storage::results::{self, Call, Keeping};
 use vouch_storage::{
-    Migrations, Secrets, Step, Store, StoreConfig, StoreError, WriteError, on_both_engines, outbox, row,
+    Dialect, Migrations, Secrets, Step, Store, StoreConfig, StoreError, WriteError, on_both_engines, outbox, row,
 };
 
 const SQLITE: &[Step] = &[(1000, "accounts", include_str!("migrations/sqlite/1000_accounts.sql"))];
@@ -89,16 +88,17 @@ on_both_engines! {
         let store = database.open(&MIGRATIONS).await;
         let mut tx = store.begin().await.unwrap();
         let name = "quote \" ' \\ \u{1f9ea} {} $1";
-        let rows = vec![
-            [name.into(), i64::MAX.into(), many::bytes(&[0, 255]), Value::Null],
-            ["".into(), (-1).into(), many::bytes(&[]), "null".into()],
-        ];
+        let dialect = Dialect::of(&tx);
+        let rows = Rows::of(dialect, [
+            [name.into(), i64::MAX.into(), vec![0, 255].into(), Cell::Nothing],
+            ["".into(), (-1).into(), Vec::new().into(), "null".into()],
+        ]);
         for added in [2, 0] {
-            let insert = many::insert(&tx, "notes", &MANY, rows.clone(), "ON CONFLICT DO NOTHING");
+            let insert = many::insert("notes", &MANY, &["kept"], &rows, "ON CONFLICT DO NOTHING").bind(7_i64);
             assert_eq!(insert.execute(&mut *tx).await.unwrap().rows_affected(), added);
         }
-        let look_for = [many::bytes(&[0, 255]), many::bytes(&[7])];
-        let these = many::select(&tx, Column::Bytes, look_for, |these| {
+        let look_for = Rows::of(dialect, [[vec![0, 255].into()], [vec![7].into()]]);
+        let these = many::select(&[("digest", Column::Bytes)], &look_for, |these| {
             format!("SELECT * FROM notes WHERE content IN {these}")
         });
         let found = these.fetch_all(&mut *tx).await.unwrap();
@@ -107,7 +107,8 @@ on_both_engines! {
         assert_eq!(row::integer(&found[0], "units").unwrap(), i64::MAX);
         assert_eq!(row::bytes(&found[0], "content").unwrap(), [0, 255]);
         assert_eq!(row::optional_text(&found[0], "note").unwrap(), None);
-        let none = many::select(&tx, Column::Text, [], |these| format!("SELECT * FROM notes WHERE name IN {these}"));
+        assert_eq!(row::integer(&found[0], "kept").unwrap(), 7);
+        let none = many::select(&[("name", Column::Text)], &Rows::of(dialect, []), |these| format!("SELECT * FROM notes WHERE name IN {these}"));
         assert!(none.fetch_all(&mut *tx).await.unwrap().is_empty());
     }
 

@@ -14,7 +14,7 @@ use vouch_storage::testing::{Database, ENGINES};
 use crate::ground::{Stage, stop};
 
 /// Licences in one message.
-const BATCH: usize = 1000;
+const BATCH: usize = 2000;
 /// Licences of one end user.
 const EACH: usize = 5;
 

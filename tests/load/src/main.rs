@@ -43,6 +43,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // PostgreSQL as it runs in production: what is measured is what a commit costs.
+    vouch_storage::testing::commit_for_good();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     match Arguments::parse().command {
         Command::Check(arguments) => runtime.block_on(check::run(&arguments)),

@@ -53,6 +53,7 @@ pub(crate) fn contact(end_user: usize) -> String {
 async fn end_user(tx: &mut AnyConnection, world: &World, number: usize) -> Result<Vec<LicenseId>, WriteError> {
     let id = EndUserId::parse(&format!("customer-{number}")).unwrap();
     let now = world.now();
+    vouch_license::store::grants::end_user_insert(tx, &id, id.as_str()).await?;
     let mut ids = Vec::with_capacity(LICENSES_EACH);
     for _ in 0..LICENSES_EACH {
         ids.push(license(tx, world, &id, now).await?);

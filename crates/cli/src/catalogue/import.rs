@@ -20,7 +20,7 @@ use crate::call;
 use crate::output::{self, Problem};
 
 /// How many licences are sent at a time: enough that a commit is for many, few enough that little is repeated.
-const BATCH: usize = 1000;
+const BATCH: usize = 2000;
 /// How many batches are read ahead of the service's answers.
 const AHEAD: usize = 4;
 

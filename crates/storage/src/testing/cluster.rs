@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use sqlx::Connection;
 
@@ -14,11 +14,21 @@ const BIN: &str = env!("VOUCH_POSTGRES_BIN");
 
 static CLUSTER: OnceLock<Cluster> = OnceLock::new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
+static DURABLE: AtomicBool = AtomicBool::new(false);
+/// A test's data need not survive the machine.
+const FLEETING: &str = "-c fsync=off -c full_page_writes=off -c shared_buffers=64MB";
+/// PostgreSQL's own settings but for two that every installation gives it: memory, and room for its log.
+const LASTING: &str = "-c shared_buffers=1GB -c max_wal_size=4GB";
 
 struct Cluster {
     folder: PathBuf,
     /// Its standard input is the watcher's leash: it ends with this process, and the watcher stops the cluster.
     _watcher: Child,
+}
+
+/// Lets the cluster commit as one in production does.
+pub(super) fn commit_for_good() {
+    DURABLE.store(true, Ordering::SeqCst);
 }
 
 /// Creates a fresh database and returns its address.
@@ -70,6 +80,7 @@ fn start() -> Cluster {
     let mut watcher = command("/bin/sh", owner, &folder)
         .args(["-c", WATCHER, "watcher", BIN])
         .arg(&folder)
+        .arg(if DURABLE.load(Ordering::SeqCst) { LASTING } else { FLEETING })
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -83,7 +94,7 @@ fn start() -> Cluster {
 /// Starts the cluster, says so, waits for the end of its input, stops the cluster and removes it.
 const WATCHER: &str = r#"
 "$1/pg_ctl" -D "$2/data" -l "$2/log" -w -t 60 -s \
-  -o "-k '$2' -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=400 -c shared_buffers=64MB" \
+  -o "-k '$2' -c listen_addresses= -c max_connections=400 $3" \
   start || exit 1
 echo ready
 read -r _

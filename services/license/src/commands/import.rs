@@ -5,14 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::AnyConnection;
 use vouch_core::Violations;
-use vouch_storage::{Dialect, Secrets, Store, Tx, WriteError};
+use vouch_storage::{Dialect, Secrets, Store, StoreError, Tx, WriteError};
 
 use crate::domain::agreement::Person;
 use crate::domain::license::License;
 use crate::store::facts::DIGESTS;
-use crate::store::grants::{
-    end_user_hold_all, end_user_insert_all, key_retired_all, liaison_insert_all, license_insert_some,
-};
+use crate::store::grants::{EndUserRows, LicenseRows, key_retired_all, liaison_insert_all};
 use crate::store::{catalog, changes, licenses, partners};
 
 /// A licence to be taken.
@@ -44,23 +42,51 @@ pub fn digest_key_id(secrets: &Secrets) -> String {
     secrets.digest_key_id(DIGESTS)
 }
 
-/// Takes licences with their places in the request; where it is a rehearsal, nothing is kept.
-pub async fn take(store: &Store, licenses: &[Row], rehearse: bool) -> Result<Imported, vouch_core::Error> {
-    let dialect = store.dialect();
-    if licenses.is_empty() {
-        Ok(Imported::default())
-    } else if rehearse {
-        store.rehearse(|tx| enter(tx, dialect, licenses)).await
-    } else {
-        store.write(|tx| enter(tx, dialect, licenses)).await
+/// Licences to be taken, with what the database is told of them: made ready while it works on those before.
+#[derive(Debug)]
+pub struct Batch {
+    rows: Vec<Row>,
+    ready: Ready,
+}
+
+/// What the database is told of licences and their end users.
+#[derive(Debug)]
+struct Ready {
+    end_users: EndUserRows,
+    licenses: LicenseRows,
+}
+
+impl Ready {
+    fn of<'a>(dialect: Dialect, licenses: impl Iterator<Item = &'a License> + Clone) -> Result<Self, StoreError> {
+        let end_users = EndUserRows::of(dialect, licenses.clone());
+        Ok(Self { end_users, licenses: LicenseRows::of(dialect, licenses)? })
     }
 }
 
-async fn enter(mut tx: Tx, dialect: Dialect, rows: &[Row]) -> Result<(Tx, Imported), WriteError> {
+impl Batch {
+    /// Makes licences with their places in the request ready for a database.
+    pub fn of(dialect: Dialect, rows: Vec<Row>) -> Result<Self, vouch_core::Error> {
+        Ok(Self { ready: Ready::of(dialect, rows.iter().map(|row| &row.license))?, rows })
+    }
+}
+
+/// Takes licences; where it is a rehearsal, nothing is kept.
+pub async fn take(store: &Store, batch: &Batch, rehearse: bool) -> Result<Imported, vouch_core::Error> {
+    let dialect = store.dialect();
+    if batch.rows.is_empty() {
+        Ok(Imported::default())
+    } else if rehearse {
+        store.rehearse(|tx| enter(tx, dialect, batch)).await
+    } else {
+        store.write(|tx| enter(tx, dialect, batch)).await
+    }
+}
+
+async fn enter(mut tx: Tx, dialect: Dialect, batch: &Batch) -> Result<(Tx, Imported), WriteError> {
     let mut imported = Imported::default();
     let known = known(&mut tx, dialect).await?;
-    let mut good = Vec::with_capacity(rows.len());
-    for row in rows {
+    let mut good = Vec::with_capacity(batch.rows.len());
+    for row in &batch.rows {
         let violations = known.against(&row.license);
         if violations.is_empty() {
             good.push(row);
@@ -68,17 +94,28 @@ async fn enter(mut tx: Tx, dialect: Dialect, rows: &[Row]) -> Result<(Tx, Import
             imported.problems.push((row.place, violations));
         }
     }
+    let anew;
+    let ready = if imported.problems.is_empty() {
+        &batch.ready
+    } else {
+        anew = Ready::of(dialect, good.iter().map(|row| &row.license))?;
+        &anew
+    };
     // Ordering: end users and partners are held before the revision, which is the last that others wait for; what is locked after it are
     // new rows of this transaction. Other changes of facts wait for the revision while these rows are written. To take it after them would
     // mean to write each row a second time, for its number, while others wait all the same: twice the work for a wait that is little
     // shorter. On SQLite they wait for the transaction in any case. Whom it keeps waiting too long is imported in smaller requests.
-    let held = good.iter().map(|row| &row.license.terms.end_user_id);
-    let end_users = good.iter().map(|row| (&row.license.terms.end_user_id, row.license.terms.end_user_name.as_str()));
-    end_user_insert_all(&mut tx, end_users).await?;
-    let names = end_user_hold_all(&mut tx, dialect, held).await?;
-    let revision = changes::revision_next(&mut tx).await?;
+    let names = ready.end_users.hold(&mut tx).await?;
     let licenses: Vec<_> = good.iter().map(|row| with_one_name(&row.license, &names)).collect();
-    let added = license_insert_some(&mut tx, &licenses, revision).await?;
+    let renamed;
+    let rows = if licenses.iter().all(|license| matches!(license, Cow::Borrowed(_))) {
+        &ready.licenses
+    } else {
+        renamed = LicenseRows::of(dialect, licenses.iter().map(AsRef::as_ref))?;
+        &renamed
+    };
+    let revision = changes::revision_next(&mut tx).await?;
+    let added = rows.insert_new(&mut tx, revision).await?;
     let there = if usize::try_from(added).is_ok_and(|added| added == licenses.len()) {
         None
     } else {
@@ -117,7 +154,7 @@ async fn enter(mut tx: Tx, dialect: Dialect, rows: &[Row]) -> Result<(Tx, Import
     Ok((tx, imported))
 }
 
-/// A licence with the name that its end user has.
+/// A licence with the name that its end user has, where that is another one.
 fn with_one_name<'a>(license: &'a License, names: &BTreeMap<String, String>) -> Cow<'a, License> {
     match names.get(license.terms.end_user_id.as_str()) {
         Some(name) if *name != license.terms.end_user_name => {

@@ -9,7 +9,7 @@ use vouch_host::Page;
 
 use super::Handlers;
 use super::licenses::read::{EXPORT, read_kept_state, read_terms};
-use crate::commands::import::{self, Imported, Row, digest_key_id};
+use crate::commands::import::{self, Batch, Imported, Row, digest_key_id};
 use crate::domain::agreement::Liaison;
 use crate::domain::license::License;
 use crate::domain::license_key::{KeyDigest, LicenseKey};
@@ -21,9 +21,9 @@ use crate::store::licenses::{LicenseFilter, license_list};
 const MOST: usize = 2000;
 
 /// A request that was read.
-#[derive(Debug, Default)]
-struct Batch {
-    licenses: Vec<Row>,
+#[derive(Debug)]
+struct Taken {
+    licenses: Batch,
     /// What could not be read, by its place.
     unreadable: Vec<(usize, Violations)>,
     rehearse: bool,
@@ -39,7 +39,10 @@ impl Handlers {
         let (sender, mut batches) = mpsc::channel(1);
         let reading = async {
             while let Some(request) = vouch_host::next_message(&mut requests, self.rpc.domain).await.transpose() {
-                let batch = request.and_then(|request| self.batch(request).map_err(|error| self.rpc.status(&error)));
+                let batch = match request {
+                    Ok(request) => self.batch(request).await.map_err(|error| self.rpc.status(&error)),
+                    Err(status) => Err(status),
+                };
                 let is_last = batch.is_err();
                 if sender.send(batch).await.is_err() || is_last {
                     break;
@@ -64,21 +67,30 @@ impl Handlers {
         }
     }
 
-    fn batch(&self, request: pb::ImportLicensesRequest) -> Result<Batch, Error> {
+    /// Reads a request, beside the runtime's own threads: that is a good part of the work.
+    async fn batch(&self, request: pb::ImportLicensesRequest) -> Result<Taken, Error> {
         if request.licenses.len() > MOST {
             return Err(Error::field("licenses", format!("must be at most {MOST}")));
         }
-        let mut batch = Batch { rehearse: request.dry_run, ..Batch::default() };
-        for (place, license) in request.licenses.into_iter().enumerate() {
-            match self.read(license) {
-                Ok((license, keeps_id)) => batch.licenses.push(Row { place, license, keeps_id }),
-                Err(violations) => batch.unreadable.push((place, violations)),
+        let handlers = self.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let (mut licenses, mut unreadable) = (Vec::with_capacity(request.licenses.len()), Vec::new());
+            for (place, license) in request.licenses.into_iter().enumerate() {
+                match handlers.read(license) {
+                    Ok((license, keeps_id)) => licenses.push(Row { place, license, keeps_id }),
+                    Err(violations) => unreadable.push((place, violations)),
+                }
             }
-        }
-        Ok(batch)
+            Ok(Taken {
+                licenses: Batch::of(handlers.store().dialect(), licenses)?,
+                unreadable,
+                rehearse: request.dry_run,
+            })
+        });
+        reading.await.map_err(Error::internal)?
     }
 
-    async fn take(&self, batch: Batch) -> Result<pb::ImportLicensesResponse, Error> {
+    async fn take(&self, batch: Taken) -> Result<pb::ImportLicensesResponse, Error> {
         let imported = import::take(self.store(), &batch.licenses, batch.rehearse).await?;
         let Imported { created, unchanged, mut problems, facts_revision } = imported;
         problems.extend(batch.unreadable);

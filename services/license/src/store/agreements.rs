@@ -9,7 +9,7 @@ use vouch_core::code::{EndUserId, TierId};
 use vouch_core::dates;
 use vouch_core::id::{AgreementId, ContactId};
 use vouch_host::Page;
-use vouch_storage::many::{self, Column};
+use vouch_storage::many::{self, Column, Rows};
 use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 use super::packed::{named_in, pack_agreement, read_agreement};
@@ -228,8 +228,8 @@ pub async fn liaison_list_of_all(
     if holder_ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let ids = holder_ids.iter().map(|id| id.as_str().into());
-    let query = many::select(connection, Column::Text, ids, |these| {
+    let ids = Rows::of(Dialect::of(connection), holder_ids.iter().map(|id| [id.as_str().into()]));
+    let query = many::select(&[("holder_id", Column::Text)], &ids, |these| {
         format!("SELECT * FROM liaisons WHERE holder_id IN {these} AND ended_at IS NULL ORDER BY named_at, contact_id")
     });
     let mut named: HashMap<String, Vec<Liaison>> = HashMap::new();

@@ -91,26 +91,41 @@ async fn facts_all(
         "SELECT {list} AS facts, MAX({id}) AS last
          FROM (SELECT {id}, facts FROM {table} WHERE {id} > $1 ORDER BY {id} LIMIT $2) AS page"
     );
-    let corrupt = || StoreError::Corrupt { column: "facts", problem: "it is not hexadecimal".into() };
-    let (mut after, mut facts) = (String::new(), Vec::new());
+    let mut after = String::new();
     loop {
         let page = sqlx::query(sqlx::AssertSqlSafe(sql.clone())).bind(&after).bind(IN_ONE_READ);
         let page = page.fetch_one(&mut *connection).await?;
         let Some(last) = row::optional_text(&page, "last")? else { return Ok(()) };
-        for one in row::text(&page, "facts")?.split(' ') {
-            facts.resize(one.len() / 2, 0);
-            HEXLOWER_PERMISSIVE.decode_mut(one.as_bytes(), &mut facts).map_err(|_| corrupt())?;
-            take(&facts)?;
-        }
+        take_list(&row::text(&page, "facts")?, &mut take)?;
         after = last;
     }
 }
 
-/// The facts of each licence that changed since a revision.
+/// Gives each of the facts that one value holds.
+fn take_list(list: &str, take: &mut impl FnMut(&[u8]) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    let corrupt = |_| StoreError::Corrupt { column: "facts", problem: "it is not hexadecimal".into() };
+    let mut facts = Vec::new();
+    for one in list.split(' ') {
+        facts.resize(one.len() / 2, 0);
+        HEXLOWER_PERMISSIVE.decode_mut(one.as_bytes(), &mut facts).map_err(corrupt)?;
+        take(&facts)?;
+    }
+    Ok(())
+}
+
+/// The facts of each licence that changed since a revision: one value for a change, since an import is one of thousands.
 pub async fn license_changes(connection: &mut AnyConnection, since: i64) -> Result<Vec<Vec<u8>>, StoreError> {
-    let sql = "SELECT facts FROM licenses WHERE facts_revision > $1";
-    let rows = sqlx::query(sql).bind(since).fetch_all(connection).await?;
-    rows.iter().map(|found| row::bytes(found, "facts")).collect()
+    let list = Dialect::of(connection).hex_list("facts");
+    let sql = format!("SELECT {list} AS facts FROM licenses WHERE facts_revision > $1 GROUP BY facts_revision");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(since).fetch_all(connection).await?;
+    let mut changed = Vec::new();
+    for found in &rows {
+        take_list(&row::text(found, "facts")?, &mut |facts| {
+            changed.push(facts.to_vec());
+            Ok(())
+        })?;
+    }
+    Ok(changed)
 }
 
 /// The facts of each agreement of the end users that changed since a revision.

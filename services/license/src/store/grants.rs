@@ -1,13 +1,13 @@
 //! Adding licences: one, or many at once.
 
-use std::borrow::Cow;
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde_json::Value;
 use sqlx::AnyConnection;
 use vouch_core::code::{EndUserId, PartnerId};
-use vouch_storage::many::{self, Column};
+use vouch_core::id::LicenseId;
+use vouch_storage::many::{self, Cell, Column, Rows};
 use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 use super::packed::pack_license;
@@ -20,20 +20,40 @@ pub async fn license_insert(
     license: &License,
     facts_revision: i64,
 ) -> Result<(), WriteError> {
-    let rows = vec![license_row(license, facts_revision)?];
-    many::insert(connection, "licenses", &LICENSES, rows, "").execute(&mut *connection).await?;
+    let rows = LicenseRows::of(Dialect::of(connection), [license])?;
+    rows.insert(connection, "", facts_revision).await?;
     liaison_insert_all(connection, [license]).await
 }
 
-/// Adds licences whose end users are there, without their people. Those whose id or key is taken are left out: how many were added.
-pub async fn license_insert_some(
-    connection: &mut AnyConnection,
-    licenses: &[Cow<'_, License>],
-    facts_revision: i64,
-) -> Result<u64, WriteError> {
-    let rows = licenses.iter().map(|license| license_row(license, facts_revision)).collect::<Result<_, _>>()?;
-    let insert = many::insert(connection, "licenses", &LICENSES, rows, "ON CONFLICT DO NOTHING");
-    Ok(insert.execute(connection).await?.rows_affected())
+/// Licences as they travel to the database, without their people: made ready before a transaction begins.
+#[derive(Debug, Clone)]
+pub struct LicenseRows(Rows<21>);
+
+impl LicenseRows {
+    /// Makes licences ready.
+    pub fn of<L: Borrow<License>>(dialect: Dialect, licenses: impl IntoIterator<Item = L>) -> Result<Self, StoreError> {
+        let mut packed = Vec::new();
+        for license in licenses {
+            let facts = pack_license(license.borrow())?;
+            packed.push((license, facts));
+        }
+        Ok(Self(Rows::of(dialect, packed.iter().map(|(license, facts)| license_row(license.borrow(), facts)))))
+    }
+
+    /// Adds them, whose end users are there. Those whose id or key is taken are left out: how many were added.
+    pub async fn insert_new(&self, connection: &mut AnyConnection, facts_revision: i64) -> Result<u64, WriteError> {
+        self.insert(connection, "ON CONFLICT DO NOTHING", facts_revision).await
+    }
+
+    async fn insert(
+        &self,
+        connection: &mut AnyConnection,
+        conflict: &str,
+        facts_revision: i64,
+    ) -> Result<u64, WriteError> {
+        let insert = many::insert("licenses", &LICENSES, &["facts_revision"], &self.0, conflict);
+        Ok(insert.bind(facts_revision).execute(connection).await?.rows_affected())
+    }
 }
 
 /// Adds the people named in licences.
@@ -41,14 +61,13 @@ pub async fn liaison_insert_all(
     connection: &mut AnyConnection,
     licenses: impl IntoIterator<Item = &License>,
 ) -> Result<(), WriteError> {
-    let named = licenses.into_iter().flat_map(|license| {
-        let id = license.id.to_string();
-        license.liaisons.iter().map(move |liaison| liaison_row(&id, liaison))
-    });
-    let rows: Vec<_> = named.collect();
-    if !rows.is_empty() {
-        many::insert(connection, "liaisons", &LIAISONS, rows, "").execute(&mut *connection).await?;
+    let named: Vec<_> = licenses.into_iter().filter(|license| !license.liaisons.is_empty()).collect();
+    if named.is_empty() {
+        return Ok(());
     }
+    let rows = named.iter().flat_map(|license| license.liaisons.iter().map(|liaison| liaison_row(license.id, liaison)));
+    let rows = Rows::of(Dialect::of(connection), rows);
+    many::insert("liaisons", &LIAISONS, &[], &rows, "").execute(connection).await?;
     Ok(())
 }
 
@@ -82,47 +101,59 @@ pub async fn end_user_rename(connection: &mut AnyConnection, id: &EndUserId, nam
     Ok(())
 }
 
-/// Adds those of the end users that are new, each with the name that it is given first. In the order of their codes, so that two who do this
-/// cannot wait for one another.
-pub async fn end_user_insert_all<'a>(
-    connection: &mut AnyConnection,
-    end_users: impl Iterator<Item = (&'a EndUserId, &'a str)>,
-) -> Result<(), WriteError> {
-    const COLUMNS: [(&str, Column); 6] = [
-        ("end_user_id", Column::Text),
-        ("name", Column::Text),
-        ("available", Column::Whole),
-        ("reserved", Column::Whole),
-        ("captured", Column::Whole),
-        ("vendor_borne", Column::Whole),
-    ];
-    let mut sorted = BTreeMap::new();
-    for (id, name) in end_users {
-        sorted.entry(id.as_str()).or_insert(name);
-    }
-    let nothing = || Value::from(0);
-    let row = |(id, name): (&str, &str)| [id.into(), name.into(), nothing(), nothing(), nothing(), nothing()];
-    let rows = sorted.into_iter().map(row).collect();
-    let insert = many::insert(connection, "end_users", &COLUMNS, rows, "ON CONFLICT (end_user_id) DO NOTHING");
-    insert.execute(connection).await?;
-    Ok(())
+/// End users as they travel to the database, each with the name that it is given first: made ready before a transaction begins.
+#[derive(Debug, Clone)]
+pub struct EndUserRows {
+    rows: Rows<2>,
+    /// Whether the licences give each of them one name.
+    have_one_name: bool,
 }
 
-/// Holds the rows of end users that licences are about to name: what each is called.
-pub async fn end_user_hold_all<'a>(
-    connection: &mut AnyConnection,
-    dialect: Dialect,
-    end_users: impl Iterator<Item = &'a EndUserId>,
-) -> Result<BTreeMap<String, String>, WriteError> {
-    let lock = dialect.for_key_share();
-    let ids: BTreeSet<&str> = end_users.map(EndUserId::as_str).collect();
-    let query = many::select(connection, Column::Text, ids.into_iter().map(Value::from), |these| {
-        format!("SELECT end_user_id, name FROM end_users WHERE end_user_id IN {these} ORDER BY end_user_id{lock}")
-    });
-    let rows = query.fetch_all(connection).await?;
-    let named = rows.iter().map(|found| Ok((row::text(found, "end_user_id")?, row::text(found, "name")?)));
-    named.collect()
+impl EndUserRows {
+    /// Makes the end users of licences ready.
+    pub fn of<'a>(dialect: Dialect, licenses: impl IntoIterator<Item = &'a License>) -> Self {
+        // In the order of their codes, so that two who do this cannot wait for one another.
+        let (mut named, mut have_one_name) = (BTreeMap::new(), true);
+        for License { terms, .. } in licenses {
+            let name = terms.end_user_name.as_str();
+            have_one_name &= *named.entry(terms.end_user_id.as_str()).or_insert(name) == name;
+        }
+        let rows = Rows::of(dialect, named.iter().map(|(id, name)| [(*id).into(), (*name).into()]));
+        Self { rows, have_one_name }
+    }
+
+    /// Adds those that are new and holds the rows of all: what each is called, or nothing where all are called as the licences say.
+    pub async fn hold(&self, connection: &mut AnyConnection) -> Result<BTreeMap<String, String>, WriteError> {
+        const NOTHING: [&str; 4] = ["available", "reserved", "captured", "vendor_borne"];
+        let conflict = "ON CONFLICT (end_user_id) DO NOTHING";
+        let insert = many::insert("end_users", &END_USERS, &NOTHING, &self.rows, conflict);
+        insert.bind(0_i64).bind(0_i64).bind(0_i64).bind(0_i64).execute(&mut *connection).await?;
+        // Every row is locked, and what comes back is one: a condition beside the lock would leave rows unlocked.
+        let lock = Dialect::of(connection).for_key_share();
+        let query = many::select(&END_USERS, &self.rows, |these| {
+            format!(
+                "SELECT CAST(COALESCE(MAX(CASE WHEN held.name <> held.given THEN 1 ELSE 0 END), 0) AS BIGINT) AS renamed
+                 FROM (SELECT u.name, given.name AS given FROM {these} AS given
+                       JOIN end_users u ON u.end_user_id = given.end_user_id ORDER BY u.end_user_id{lock}) AS held"
+            )
+        });
+        let renamed = row::integer(&query.fetch_one(&mut *connection).await?, "renamed")? > 0;
+        if self.have_one_name && !renamed {
+            return Ok(BTreeMap::new());
+        }
+        let query = many::select(&END_USERS, &self.rows, |these| {
+            format!(
+                "SELECT u.end_user_id, u.name FROM {these} AS given
+                 JOIN end_users u ON u.end_user_id = given.end_user_id"
+            )
+        });
+        let rows = query.fetch_all(connection).await?;
+        let named = rows.iter().map(|found| Ok((row::text(found, "end_user_id")?, row::text(found, "name")?)));
+        named.collect()
+    }
 }
+
+const END_USERS: [(&str, Column); 2] = [("end_user_id", Column::Text), ("name", Column::Text)];
 
 /// Keeps the digest of a key that is replaced, so that an import does not bring it back.
 pub async fn key_retire(connection: &mut AnyConnection, license: &License, at: Timestamp) -> Result<(), WriteError> {
@@ -141,7 +172,7 @@ pub async fn key_retired_all(connection: &mut AnyConnection) -> Result<BTreeSet<
     rows.iter().map(|found| row::bytes(found, "key_digest")).collect()
 }
 
-const LICENSES: [(&str, Column); 22] = [
+const LICENSES: [(&str, Column); 21] = [
     ("license_id", Column::Text),
     ("key_digest", Column::Bytes),
     ("key_hint", Column::Text),
@@ -161,37 +192,35 @@ const LICENSES: [(&str, Column); 22] = [
     ("revision", Column::Whole),
     ("created_at", Column::Whole),
     ("facts", Column::Bytes),
-    ("facts_revision", Column::Whole),
     ("kind", Column::Text),
     ("order_reference", Column::Text),
 ];
 
-fn license_row(license: &License, facts_revision: i64) -> Result<many::Row<22>, WriteError> {
+fn license_row<'a>(license: &'a License, facts: &'a [u8]) -> [Cell<'a>; 21] {
     let terms = &license.terms;
-    Ok([
+    [
         license.id.to_string().into(),
-        many::bytes(&license.key.0),
+        license.key.0.as_slice().into(),
         license.key_hint.as_str().into(),
         terms.product_id.as_str().into(),
-        terms.quantity.into(),
+        i64::from(terms.quantity).into(),
         terms.end_user_id.as_str().into(),
         terms.end_user_name.as_str().into(),
         terms.responsible_partner_id.as_str().into(),
         terms.reseller_partner_id.as_ref().map(PartnerId::as_str).into(),
         terms.validity.from.to_string().into(),
         terms.validity.until.map(|date| date.to_string()).into(),
-        terms.validity.grace_days.into(),
+        i64::from(terms.validity.grace_days).into(),
         terms.maintenance_until.map(|date| date.to_string()).into(),
         terms.validity.zone.iana_name().unwrap_or("UTC").into(),
         license.state.as_str().into(),
         license.state_note.as_str().into(),
         license.revision.into(),
         license.created_at.as_microsecond().into(),
-        many::bytes(&pack_license(license)?),
-        facts_revision.into(),
+        facts.into(),
         terms.kind.as_str().into(),
         terms.order_reference.as_str().into(),
-    ])
+    ]
 }
 
 const LIAISONS: [(&str, Column); 6] = [
@@ -203,10 +232,10 @@ const LIAISONS: [(&str, Column); 6] = [
     ("named_at", Column::Whole),
 ];
 
-fn liaison_row(holder_id: &str, liaison: &Liaison) -> many::Row<6> {
+fn liaison_row(holder_id: LicenseId, liaison: &Liaison) -> [Cell<'_>; 6] {
     [
         liaison.id.to_string().into(),
-        holder_id.into(),
+        holder_id.to_string().into(),
         liaison.person.name.as_str().into(),
         liaison.person.email.as_str().into(),
         i64::from(liaison.person.administrative_rights).into(),

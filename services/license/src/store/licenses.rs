@@ -7,7 +7,7 @@ use vouch_core::code::{EndUserId, PartnerId, ProductId};
 use vouch_core::dates;
 use vouch_core::id::LicenseId;
 use vouch_host::Page;
-use vouch_storage::many::{self, Column};
+use vouch_storage::many::{self, Column, Rows};
 use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 use super::agreements::{liaison_list, liaison_list_of_all};
@@ -329,8 +329,8 @@ pub async fn license_list_by_key(
     connection: &mut AnyConnection,
     keys: impl Iterator<Item = &KeyDigest>,
 ) -> Result<Vec<License>, StoreError> {
-    let digests = keys.map(|key| many::bytes(&key.0));
-    let query = many::select(connection, Column::Bytes, digests, |these| {
+    let digests = Rows::of(Dialect::of(connection), keys.map(|key| [key.0.as_slice().into()]));
+    let query = many::select(&[("key_digest", Column::Bytes)], &digests, |these| {
         format!("SELECT * FROM licenses WHERE key_digest IN {these}")
     });
     let rows = query.fetch_all(&mut *connection).await?;

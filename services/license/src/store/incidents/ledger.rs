@@ -8,8 +8,8 @@ use sqlx::any::AnyRow;
 use vouch_core::code::EndUserId;
 use vouch_core::id::{self, HoldId, LedgerEntryId};
 use vouch_host::Page;
-use vouch_storage::many::{self, Column};
-use vouch_storage::{StoreError, WriteError, row};
+use vouch_storage::many::{self, Column, Rows};
+use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 use crate::domain::incident::{Booking, Cause, LedgerEntry, Movement, Place, Posting};
 
@@ -72,8 +72,8 @@ pub async fn entry_insert(
         let pack = posting.pack.map(|id| id.to_string());
         [entry_id.as_str().into(), leg.into(), posting.place.as_str().into(), pack.into(), posting.units.into()]
     };
-    let rows = (1..).zip(booking.postings()).map(posting).collect();
-    many::insert(connection, "incident_postings", &POSTINGS, rows, "").execute(&mut *connection).await?;
+    let rows = Rows::of(Dialect::of(connection), (1..).zip(booking.postings()).map(posting));
+    many::insert("incident_postings", &POSTINGS, &[], &rows, "").execute(&mut *connection).await?;
     Ok(())
 }
 
