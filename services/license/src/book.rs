@@ -112,7 +112,8 @@ impl Book {
     /// Sees to it that the book knows of a revision that was given out.
     pub async fn caught_up(&self, revision: i64) -> Result<(), Error> {
         if self.seen.borrow().all < revision {
-            self.refresh().await?;
+            // Boxed: almost nobody has to wait, and nobody else carries its room.
+            Box::pin(self.refresh()).await?;
         }
         if self.seen.borrow().all < revision {
             let message = format!("the revision {revision} was never given out");

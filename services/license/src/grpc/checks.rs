@@ -62,17 +62,26 @@ impl Handlers {
             return Err(Error::field("as_of", format!("must lie in the past, and not at {at}")));
         }
         self.book.caught_up(at_least_revision).await?;
+        // What asks the database is boxed: the many that ask the book do not carry its room with them.
         let (answer, revision, explanation) = if let Some(at) = as_of {
-            // The revision is read first: what is answered is at least as new.
-            let revision = revision_fetch(&mut *self.store().snapshot().await?).await?.all;
-            (check_at(self.store(), self.secrets(), &question, &viewer, at).await?, revision, None)
+            let past = async {
+                // The revision is read first: what is answered is at least as new.
+                let revision = revision_fetch(&mut *self.store().snapshot().await?).await?.all;
+                Ok::<_, Error>((check_at(self.store(), self.secrets(), &question, &viewer, at).await?, revision))
+            };
+            let (answer, revision) = Box::pin(past).await?;
+            (answer, revision, None)
         } else if let Some((partner_id, escalated)) = escalating {
-            let mut snapshot = self.store().snapshot().await?;
-            let revision = revision_fetch(&mut snapshot).await?.all;
-            let around = (self.secrets(), call.now);
-            (foresee(&mut snapshot, around, &partner_id, &question, escalated).await?, revision, None)
+            let foreseen = async {
+                let mut snapshot = self.store().snapshot().await?;
+                let revision = revision_fetch(&mut snapshot).await?.all;
+                let around = (self.secrets(), call.now);
+                Ok::<_, Error>((foresee(&mut snapshot, around, &partner_id, &question, escalated).await?, revision))
+            };
+            let (answer, revision) = Box::pin(foreseen).await?;
+            (answer, revision, None)
         } else if explain {
-            self.explained(&question, &viewer, call.now).await?
+            Box::pin(self.explained(&question, &viewer, call.now)).await?
         } else {
             let wanted = self.wanted(&question.license);
             let judged = |table: &Table| judge(table.facts(&wanted, call.now).as_ref(), &question, &viewer, call.now);

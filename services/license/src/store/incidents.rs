@@ -7,7 +7,7 @@ mod packs;
 
 pub use accounts::{account_fetch, account_list_due, account_lock, account_update};
 pub use holds::{
-    hold_fetch, hold_fetch_carried, hold_fetch_of, hold_insert, hold_list_owing, hold_list_unsettled, hold_update,
+    charge_is_taken, hold_fetch, hold_fetch_of, hold_insert, hold_list_owing, hold_list_unsettled, hold_update,
 };
 pub use ledger::{Booked, available_at, charge_entry_fetch, entry_insert, ledger_list};
 pub use packs::{pack_fetch, pack_fetch_by_order, pack_insert, pack_list, pack_list_open, pack_update};

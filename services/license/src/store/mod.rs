@@ -39,6 +39,7 @@ const SQLITE: &[Step] = &[
     (1006, "resale", include_str!("../../migrations/sqlite/1006_resale.sql")),
     (1007, "notices_releases", include_str!("../../migrations/sqlite/1007_notices_releases.sql")),
     (1008, "gone_licenses_and_names", include_str!("../../migrations/sqlite/1008_gone_licenses_and_names.sql")),
+    (1009, "resellers_and_charges", include_str!("../../migrations/sqlite/1009_resellers_and_charges.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "license", include_str!("../../migrations/postgres/1000_license.sql")),
@@ -50,6 +51,7 @@ const POSTGRES: &[Step] = &[
     (1006, "resale", include_str!("../../migrations/postgres/1006_resale.sql")),
     (1007, "notices_releases", include_str!("../../migrations/postgres/1007_notices_releases.sql")),
     (1008, "gone_licenses_and_names", include_str!("../../migrations/postgres/1008_gone_licenses_and_names.sql")),
+    (1009, "resellers_and_charges", include_str!("../../migrations/postgres/1009_resellers_and_charges.sql")),
 ];
 
 /// The service's migrations, for both engines.

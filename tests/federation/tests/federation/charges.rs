@@ -164,7 +164,7 @@ on_both_engines! {
         scene.desk().write_to_partner(write).await.unwrap();
         until(async || scene.ticket(&id).await.notes.iter().any(|note| note.text == "On it.").then_some(())).await;
 
-        // Withdrawn and escalated anew, it is another escalation, which the charge does not carry.
+        // Withdrawn after the vendor responded, and escalated anew: that is work of its own, which the charge does not carry.
         let withdraw = partner::WithdrawTicketEscalationRequest {
             request_id: fresh(),
             ticket_id: id.clone(),

@@ -10,7 +10,7 @@ use vouch_storage::{StoreError, WriteError};
 pub use super::purse::Doing;
 use super::purse::{as_of, close, meet, open, open_locked};
 use crate::domain::incident::{
-    Hold, NamedCharge, Needed, OnRecord, Outlook, Purpose, Purse, Settlement, Work, outlook, to_reserve,
+    Hold, HoldState, NamedCharge, Needed, OnRecord, Outlook, Purpose, Purse, Settlement, Work, outlook, to_reserve,
 };
 use crate::store::incidents;
 
@@ -105,15 +105,22 @@ pub async fn foresee(
 async fn on_record(connection: &mut AnyConnection, reservation: &Reservation<'_>) -> Result<OnRecord, StoreError> {
     let reference = reservation.escalation_id.to_string();
     let hold = incidents::hold_fetch_of(connection, reservation.partner_id, &reference).await?;
-    let Some(id) = reservation.charge else { return Ok(OnRecord { hold, named: None }) };
-    let rests_already = hold.as_ref().is_some_and(|hold| hold.charge.is_some());
-    let named = if rests_already {
-        NamedCharge { id, hold: None, is_taken: true }
-    } else {
-        let is_taken = incidents::hold_fetch_carried(connection, id).await?.is_some();
-        NamedCharge { id, hold: incidents::hold_fetch(connection, id).await?, is_taken }
+    let charge = hold.as_ref().and_then(|hold| hold.charge);
+    let is_passed_on = match (&hold, charge) {
+        (Some(hold), Some(charge)) if hold.state == HoldState::Released => {
+            incidents::charge_is_taken(connection, charge).await?
+        }
+        _ => false,
     };
-    Ok(OnRecord { hold, named: Some(named) })
+    let named = match reservation.charge {
+        None => None,
+        Some(id) if charge.is_some() => Some(NamedCharge { id, hold: None, is_taken: true }),
+        Some(id) => {
+            let is_taken = incidents::charge_is_taken(connection, id).await?;
+            Some(NamedCharge { id, hold: incidents::hold_fetch(connection, id).await?, is_taken })
+        }
+    };
+    Ok(OnRecord { hold, named, is_passed_on })
 }
 
 /// Settles the hold of an escalation.

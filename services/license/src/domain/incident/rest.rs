@@ -15,6 +15,8 @@ pub struct OnRecord {
     pub hold: Option<Hold>,
     /// The charge that is named.
     pub named: Option<NamedCharge>,
+    /// Whether the charge on which its released hold rests carries another escalation since.
+    pub is_passed_on: bool,
 }
 
 /// A charge that is named, as it is on record.
@@ -24,7 +26,7 @@ pub struct NamedCharge {
     pub id: HoldId,
     /// The hold with that id.
     pub hold: Option<Hold>,
-    /// Whether an escalation rests on it.
+    /// Whether an escalation rests on it that was not taken back.
     pub is_taken: bool,
 }
 
@@ -46,7 +48,8 @@ impl Rest {
 
 impl OnRecord {
     /// On what an escalation of a partner for an end user rests. A renewal that names no charge keeps the one that it has; one that names
-    /// another is refused, and so is a charge that cannot carry it.
+    /// another is refused, and so is a charge that cannot carry it. A charge carries one escalation at a time: after one that was taken
+    /// back before a technician responded, it carries the next.
     pub fn rest(&self, partner_id: &PartnerId, end_user_id: &EndUserId) -> Result<Rest, Error> {
         if let Some(hold) = self.hold.as_ref().filter(|hold| hold.end_user_id != *end_user_id) {
             let (id, state) = (hold.reference.clone(), "another end user's");
@@ -56,6 +59,7 @@ impl OnRecord {
             (Some(present), Some(named)) if named.id != present => {
                 Err(named.refused(&format!("is not {present}, on which the escalation rests")))
             }
+            (Some(present), _) if self.is_passed_on => Err(refused(present, "carries another escalation")),
             (Some(present), _) => Ok(Rest { charge: Some(present), is_new: false }),
             (None, Some(named)) => named.check(partner_id, end_user_id),
             (None, None) => Ok(Rest { charge: None, is_new: false }),
@@ -76,9 +80,13 @@ impl NamedCharge {
     }
 
     fn refused(&self, problem: &str) -> Error {
-        let (kind, reason) = (Kind::Refused, Reason::ChargeNotApplicable);
-        Error::Refused { kind, reason, message: format!("the reservation {} {problem}", self.id) }
+        refused(self.id, problem)
     }
+}
+
+fn refused(charge: HoldId, problem: &str) -> Error {
+    let (kind, reason) = (Kind::Refused, Reason::ChargeNotApplicable);
+    Error::Refused { kind, reason, message: format!("the reservation {charge} {problem}") }
 }
 
 #[cfg(test)]
@@ -117,7 +125,7 @@ mod tests {
     }
 
     fn new(named: NamedCharge) -> OnRecord {
-        OnRecord { hold: None, named: Some(named) }
+        OnRecord { named: Some(named), ..OnRecord::default() }
     }
 
     #[test]
@@ -129,15 +137,19 @@ mod tests {
 
         let resting = Hold { charge: Some(charge.id), ..hold(Purpose::Escalation) };
         for named in [None, Some(named(&charge, true))] {
-            let again = rest(&OnRecord { hold: Some(resting.clone()), named }).unwrap();
+            let again = rest(&OnRecord { hold: Some(resting.clone()), named, ..OnRecord::default() }).unwrap();
             assert_eq!(again, Rest { charge: Some(charge.id), is_new: false });
         }
-        let another = OnRecord { hold: Some(resting.clone()), named: Some(named(&other, false)) };
+        let another = OnRecord { hold: Some(resting.clone()), ..new(named(&other, false)) };
         assert_eq!(rest(&another).unwrap_err().reason(), Reason::ChargeNotApplicable, "it is not put aside silently");
 
-        let own = OnRecord { hold: Some(hold(Purpose::Escalation)), named: None };
+        let passed_on = OnRecord { hold: Some(resting.clone()), is_passed_on: true, ..OnRecord::default() };
+        assert_eq!(rest(&passed_on).unwrap_err().reason(), Reason::ChargeNotApplicable, "it carries the next one");
+
+        let own = OnRecord { hold: Some(hold(Purpose::Escalation)), ..OnRecord::default() };
         assert_eq!(rest(&own).unwrap().units(1), 1, "without a charge it needs its own");
-        let elsewhere = OnRecord { hold: Some(resting), named: None }.rest(&partner("north"), &end_user("fabrikam"));
+        let elsewhere = OnRecord { hold: Some(resting), ..OnRecord::default() };
+        let elsewhere = elsewhere.rest(&partner("north"), &end_user("fabrikam"));
         assert_eq!(elsewhere.unwrap_err().reason(), Reason::StateConflict);
     }
 

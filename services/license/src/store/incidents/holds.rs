@@ -84,10 +84,10 @@ pub async fn hold_fetch_of(
     found.as_ref().map(read_hold).transpose()
 }
 
-/// The hold of the escalation that a charge carries, if it carries one.
-pub async fn hold_fetch_carried(connection: &mut AnyConnection, charge: HoldId) -> Result<Option<Hold>, StoreError> {
-    let found = sqlx::query("SELECT * FROM holds WHERE charged_hold_id = $1").bind(charge.to_string());
-    found.fetch_optional(connection).await?.as_ref().map(read_hold).transpose()
+/// Whether a charge carries an escalation that was not taken back.
+pub async fn charge_is_taken(connection: &mut AnyConnection, charge: HoldId) -> Result<bool, StoreError> {
+    let found = sqlx::query("SELECT hold_id FROM holds WHERE charged_hold_id = $1 AND state <> 'released' LIMIT 1");
+    Ok(found.bind(charge.to_string()).fetch_optional(connection).await?.is_some())
 }
 
 /// The hold with this id.

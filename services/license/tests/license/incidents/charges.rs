@@ -14,7 +14,7 @@ use vouch_host::testing::{fields, fresh, refused};
 use vouch_storage::on_both_engines;
 
 use super::reservations::{captured, reserved, work};
-use super::{account, grant};
+use super::{account, grant, settle};
 use crate::support::{Covered, Service, escalation};
 
 fn not_applicable() -> (Code, String) {
@@ -66,6 +66,32 @@ on_both_engines! {
         let elsewhere = covered.proof_request(&escalation());
         let elsewhere = pb::IssueEntitlementProofRequest { charged_hold_id: second, ..elsewhere };
         prove.issue_entitlement_proof(elsewhere).await.expect("the other charge is free for another escalation");
+    }
+
+    async fn h04_a_charge_carries_the_next_escalation_once_one_was_taken_back(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let covered = service.cover("prepaid").await;
+        service.incidents().grant_incidents(grant(1)).await.unwrap();
+        let mut north = IncidentServiceClient::new(service.partner());
+        let charge = charged(&mut north, "ticket 1").await;
+        let resting = || pb::IssueEntitlementProofRequest {
+            charged_hold_id: charge.clone(),
+            ..covered.proof_request(&escalation())
+        };
+        let (first, second) = (resting(), resting());
+        let mut prove = service.entitlement();
+        let hold = prove.issue_entitlement_proof(first.clone()).await.unwrap().into_inner().hold.unwrap();
+        assert_eq!(refused(prove.issue_entitlement_proof(second.clone()).await), not_applicable());
+
+        let mut vendor = IncidentServiceClient::new(service.vendor());
+        vendor.settle_hold(settle(&hold.hold_id, pb::Settlement::Release)).await.unwrap();
+        prove.issue_entitlement_proof(first.clone()).await.expect("it may be proven again while no other one rests there");
+        vendor.settle_hold(settle(&hold.hold_id, pb::Settlement::Release)).await.unwrap();
+        let next = prove.issue_entitlement_proof(second.clone()).await.unwrap().into_inner().hold.unwrap();
+        assert_eq!((next.units, account(&service).await), (0, (0, 0, 1, 0)), "the ticket costs one incident in all");
+        assert_eq!(refused(prove.issue_entitlement_proof(first).await), not_applicable(), "the first one came too late");
+        vendor.settle_hold(settle(&hold.hold_id, pb::Settlement::Capture)).await.expect("a late capture is taken");
+        assert_eq!(account(&service).await, (0, 0, 1, 0));
     }
 
     async fn h04_a_check_for_an_escalation_answers_as_its_proof_would(database: Database) {
