@@ -191,15 +191,16 @@ impl Liaisons {
             .await
     }
 
-    /// Ends the tickets whose grace has ended and which nobody keeps.
+    /// Ends the tickets whose grace has ended and which nobody keeps. One that cannot be ended keeps no other from it; the first failure is
+    /// told at the end.
     pub async fn lapse_due(&self) -> Result<(), Error> {
-        let mut after = String::new();
+        let (mut after, mut failed) = (String::new(), Ok(()));
         loop {
             let mut snapshot = self.store.snapshot().await?;
             let now = self.world.now();
             let due = successions::ticket_list_lapsing(&mut snapshot, now, &after, IN_ONE_READ).await?;
             drop(snapshot);
-            let Some(last) = due.last() else { return Ok(()) };
+            let Some(last) = due.last() else { return failed };
             after = last.id.to_string();
             let (dialect, world) = (self.store.dialect(), &self.world);
             // Looked at before anything is locked: what is severe stays, however often it is looked at.
@@ -209,8 +210,13 @@ impl Liaisons {
                     let lapsed = commands::lapse(&mut tx, dialect, world, one).await?;
                     Ok::<_, WriteError>((tx, lapsed))
                 });
-                if lapsed.await? {
-                    self.bell.ring();
+                match lapsed.await {
+                    Ok(true) => self.bell.ring(),
+                    Ok(false) => {}
+                    Err(error) => {
+                        tracing::error!(ticket = %ticket.id, error = %cause(&error), "a ticket cannot be ended");
+                        failed = failed.and(Err(error));
+                    }
                 }
             }
         }

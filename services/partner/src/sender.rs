@@ -257,8 +257,8 @@ impl Sender {
                     }
                     Outcome::Taken if entry.kind == kinds::WITHDRAW => ticket.withdrawn(),
                     Outcome::Settled(charge) => {
-                        ticket.learn_charge(Charge::clone(charge));
-                        if charge.state == ChargeState::Refused {
+                        // Heard once: what is sent again after a crash is answered again.
+                        if ticket.learn_charge(Charge::clone(charge)) && charge.state == ChargeState::Refused {
                             let text = "No incident could be set aside for the support team; the charge says why.";
                             notes::note_insert(&mut tx, &remark(&self.world, &ticket, text.into(), now)).await?;
                         }
@@ -269,7 +269,7 @@ impl Sender {
                         match entry.kind.as_str() {
                             kinds::ESCALATE => ticket.refused(decision),
                             kinds::COMPLETE_DUTIES => ticket.refused_again(decision),
-                            kinds::WITHDRAW => ticket.withdrawal_refused(),
+                            kinds::WITHDRAW => ticket.withdrawal_refused(now),
                             // Its case is over: nobody owns it any more.
                             kinds::LIAISON => {}
                             _ => ticket.contribution_refused(),

@@ -9,7 +9,7 @@ mod note;
 mod state;
 mod succession;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use vouch_core::code::{PartnerId, VendorId};
 use vouch_core::escalation::{Escalation, FrontLineWork, KnowledgeSearch, Problem, Replication, TroubleshootingStep};
 use vouch_core::id::{BundleId, CaseId, CustomerId, EscalationId, TicketId};
@@ -21,6 +21,9 @@ pub use history::{CaseChange, Fit, Head, Link, Told};
 pub use note::{Audience, Note, Viewer};
 pub use state::{TicketState, TicketStep};
 pub use succession::{Closing, Kept, Lapse, Removed, Succession, Successor};
+
+/// How long after a vendor did not give an escalation back it is asked again.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// A ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -387,10 +390,14 @@ impl Ticket {
         self.revision += 1;
     }
 
-    /// Takes in that the vendor did not take the escalation back: its case is closed.
-    pub fn withdrawal_refused(&mut self) {
+    /// Takes in that the vendor did not take the escalation back: its case is closed. The feed says so soon; a ticket that ends for want of
+    /// a liaison waits for it, and does not ask again at once.
+    pub fn withdrawal_refused(&mut self, now: Timestamp) {
         if let Some(escalation) = &mut self.escalation {
             escalation.withdrawing = false;
+        }
+        if let Some(closing) = &mut self.closing {
+            closing.after = closing.after.max(now + ASK_AGAIN);
         }
         self.revision += 1;
     }

@@ -239,12 +239,17 @@ impl Ticket {
         self.charge.as_ref().is_some_and(|charge| charge.next().is_some())
     }
 
-    /// Takes in what the licence service said of its incident.
-    pub fn learn_charge(&mut self, from: Charge) {
-        if let Some(charge) = &mut self.charge {
-            charge.learn(from);
-            self.revision += 1;
-        }
+    /// Takes in what the licence service said of its incident: whether that is news. What was said before the ticket was turned over again
+    /// is none.
+    pub fn learn_charge(&mut self, from: Charge) -> bool {
+        let turned_over_at = from.turned_over_at;
+        let Some(charge) = self.charge.as_mut().filter(|charge| charge.turned_over_at == turned_over_at) else {
+            return false;
+        };
+        let is_news = charge.state != from.state;
+        charge.learn(from);
+        self.revision += 1;
+        is_news
     }
 
     /// The reservation with which the ticket was charged: escalating it adds nothing.

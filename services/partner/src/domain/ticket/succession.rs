@@ -129,14 +129,14 @@ impl Ticket {
 
 #[cfg(test)]
 mod tests {
-    //! Proves S04.
+    //! Proves S04, H04.
 
     use jiff::SignedDuration;
     use vouch_core::escalation::{FrontLineWork, Problem};
     use vouch_core::{Channel, World};
 
     use super::*;
-    use crate::domain::ticket::{Entitlement, EscalationRecord};
+    use crate::domain::ticket::{Charge, ChargeState, Entitlement, EscalationRecord};
 
     fn ticket(state: TicketState, severity: Severity) -> Ticket {
         let world = World::system();
@@ -197,6 +197,29 @@ mod tests {
             successor: successor.map(|email| Successor { contact_id: world.id(), email: email.into() }),
             grace_ends_at: "2026-06-30T23:00:00Z".parse().unwrap(),
         }
+    }
+
+    #[test]
+    fn s04_a_vendor_that_does_not_give_an_escalation_back_is_not_asked_again_at_once() {
+        let mut one = ticket(TicketState::Escalated, Severity::Two);
+        one.succeed(&removed(None));
+        let now = "2026-07-01T09:00:00Z".parse().unwrap();
+        assert_eq!(one.lapse(now), Some(Lapse::TakeBack));
+        one.withdrawal_refused(now);
+        assert_eq!(one.lapse(now), None, "its feed will say that the case is closed");
+        assert_eq!(one.lapse(now + SignedDuration::from_hours(1)), Some(Lapse::TakeBack));
+    }
+
+    #[test]
+    fn h04_an_answer_is_news_once_and_only_for_the_turning_over_that_it_is_about() {
+        let mut one = ticket(TicketState::Troubleshooting, Severity::Two);
+        one.turn_over(Timestamp::UNIX_EPOCH).unwrap();
+        let refused = Charge { state: ChargeState::Refused, ..one.charge.clone().unwrap() };
+        assert!(one.learn_charge(refused.clone()));
+        assert!(!one.learn_charge(refused.clone()), "it was heard already");
+        one.turn_over(Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1)).unwrap();
+        assert!(!one.learn_charge(refused), "it is about the first time");
+        assert_eq!(one.charge.unwrap().state, ChargeState::Asked);
     }
 
     #[test]
