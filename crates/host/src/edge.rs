@@ -60,9 +60,9 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let edge = self.edge;
-        let path = request.uri().path().to_owned();
+        let method = METHODS.get(request.uri().path()).unwrap_or(&OTHER);
         // An upload takes as long as its content is large: its handler bounds the pauses between parts instead.
-        let longest = if KNOWN.get(&path) == Some(&true) { None } else { Some(edge.longest) };
+        let longest = if method.is_upload { None } else { Some(edge.longest) };
         let deadline = [callers_deadline(request.headers()), longest].into_iter().flatten().min();
         let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         Box::pin(async move {
@@ -71,7 +71,7 @@ where
                 Ok(Ok(Ok(response))) => edge.plain(response),
                 Ok(Ok(Err(error))) => return Err(error),
                 Ok(Err(_panic)) => {
-                    tracing::error!(rpc.method = %path, "a handler panicked");
+                    tracing::error!(rpc.method = method.path, "a handler panicked");
                     edge.status(Code::Internal, Reason::Internal, "the service failed").into_http()
                 }
                 Err(_elapsed) => {
@@ -79,7 +79,7 @@ where
                     edge.status(Code::DeadlineExceeded, Reason::Unavailable, message).into_http()
                 }
             };
-            measure(&path, &response, began.elapsed());
+            method.measure(&response, began.elapsed());
             Ok(response)
         })
     }
@@ -151,52 +151,48 @@ async fn within<F: Future>(limit: Option<Duration>, answer: F) -> Result<F::Outp
     }
 }
 
-/// The path of every RPC in the contract, and whether its caller streams.
-static KNOWN: LazyLock<HashMap<String, bool>> = LazyLock::new(|| {
-    let methods = vouch_contract::services().flat_map(|service| {
-        let name = service.full_name().to_owned();
-        service
-            .methods()
-            .map(|method| (format!("/{name}/{}", method.name()), method.is_client_streaming()))
-            .collect::<Vec<_>>()
-    });
-    methods.collect()
-});
-
-/// What is counted at every request, found once: finding it by its labels takes longer than counting.
-struct Gauges {
+/// What is known of an RPC: found once for each request. Its metrics, too, because finding them by their labels takes longer than
+/// counting.
+struct Method {
+    path: String,
+    is_upload: bool,
     answered: metrics::Counter,
     seconds: metrics::Histogram,
 }
 
-/// By the path of every RPC in the contract. Made with the first request: the recorder is there by then.
-static METRICS: LazyLock<HashMap<String, Gauges>> =
-    LazyLock::new(|| KNOWN.keys().map(|path| (path.clone(), gauges(path))).collect());
-/// For every other path.
-static OTHER: LazyLock<Gauges> = LazyLock::new(|| gauges("other"));
+/// Every RPC in the contract, by its path. Made with the first request: the recorder of metrics is there by then.
+static METHODS: LazyLock<HashMap<String, Method>> = LazyLock::new(|| {
+    let methods = vouch_contract::services().flat_map(|service| {
+        let name = service.full_name().to_owned();
+        let of_service = service
+            .methods()
+            .map(|method| Method::new(format!("/{name}/{}", method.name()), method.is_client_streaming()));
+        of_service.collect::<Vec<_>>()
+    });
+    methods.map(|method| (method.path.clone(), method)).collect()
+});
+/// A path that is not in the contract must not become a label: callers would choose its values.
+static OTHER: LazyLock<Method> = LazyLock::new(|| Method::new("other".to_owned(), false));
 
-fn gauges(method: &str) -> Gauges {
-    let seconds = metrics::histogram!("vouch_rpc_seconds", "method" => method.to_owned());
-    Gauges { answered: count(method, Code::Ok), seconds }
+impl Method {
+    fn new(path: String, is_upload: bool) -> Self {
+        let seconds = metrics::histogram!("vouch_rpc_seconds", "method" => path.clone());
+        Self { answered: count(&path, Code::Ok), seconds, path, is_upload }
+    }
+
+    fn measure<R>(&self, response: &Response<R>, took: Duration) {
+        let code = code_in(response.headers()).unwrap_or(Code::Ok);
+        match code {
+            Code::Ok => self.answered.increment(1),
+            code => count(&self.path, code).increment(1),
+        }
+        self.seconds.record(took.as_secs_f64());
+        tracing::debug!(rpc.method = self.path, rpc.code = ?code, rpc.micros = took.as_micros(), "an RPC was answered");
+    }
 }
 
 fn count(method: &str, code: Code) -> metrics::Counter {
     metrics::counter!("vouch_rpc_requests_total", "method" => method.to_owned(), "code" => format!("{code:?}"))
-}
-
-fn measure<R>(path: &str, response: &Response<R>, took: Duration) {
-    // A path that is not in the contract must not become a label: callers would choose its values.
-    let (method, gauges) = match METRICS.get_key_value(path) {
-        Some((method, gauges)) => (method.as_str(), gauges),
-        None => ("other", &*OTHER),
-    };
-    let code = code_in(response.headers()).unwrap_or(Code::Ok);
-    match code {
-        Code::Ok => gauges.answered.increment(1),
-        code => count(method, code).increment(1),
-    }
-    gauges.seconds.record(took.as_secs_f64());
-    tracing::debug!(rpc.method = %method, rpc.code = ?code, rpc.micros = took.as_micros(), "an RPC was answered");
 }
 
 #[cfg(test)]

@@ -48,8 +48,8 @@ impl Rpc {
         Fut: Future<Output = Result<R, Error>>,
     {
         let answer = async {
-            let caller = caller(&request)?;
-            let command = C::try_from(request.into_inner())?;
+            let (caller, message) = part(request)?;
+            let command = C::try_from(message)?;
             act(Call { caller, command, now: self.world.now(), world: self.world.clone() }).await
         };
         answer.await.map(Response::new).map_err(|error| self.status(&error))
@@ -127,9 +127,8 @@ impl Rpc {
         F: Fn(Tx, Arc<Call<C>>) -> Fut + Sync,
         Fut: Future<Output = Result<(Tx, Result<R, Error>), WriteError>> + Send,
     {
-        let caller = caller(&request)?;
+        let (caller, message) = part(request)?;
         let now = self.world.now();
-        let message = request.into_inner();
         let request_id = text::request_id(message.request_id());
         let content = content::digest(&message)?;
         let command = C::try_from(message);
@@ -219,7 +218,17 @@ impl Once<'_> {
 
 /// The caller that the gate put into the request. Handlers of streams ask for it themselves.
 pub fn caller<Q>(request: &Request<Q>) -> Result<Caller, Error> {
-    request.extensions().get::<Caller>().cloned().ok_or_else(|| Error::internal("a request came past the gate"))
+    request.extensions().get::<Caller>().cloned().ok_or_else(past_the_gate)
+}
+
+/// The caller and the message.
+fn part<Q>(request: Request<Q>) -> Result<(Caller, Q), Error> {
+    let (_, mut extensions, message) = request.into_parts();
+    Ok((extensions.remove::<Caller>().ok_or_else(past_the_gate)?, message))
+}
+
+fn past_the_gate() -> Error {
+    Error::internal("a request came past the gate")
 }
 
 fn all_violations(request_id: String, others: Option<Violations>) -> Error {

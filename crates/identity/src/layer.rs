@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use futures_util::future::Either;
 use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use tonic::{Code, Status};
@@ -201,7 +202,8 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+    /// What is let in goes on as it is; what is turned away is rare.
+    type Future = Either<S::Future, Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
@@ -218,22 +220,22 @@ where
                 }
                 Err(Refusal::Customer(organisation)) if self.access.guide.is_some() => {
                     let access = self.access.clone();
-                    return Box::pin(async move {
+                    return Either::Right(Box::pin(async move {
                         let advice = match &access.guide {
                             Some(guide) => guide.advise(organisation).await,
                             None => String::new(),
                         };
                         Ok(access.customer_status(&advice).into_http())
-                    });
+                    }));
                 }
                 Err(refusal) => {
                     let response = self.access.status(&refusal).into_http();
-                    return Box::pin(std::future::ready(Ok(response)));
+                    return Either::Right(Box::pin(std::future::ready(Ok(response))));
                 }
             }
             // A handler needs no token, and what it does not have it cannot log.
             request.headers_mut().remove(AUTHORIZATION);
         }
-        Box::pin(self.inner.call(request))
+        Either::Left(self.inner.call(request))
     }
 }
