@@ -5,6 +5,7 @@
 //! before it.
 
 use data_encoding::HEXLOWER_PERMISSIVE;
+use futures_util::future;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 use vouch_core::code::{EndUserId, PartnerId};
@@ -79,26 +80,40 @@ pub async fn agreement_all(
 }
 
 /// Reads a table page by page, each as one value: a row has to be handed from the database's thread to this one, which takes
-/// several times as long as reading it.
+/// several times as long as reading it. The next page is read while this one is taken.
 async fn facts_all(
     connection: &mut AnyConnection,
     dialect: Dialect,
     (table, id): (&'static str, &'static str),
     mut take: impl FnMut(&[u8]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let list = dialect.hex_list("facts");
+    let (list, place) = (dialect.hex_list("facts"), dialect.place(id));
     let sql = format!(
-        "SELECT {list} AS facts, MAX({id}) AS last
-         FROM (SELECT {id}, facts FROM {table} WHERE {id} > $1 ORDER BY {id} LIMIT $2) AS page"
+        "SELECT {list} AS facts, CAST(MAX(place) AS TEXT) AS last
+         FROM (SELECT {place} AS place, facts FROM {table} WHERE {place} > $1 ORDER BY {place} LIMIT $2) AS page"
     );
-    let mut after = String::new();
-    loop {
-        let page = sqlx::query(sqlx::AssertSqlSafe(sql.clone())).bind(&after).bind(IN_ONE_READ);
-        let page = page.fetch_one(&mut *connection).await?;
-        let Some(last) = row::optional_text(&page, "last")? else { return Ok(()) };
-        take_list(&row::text(&page, "facts")?, &mut take)?;
-        after = last;
+    // Before every id, and before every number.
+    let mut page = facts_page(connection, &sql, "0").await?;
+    while let Some((facts, last)) = page {
+        let taking = async { take_list(&facts, &mut take) };
+        // Ordering: the reading is begun first.
+        let (next, taken) = future::join(facts_page(connection, &sql, &last), taking).await;
+        taken?;
+        page = next?;
     }
+    Ok(())
+}
+
+/// The facts of a page, and the place of its last row.
+async fn facts_page(
+    connection: &mut AnyConnection,
+    sql: &str,
+    after: &str,
+) -> Result<Option<(String, String)>, StoreError> {
+    let page = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).bind(after).bind(IN_ONE_READ);
+    let page = page.fetch_one(connection).await?;
+    let Some(last) = row::optional_text(&page, "last")? else { return Ok(None) };
+    Ok(Some((row::text(&page, "facts")?, last)))
 }
 
 /// Gives each of the facts that one value holds.
