@@ -44,7 +44,7 @@ on_both_engines! {
         let text = vendor::SearchBundleRequest { text: "Fehler".into(), ..desk.search() };
         let (found, summary) = desk.found(text).await.unwrap();
         let expected =
-            [("logs/app.log", 1025), ("logs/app.log", 4689), ("logs/app.log", 16_385), ("notes/a.txt", 1)];
+            [("logs/app.log", 1024), ("logs/app.log", 4687), ("logs/app.log", 20_000), ("notes/a.txt", 1)];
         assert_eq!(places(&found), expected);
         assert_eq!(summary.end(), vendor::BundleSearchEnd::Complete);
         assert_eq!((summary.matches, summary.entries_searched, summary.entries_skipped), (4, 5, 1));

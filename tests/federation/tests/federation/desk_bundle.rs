@@ -16,7 +16,7 @@ use crate::samples;
 use crate::scene::Scene;
 
 /// Blobs come to the vendor in parts of so many bytes, so that contents lie across their borders.
-const PART: usize = 300_001;
+const PART: usize = 299_968;
 
 /// Three services, and a case with such a bundle.
 pub(crate) struct DeskBundle {
@@ -38,8 +38,8 @@ pub(crate) fn log() -> Vec<u8> {
     let mut log = Vec::new();
     for number in 1..=20_000 {
         let what = match number {
-            // The 65,536th byte, the 300,001st and the 1,048,576th are within these.
-            1025 | 4689 | 16_385 => "Fehler: Gerät nicht bereit",
+            // Where the first 64 KiB end, and the first part, is within the word in these.
+            1024 | 4687 | 20_000 => "Fehler: Gerät nicht bereit",
             _ => "alles in Ordnung",
         };
         let mut line = format!("{number:06} {what}");
@@ -47,9 +47,9 @@ pub(crate) fn log() -> Vec<u8> {
             line.push('.');
         }
         line.push('\n');
-        // One byte further, so that borders fall into lines.
+        // So much further lie the others.
         if number == 1 {
-            line.insert(0, '#');
+            line.insert_str(0, &"#".repeat(54));
         }
         log.extend_from_slice(line.as_bytes());
     }
@@ -143,9 +143,11 @@ impl Scene {
                 let blob = (index == 0).then(|| samples::blob(content));
                 messages.push(vendor::WriteBlobRequest { blob, offset_bytes, part: part.to_vec().into() });
             }
-            assert!(
-                self.bundles_of_north().write_blob(tokio_stream::iter(messages)).await.unwrap().into_inner().complete
-            );
+            let query = vendor::QueryBlobRequest { blob: Some(samples::blob(content)) };
+            if !self.bundles_of_north().query_blob(query).await.unwrap().into_inner().complete {
+                let written = self.bundles_of_north().write_blob(tokio_stream::iter(messages)).await.unwrap();
+                assert!(written.into_inner().complete);
+            }
         }
     }
 
