@@ -85,6 +85,9 @@ pub enum Reason {
     HistoryDiverged = 221,
     DigestMismatch = 222,
     OffsetMismatch = 223,
+    BundleNotKept = 230,
+    EntryWithoutContent = 231,
+    ContentDamaged = 232,
 }
 
 impl Reason {
@@ -169,6 +172,9 @@ impl Reason {
         Self::HistoryDiverged,
         Self::DigestMismatch,
         Self::OffsetMismatch,
+        Self::BundleNotKept,
+        Self::EntryWithoutContent,
+        Self::ContentDamaged,
     ];
 
     /// The number in the contract.

@@ -32,7 +32,7 @@ pub mod request;
 pub mod sealed;
 
 pub use changes::Change;
-pub use digest::Digest;
+pub use digest::{Digest, Digesting};
 #[cfg(feature = "collect")]
 pub use evidence::{CollectError, Evidence, Found, Progress, Step, seal, seal_if};
 pub use manifest::{Entry, MAX_PACK_BYTES, Manifest, ManifestError, Masked, Pack, Packed, Place, Redaction};

@@ -18,6 +18,8 @@ use vouch_core::{Error, Kind, Reason, World};
 
 use crate::{Store, StoreError, WriteError, row};
 
+mod ranges;
+
 /// The largest part.
 pub const MAX_PART_BYTES: usize = 8 * 1024 * 1024;
 /// How many parts a blob has at most.

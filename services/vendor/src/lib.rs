@@ -7,23 +7,27 @@
 //!
 //! Read in this order: `domain` (the rules: `admission` is the gate, `case` what stands behind it), `commands` (lock, ask,
 //! write), `store` (the only SQL), [`history`] (events as bytes), `grpc` (one file for each RPC service), [`partners`] (who may
-//! call), [`entitlements`] (which licences were revoked), [`feed`] (what partners watch), [`settlements`] (what the licence
-//! service is told), [`Vendor`] (the service as a program).
+//! call), [`entitlements`] (which licences were revoked), [`feed`] (what partners watch), [`manifests`], [`contents`] and
+//! [`searching`] (how engineers read bundles back), [`settlements`] (what the licence service is told), [`Vendor`] (the service
+//! as a program).
 //!
 //! It deliberately does not know licences, agreements or keys of licences: it knows what a proof says, and which licences were
 //! suspended or revoked so lately that a proof may be older.
 
 pub mod commands;
 mod config;
+pub mod contents;
 pub mod domain;
 pub mod entitlements;
 pub mod feed;
 mod grpc;
 pub mod guide;
 pub mod history;
+pub mod manifests;
 pub mod partners;
 pub mod proof_keys;
 pub mod published;
+pub mod searching;
 pub mod settlements;
 pub mod store;
 
@@ -121,6 +125,8 @@ pub async fn serve(
         keys,
         partners: partners.clone(),
         entitlements,
+        manifests: manifests::Manifests::new(blobs.clone()),
+        searches: searching::Searches::default(),
         blobs,
         proof_keys,
         name: config.name.into(),

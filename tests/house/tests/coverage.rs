@@ -22,6 +22,7 @@ const SERVED: &[&str] = &[
     "vouch.partner.v1.TicketService",
     "vouch.partner.v1.VendorDirectoryService",
     "vouch.vendor.v1.AdmissionPolicyService",
+    "vouch.vendor.v1.BundleDeskService",
     "vouch.vendor.v1.BundleService",
     "vouch.vendor.v1.CalendarService",
     "vouch.vendor.v1.CaseDeskService",

@@ -6,6 +6,7 @@ mod bundles;
 mod catalogues;
 mod commands;
 mod demo;
+mod desk;
 mod front_line;
 mod kills;
 mod profiles;

@@ -1,12 +1,13 @@
 //! `DiagnosticsService`.
 
 use tokio_stream::StreamExt;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 use vouch_contract::convert::timestamp;
+use vouch_contract::pb::common::v1::PageRequest;
 use vouch_contract::pb::partner::v1 as pb;
 use vouch_contract::pb::partner::v1::diagnostics_service_server::DiagnosticsService;
 use vouch_contract::pb::vendor::v1 as vendor;
-use vouch_core::id::TicketId;
+use vouch_core::id::{BundleId, TicketId};
 use vouch_core::{Error, Violations, id};
 use vouch_host::Call;
 use vouch_host::uploads::{self, Part, Whole};
@@ -18,6 +19,7 @@ use vouch_storage::blobs::{BlobRef, Progress};
 use super::Handlers;
 use super::tickets::viewer_of;
 use crate::domain::ticket::{Bundle, Ticket};
+use crate::links::{as_error, within};
 use crate::store::tickets;
 use crate::transfer::owner;
 
@@ -95,6 +97,33 @@ impl DiagnosticsService for Handlers {
             })
             .await
     }
+
+    async fn list_bundle_reads(
+        &self,
+        request: Request<pb::ListBundleReadsRequest>,
+    ) -> Result<Response<pb::ListBundleReadsResponse>, Status> {
+        self.rpc
+            .query(request, |call: Call<OfTicket<Reads>>| async move {
+                let OfTicket { ticket_id, what: Reads { bundle_id, page } } = call.command;
+                let ticket = self.ticket(&call.caller, ticket_id).await?;
+                let bundle = self.bundle(&ticket, bundle_id).await?;
+                let link = self.links.get(&ticket.partner_id, &ticket.vendor_id)?;
+                // The vendor has an id of its own for it; the root is the same on both sides.
+                let root = bundle.root.0.to_vec().into();
+                let question = vendor::ListBundleReadsRequest { bundle_id: String::new(), root, page };
+                let (answer, handed_over) = match within(link.bundles().list_bundle_reads(question)).await {
+                    Ok(answer) => (answer, true),
+                    Err(status) if status.code() == Code::NotFound => {
+                        (vendor::ListBundleReadsResponse::default(), false)
+                    }
+                    Err(status) => return Err(as_error(&status)),
+                };
+                let vendor::ListBundleReadsResponse { reads, page } = answer;
+                let page = Some(page.unwrap_or_default());
+                Ok(pb::ListBundleReadsResponse { reads, page, vendor_id: ticket.vendor_id.to_string(), handed_over })
+            })
+            .await
+    }
 }
 
 impl Handlers {
@@ -102,6 +131,11 @@ impl Handlers {
         let viewer = viewer_of(caller)?;
         let mut snapshot = self.rpc.store.snapshot().await?;
         tickets::ticket_fetch(&mut snapshot, &viewer, id).await?.ok_or_else(|| Error::not_found("ticket", id))
+    }
+
+    async fn bundle(&self, ticket: &Ticket, id: BundleId) -> Result<Bundle, Error> {
+        let mut snapshot = self.rpc.store.snapshot().await?;
+        tickets::bundle_fetch(&mut snapshot, ticket.id, id).await?.ok_or_else(|| Error::not_found("bundle", id))
     }
 
     /// Vouches for what was verified: the partner's signature over the root.
@@ -136,6 +170,13 @@ struct OfTicket<T> {
 #[derive(Debug, Clone)]
 struct Commit(OfTicket<BlobRef>);
 
+/// Who read a bundle: a page of it, as the vendor is asked for it.
+#[derive(Debug, Clone)]
+struct Reads {
+    bundle_id: BundleId,
+    page: Option<PageRequest>,
+}
+
 fn of_ticket<T>(ticket_id: &str, read: impl FnOnce(&mut Violations) -> Option<T>) -> Result<OfTicket<T>, Violations> {
     let mut violations = Violations::new();
     let ticket_id = violations.take("ticket_id", id::parse(ticket_id));
@@ -164,6 +205,17 @@ impl TryFrom<pb::CommitBundleRequest> for Commit {
 
     fn try_from(request: pb::CommitBundleRequest) -> Result<Self, Violations> {
         of_ticket(&request.ticket_id, |v| v.nested("manifest", request.manifest, uploads::read_blob)).map(Self)
+    }
+}
+
+impl TryFrom<pb::ListBundleReadsRequest> for OfTicket<Reads> {
+    type Error = Violations;
+
+    fn try_from(request: pb::ListBundleReadsRequest) -> Result<Self, Violations> {
+        of_ticket(&request.ticket_id, |v| {
+            let bundle_id = v.take("bundle_id", id::parse(&request.bundle_id))?;
+            Some(Reads { bundle_id, page: request.page })
+        })
     }
 }
 

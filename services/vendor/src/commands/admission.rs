@@ -133,6 +133,7 @@ pub async fn escalate(
     let doing = gate.doing("");
     let event = chain_first(&mut case, &doing);
     cases::case_insert(&mut tx, &case, bytes, &recorded).await?;
+    bundles::case_bundle_insert(&mut tx, case.id, case.bundle_id, now).await?;
     escalations::escalation_update(&mut tx, partner_id, escalation.id, &known).await?;
     event_append(&mut tx, gate.dialect, partner_id, &event).await?;
     Ok((tx, Ok(Admitted { case, decision: recorded })))

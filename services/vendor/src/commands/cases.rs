@@ -65,6 +65,9 @@ pub async fn record(
     let settlement = case.apply(event, doing.side, doing.now)?;
     let stored = chain(&mut case, event, doing);
     cases::case_update(tx, &case).await?;
+    if let Some(bundle_id) = event.bundle() {
+        bundles::case_bundle_insert(tx, case.id, bundle_id, doing.now).await?;
+    }
     if let Some(settlement) = settlement {
         settle(tx, &case.id.to_string(), case.cover.hold_id, settlement, doing).await?;
     }

@@ -3,6 +3,8 @@
 pub mod admission;
 pub mod article;
 pub mod bundle;
+pub mod bundle_read;
+pub mod bundle_search;
 pub mod case;
 pub mod coverage;
 pub mod policy;

@@ -13,8 +13,12 @@ use vouch_identity::Caller;
 use vouch_storage::blobs::{BlobRef, Progress};
 
 use super::Handlers;
+use super::bundle_view::READS;
+use super::read_bundles::{Named, Reads};
 use crate::commands::bundles::{self as commands, CommitBundle};
 use crate::domain::bundle::Bundle;
+use crate::store::bundle_reads::read_list;
+use crate::store::bundles::{bundle_fetch, bundle_fetch_by_root};
 
 #[tonic::async_trait]
 impl BundleService for Handlers {
@@ -70,6 +74,30 @@ impl BundleService for Handlers {
                 let keys = self.partners.manifest_keys(&partner);
                 let bundle = commands::commit(&self.rpc.store, &self.blobs, &partner, &keys, &call).await?;
                 Ok(pb::CommitBundleResponse { bundle: Some(bundle.into()) })
+            })
+            .await
+    }
+
+    async fn list_bundle_reads(
+        &self,
+        request: Request<pb::ListBundleReadsRequest>,
+    ) -> Result<Response<pb::ListBundleReadsResponse>, Status> {
+        self.rpc
+            .query(request, |call: Call<Reads<Named>>| async move {
+                let Reads { of, page, before } = &call.command;
+                let partner = partner_of(&call.caller)?;
+                let mut snapshot = self.rpc.store.snapshot().await?;
+                let (bundle, named) = match of {
+                    Named::Id(id) => (bundle_fetch(&mut snapshot, &partner, *id).await?, id.to_string()),
+                    Named::Root(root) => {
+                        (bundle_fetch_by_root(&mut snapshot, &partner, *root).await?, root.to_string())
+                    }
+                };
+                let bundle = bundle.ok_or_else(|| Error::not_found("bundle", named))?;
+                let mut found = read_list(&mut snapshot, bundle.id, *before, page.limit()).await?;
+                let info = page.cut(&mut found, READS, |read| read.sequence.to_string());
+                let reads = found.into_iter().map(Into::into).collect();
+                Ok(pb::ListBundleReadsResponse { reads, page: Some(info) })
             })
             .await
     }

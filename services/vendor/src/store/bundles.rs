@@ -1,11 +1,12 @@
 //! Committed bundles.
 
+use jiff::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 use vouch_core::code::PartnerId;
-use vouch_core::id::BundleId;
+use vouch_core::id::{BundleId, CaseId};
 use vouch_diagnostics::Digest;
-use vouch_storage::{StoreError, WriteError, row};
+use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 use crate::domain::bundle::Bundle;
 
@@ -51,6 +52,71 @@ pub async fn bundle_fetch(
     found.as_ref().map(read_bundle).transpose()
 }
 
+/// A bundle that a partner committed, by its root.
+pub async fn bundle_fetch_by_root(
+    connection: &mut AnyConnection,
+    partner_id: &PartnerId,
+    root: Digest,
+) -> Result<Option<Bundle>, StoreError> {
+    let found = sqlx::query("SELECT * FROM bundles WHERE partner_id = $1 AND root = $2")
+        .bind(partner_id.as_str())
+        .bind(root.0.as_slice())
+        .fetch_optional(connection)
+        .await?;
+    found.as_ref().map(read_bundle).transpose()
+}
+
+/// A bundle that a case holds. Whoever may read any case may read any of these.
+pub async fn bundle_fetch_held(connection: &mut AnyConnection, id: BundleId) -> Result<Option<Bundle>, StoreError> {
+    let sql = "SELECT * FROM bundles WHERE bundle_id IN (SELECT bundle_id FROM case_bundles WHERE bundle_id = $1)";
+    let found = sqlx::query(sql).bind(id.to_string()).fetch_optional(connection).await?;
+    found.as_ref().map(read_bundle).transpose()
+}
+
+/// Locks a bundle's row until the transaction ends.
+pub async fn bundle_lock(connection: &mut AnyConnection, dialect: Dialect, id: BundleId) -> Result<(), StoreError> {
+    let sql = format!("SELECT bundle_id FROM bundles WHERE bundle_id = $1{}", dialect.for_update());
+    // The text is a constant and a suffix of the dialect's.
+    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string()).fetch_one(connection).await?;
+    Ok(())
+}
+
+/// Has a case hold a bundle, unless it does.
+pub async fn case_bundle_insert(
+    connection: &mut AnyConnection,
+    case_id: CaseId,
+    bundle_id: BundleId,
+    since: Timestamp,
+) -> Result<(), WriteError> {
+    sqlx::query("INSERT INTO case_bundles (case_id, bundle_id, held_since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+        .bind(case_id.to_string())
+        .bind(bundle_id.to_string())
+        .bind(since.as_microsecond())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The cases that hold a bundle, each by its id and its number, with the instant since when: the first ones.
+pub async fn case_bundle_list(
+    connection: &mut AnyConnection,
+    bundle_id: BundleId,
+    most: i64,
+) -> Result<Vec<(CaseId, u64, Timestamp)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT c.case_id, c.number, h.held_since FROM case_bundles h JOIN cases c ON c.case_id = h.case_id
+         WHERE h.bundle_id = $1 ORDER BY h.held_since, c.case_id LIMIT $2",
+    )
+    .bind(bundle_id.to_string())
+    .bind(most)
+    .fetch_all(connection)
+    .await?;
+    let read = |found: &AnyRow| {
+        Ok((row::id(found, "case_id")?, row::number(found, "number")?, row::instant(found, "held_since")?))
+    };
+    rows.iter().map(read).collect()
+}
+
 fn read_bundle(found: &AnyRow) -> Result<Bundle, StoreError> {
     let artefacts = |text: &str| serde_json::from_str(text).map_err(|error| error.to_string());
     Ok(Bundle {
@@ -66,3 +132,6 @@ fn read_bundle(found: &AnyRow) -> Result<Bundle, StoreError> {
         committed_at: row::instant(found, "committed_at")?,
     })
 }
+
+#[cfg(test)]
+mod tests;

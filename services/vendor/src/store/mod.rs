@@ -1,6 +1,7 @@
 //! The vendor service's tables: the only place with SQL.
 
 pub mod articles;
+pub mod bundle_reads;
 pub mod bundles;
 pub mod cases;
 pub mod escalations;
@@ -16,6 +17,7 @@ const SQLITE: &[Step] = &[
     (1002, "cases", include_str!("../../migrations/sqlite/1002_cases.sql")),
     (1003, "revocations", include_str!("../../migrations/sqlite/1003_revocations.sql")),
     (1004, "liaisons", include_str!("../../migrations/sqlite/1004_liaisons.sql")),
+    (1005, "bundle_reads", include_str!("../../migrations/sqlite/1005_bundle_reads.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "vendor", include_str!("../../migrations/postgres/1000_vendor.sql")),
@@ -23,6 +25,7 @@ const POSTGRES: &[Step] = &[
     (1002, "cases", include_str!("../../migrations/postgres/1002_cases.sql")),
     (1003, "revocations", include_str!("../../migrations/postgres/1003_revocations.sql")),
     (1004, "liaisons", include_str!("../../migrations/postgres/1004_liaisons.sql")),
+    (1005, "bundle_reads", include_str!("../../migrations/postgres/1005_bundle_reads.sql")),
 ];
 
 /// The service's migrations, for both engines.

@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bundle_desk;
+mod bundle_reads;
+mod bundle_search;
 mod bundles;
 mod charges;
 mod configurations;
 mod desk;
+mod desk_bundle;
 mod escalation;
 mod gate;
 mod liaisons;
