@@ -85,6 +85,9 @@ pub enum Reason {
     HistoryDiverged = 221,
     DigestMismatch = 222,
     OffsetMismatch = 223,
+    ProfileVersionTaken = 235,
+    KnownProblem = 236,
+    ProfileNotGenuine = 237,
 }
 
 impl Reason {
@@ -169,6 +172,9 @@ impl Reason {
         Self::HistoryDiverged,
         Self::DigestMismatch,
         Self::OffsetMismatch,
+        Self::ProfileVersionTaken,
+        Self::KnownProblem,
+        Self::ProfileNotGenuine,
     ];
 
     /// The number in the contract.
