@@ -28,6 +28,7 @@ const SERVED: &[&str] = &[
     "vouch.vendor.v1.EscalationService",
     "vouch.vendor.v1.KeySetService",
     "vouch.vendor.v1.KnowledgeService",
+    "vouch.vendor.v1.ProfileService",
 ];
 
 /// What a statement says that expects a refusal.

@@ -6,4 +6,5 @@ pub mod bundle;
 pub mod case;
 pub mod coverage;
 pub mod policy;
+pub mod profile;
 pub mod revocations;

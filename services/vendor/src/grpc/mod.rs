@@ -6,6 +6,7 @@ mod escalations;
 mod key_set;
 mod knowledge;
 mod policies;
+mod profiles;
 mod read;
 
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use crate::proof_keys::ProofKeys;
 pub(crate) struct Handlers {
     /// What every handler does around its own line.
     pub rpc: Rpc,
-    /// The keys that sign receipts.
+    /// The keys that sign receipts and profiles.
     pub keys: Arc<SigningKeys>,
     /// Who the partners are, and the keys with which they sign manifests.
     pub partners: Arc<Partners>,
@@ -51,13 +52,14 @@ impl Handlers {
             admission_policy_service_server::AdmissionPolicyServiceServer, bundle_service_server::BundleServiceServer,
             calendar_service_server::CalendarServiceServer, case_desk_service_server::CaseDeskServiceServer,
             escalation_service_server::EscalationServiceServer, key_set_service_server::KeySetServiceServer,
-            knowledge_service_server::KnowledgeServiceServer,
+            knowledge_service_server::KnowledgeServiceServer, profile_service_server::ProfileServiceServer,
         };
         let limit = message_bytes;
         Routes::new(KeySetServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(KnowledgeServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(AdmissionPolicyServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(CalendarServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(ProfileServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(EscalationServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(CaseDeskServiceServer::new(self.clone()).max_decoding_message_size(limit))
             // A part of 8 MiB, and what is around it.
