@@ -9,6 +9,7 @@ mod desk;
 mod escalation;
 mod gate;
 mod liaisons;
+mod profiles;
 mod registry;
 mod required;
 mod revocation;
