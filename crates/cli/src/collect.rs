@@ -22,15 +22,15 @@ use vouch_diagnostics::{CollectError, Entry, Evidence, Progress, Step, seal_if};
 pub(crate) use self::told::{Summary, masked};
 use crate::judgement::Judgement;
 use crate::output::{self, Problem};
-use crate::profile;
+use crate::profile::{self, Origin};
 
 /// The profile of a collection for which nobody names one.
 const LINUX_HOST: &str = "linux-host";
 
 #[derive(Args)]
 pub(crate) struct CollectArguments {
-    /// What to collect: `linux-host`, `postgresql-server`, `kubernetes-node`, or a file with a profile (TOML); by default what is
-    /// requested, or else `linux-host`.
+    /// What to collect: `linux-host`, `postgresql-server`, `kubernetes-node`, a profile that was fetched (`NAME/VERSION`), or a file with
+    /// one (TOML); by default what is requested, or else `linux-host`. It is said whether a vendor has signed it.
     #[arg(long, value_name = "PROFILE")]
     profile: Option<String>,
     /// Run a request that the partner sent: the collectors that it names, with the pseudonyms of its ticket. With --from it is
@@ -66,6 +66,7 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
     let request = arguments.request.as_deref().map(request).transpose()?;
     let (from, profile) = (arguments.from.as_deref(), arguments.profile.as_deref());
     let (mut evidence, profile) = prepare(&world, from, profile, request.as_ref())?;
+    let (profile, origin) = profile.unzip();
     if let Some(file) = &arguments.answers {
         questions::read(file, &mut evidence)?;
     }
@@ -75,7 +76,7 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
         return Err(problem(&CollectError::Sealed(SealedError::Exists(path))));
     }
     if !arguments.json {
-        preview(&evidence, from, request.as_ref(), &path);
+        preview(&evidence, from, request.as_ref(), origin.as_ref(), &path);
     }
     if !arguments.yes && !agreed("Read this?", arguments.json)? {
         output::line("Nothing was read.");
@@ -108,7 +109,9 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
     let judge = |profile: Profile| Judgement::of(&profile, &bundle, &situation, &world);
     let judgement = profile.map(judge).transpose()?.unwrap_or_default();
     if arguments.json {
-        output::line(&summary.json(request.as_ref(), &judgement).to_string());
+        let mut told = summary.json(request.as_ref(), &judgement);
+        told["signed_by"] = origin.as_ref().and_then(Origin::signer).into();
+        output::line(&told.to_string());
         return Ok(ExitCode::SUCCESS);
     }
     output::done(&format!("sealed into {}", summary.path.display()));
@@ -128,6 +131,7 @@ pub(crate) fn check_archive(archive: &Path) -> Result<(), Problem> {
 pub(crate) fn collect_to(path: &Path, from: Option<&Path>) -> Result<Summary, Problem> {
     let world = World::system();
     let (mut evidence, profile) = prepare(&world, from, None, None)?;
+    let profile = profile.map(|(profile, _)| profile);
     let collected = collect(&world, &mut evidence, profile.as_ref(), None, path, &mut |_| {}, &mut |_| true);
     collected.map(|bundle| Summary::of(path, &bundle)).map_err(|error| problem(&error))
 }
@@ -138,18 +142,18 @@ enum OneOf {
     Archive(ArchiveEvidence),
 }
 
-/// What is to be collected, and the profile that says so. An archive has none.
+/// What is to be collected, and the profile that says so, with where it comes from. An archive has none.
 fn prepare(
     world: &World,
     from: Option<&Path>,
     name: Option<&str>,
     request: Option<&CollectionRequest>,
-) -> Result<(OneOf, Option<Profile>), Problem> {
+) -> Result<(OneOf, Option<(Profile, Origin)>), Problem> {
     if let Some(archive) = from {
         return Ok((OneOf::Archive(open(archive)?), None));
     }
     let requested = request.and_then(|request| request.profile.split('/').next());
-    let mut profile = profile::find(name.or(requested).unwrap_or(LINUX_HOST))?;
+    let (mut profile, origin) = profile::find_with_origin(name.or(requested).unwrap_or(LINUX_HOST))?;
     if let Some(request) = request {
         let names: Vec<&str> = profile.collectors.iter().map(|collector| collector.name.as_str()).collect();
         request.fits(&profile.title(), &names).map_err(|error| {
@@ -162,7 +166,7 @@ fn prepare(
             required.artefacts.retain(|artefact| request.wants(artefact));
         }
     }
-    Ok((OneOf::Host(Plan::new(&profile, world.now())), Some(profile)))
+    Ok((OneOf::Host(Plan::new(&profile, world.now())), Some((profile, origin))))
 }
 
 impl OneOf {
@@ -225,7 +229,13 @@ fn default_output(evidence: &dyn Evidence, world: &World) -> PathBuf {
 }
 
 /// Shows what would be read.
-fn preview(evidence: &OneOf, from: Option<&Path>, request: Option<&CollectionRequest>, path: &Path) {
+fn preview(
+    evidence: &OneOf,
+    from: Option<&Path>,
+    request: Option<&CollectionRequest>,
+    origin: Option<&Origin>,
+    path: &Path,
+) {
     if let Some(request) = request {
         output::heading(&format!("A request for the ticket {}", request.ticket));
         for question in &request.questions {
@@ -239,6 +249,9 @@ fn preview(evidence: &OneOf, from: Option<&Path>, request: Option<&CollectionReq
         }
         OneOf::Host(plan) => {
             output::heading("This would be read on this host, as the one who runs this");
+            if let Some(origin) = origin {
+                output::field("profile", &format!("{}, {}", plan.profile(), origin.words()));
+            }
             let mut at = 0;
             for group in plan.items().chunk_by(|a, b| a.collector == b.collector) {
                 let titles: Vec<&str> = group.iter().map(|item| item.title.as_str()).collect();

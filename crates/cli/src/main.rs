@@ -46,14 +46,14 @@ enum Command {
     Token(token::TokenArguments),
     /// Call any RPC with a JSON request, and print the answer as JSON.
     Call(call::CallArguments),
-    /// Verify a proof, a receipt, a licence file or a manifest signature offline.
+    /// Verify a proof, a receipt, a licence file, or the signature of a manifest or a profile offline.
     Verify(verify::VerifyArguments),
     /// Collect diagnostics of this host, or take an archive in, and seal them redacted: without a network.
     Collect(collect::CollectArguments),
     /// Look into a sealed bundle.
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
-    /// Check a profile: what is collected, what is required, what is looked for.
+    /// Check, publish or fetch a profile: what is collected, what is required, what is looked for.
     #[command(subcommand)]
     Profile(profile::ProfileCommand),
     /// Run one service as a process of its own.
@@ -130,7 +130,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Collect(arguments) => collect::run(&arguments),
         Command::Bundle(command) => bundle::run(&command),
-        Command::Profile(command) => profile::run(&command),
+        Command::Profile(command) => profile::run(&command).await,
         Command::Serve(Serve::License(serve)) => {
             return serve.run::<vouch_license::License>().await;
         }

@@ -88,6 +88,9 @@ pub enum Reason {
     BundleNotKept = 230,
     EntryWithoutContent = 231,
     ContentDamaged = 232,
+    ProfileVersionTaken = 235,
+    KnownProblem = 236,
+    ProfileNotGenuine = 237,
 }
 
 impl Reason {
@@ -175,6 +178,9 @@ impl Reason {
         Self::BundleNotKept,
         Self::EntryWithoutContent,
         Self::ContentDamaged,
+        Self::ProfileVersionTaken,
+        Self::KnownProblem,
+        Self::ProfileNotGenuine,
     ];
 
     /// The number in the contract.

@@ -8,10 +8,11 @@
 //! Read in this order: `domain` (the rules: `ticket`, and `handover`, what follows from a vendor's answers), `commands` (lock,
 //! ask, write), `store` (the only SQL), `grpc` (one file for each RPC service), [`links`] (the ways to vendors), [`sender`] (the
 //! outbox) with [`transfer`] (bundles) and `charging` (incidents), [`follower`] (the feeds), [`liaisons`] (notices of removed
-//! ones), [`Partner`] (the service as a program).
+//! ones), [`profiles`] (what vendors want to be collected) with [`analyses`] (known problems in bundles), [`Partner`] (the service as a program).
 //!
 //! It deliberately does not know a vendor's rules of entitlement or admission: it asks.
 
+pub mod analyses;
 pub mod categories;
 mod charging;
 pub mod commands;
@@ -21,10 +22,12 @@ pub mod follower;
 mod grpc;
 pub mod liaisons;
 pub mod links;
+pub mod profiles;
 pub mod sender;
 pub mod store;
 pub mod transfer;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +51,10 @@ const SENDERS: usize = 4;
 const SEND: Duration = Duration::from_millis(500);
 /// How soon a feed is followed again when its stream ended.
 const FOLLOW: Duration = Duration::from_millis(200);
+/// How often vendors are asked for new profiles.
+const FETCH_PROFILES: Duration = Duration::from_secs(5);
+/// How often it is looked whether a bundle is to be analysed.
+const ANALYSE: Duration = Duration::from_millis(500);
 /// How often it is looked whether a ticket's grace has ended.
 const LAPSE: Duration = Duration::from_secs(1);
 /// How often the files of the organisations' certificates are read again.
@@ -111,6 +118,26 @@ pub async fn serve(
         let liaisons = liaisons.clone();
         async move { liaisons.lapse_due().await }
     });
+    let profiles = profiles::Profiles { store: store.clone(), world: world.clone(), links: links.clone() };
+    let vendors: BTreeSet<_> = links.all().map(|link| link.vendor_id.clone()).collect();
+    for vendor_id in vendors {
+        let profiles = profiles.clone();
+        server.jobs.at_once_and_every("keep a vendor's profiles", FETCH_PROFILES, move || {
+            let (profiles, vendor_id) = (profiles.clone(), vendor_id.clone());
+            async move { profiles.follow(&vendor_id).await }
+        });
+    }
+    vouch_storage::analyses::recover(&store, world.now()).await?;
+    let analyses = analyses::Analyses {
+        store: store.clone(),
+        world: world.clone(),
+        blobs: blobs.clone(),
+        profiles: profiles.clone(),
+    };
+    server.jobs.at_once_and_every("analyse bundles", ANALYSE, move || {
+        let analyses = analyses.clone();
+        async move { analyses.run_due().await }
+    });
     let reloaded = links.clone();
     server
         .jobs
@@ -121,6 +148,7 @@ pub async fn serve(
         vendors: config.vendors.into(),
         links,
         categories: Arc::default(),
+        profiles,
         blobs,
         bell,
     };

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use tonic::Status;
 use vouch_contract::pb::vendor::v1 as pb;
 use vouch_core::Error;
+use vouch_core::code::PartnerId;
+use vouch_core::id::CustomerId;
 use vouch_host::uploads;
 use vouch_storage::blobs::{BlobRef, Blobs};
 
@@ -16,7 +18,12 @@ const AHEAD: usize = 2;
 
 /// Whose blobs a ticket's are: content is kept apart by partner organisation and end user.
 pub fn owner(ticket: &Ticket) -> String {
-    format!("{}/{}", ticket.partner_id, ticket.customer_id)
+    owner_of(&ticket.partner_id, ticket.customer_id)
+}
+
+/// The same, for who knows the organisations only.
+pub fn owner_of(partner_id: &PartnerId, customer_id: CustomerId) -> String {
+    format!("{partner_id}/{customer_id}")
 }
 
 /// Hands a bundle over; returns the vendor's id for it.

@@ -8,12 +8,13 @@
 //! Read in this order: `domain` (the rules: `admission` is the gate, `case` what stands behind it), `commands` (lock, ask,
 //! write), `store` (the only SQL), [`history`] (events as bytes), `grpc` (one file for each RPC service), [`partners`] (who may
 //! call), [`entitlements`] (which licences were revoked), [`feed`] (what partners watch), [`manifests`], [`contents`] and
-//! [`searching`] (how engineers read bundles back), [`settlements`] (what the licence service is told), [`Vendor`] (the service
-//! as a program).
+//! [`searching`] (how engineers read bundles back), [`settlements`] (what the licence service is told), [`analyses`] (known problems
+//! in bundles), [`Vendor`] (the service as a program).
 //!
 //! It deliberately does not know licences, agreements or keys of licences: it knows what a proof says, and which licences were
 //! suspended or revoked so lately that a proof may be older.
 
+pub mod analyses;
 pub mod commands;
 mod config;
 pub mod contents;
@@ -56,6 +57,8 @@ const FIRST_READ: Duration = Duration::from_secs(2);
 const FETCH_KEYS: Duration = Duration::from_secs(5);
 /// How often the outbox is looked at without a bell: what failed is due again after a pause.
 const SEND: Duration = Duration::from_millis(500);
+/// How often it is looked whether a bundle is to be analysed.
+const ANALYSE: Duration = Duration::from_millis(500);
 /// How often the files of the client's certificate are read again.
 const RELOAD: Duration = Duration::from_secs(5);
 /// Serves until `shutdown` resolves.
@@ -116,6 +119,12 @@ pub async fn serve(
         }
     });
     let blobs = Blobs::local(store.clone(), &config.blobs.folder, world.clone())?;
+    vouch_storage::analyses::recover(&store, world.now()).await?;
+    let analyses = analyses::Analyses::new(store.clone(), world.clone(), blobs.clone());
+    server.jobs.at_once_and_every("analyse bundles", ANALYSE, move || {
+        let analyses = analyses.clone();
+        async move { analyses.run_due().await }
+    });
     let epoch = vouch_storage::epoch(&store, &world).await?.into();
     // Known before the first request, where the licence service answers; nobody has to wait for one that does not.
     let tried = async { tokio::join!(partners.tried(), entitlements.tried()) };

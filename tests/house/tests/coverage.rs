@@ -29,6 +29,7 @@ const SERVED: &[&str] = &[
     "vouch.vendor.v1.EscalationService",
     "vouch.vendor.v1.KeySetService",
     "vouch.vendor.v1.KnowledgeService",
+    "vouch.vendor.v1.ProfileService",
 ];
 
 /// What a statement says that expects a refusal.

@@ -13,8 +13,8 @@ use vouch_host::Call;
 use vouch_host::uploads::{self, Part, Whole};
 use vouch_identity::Caller;
 use vouch_proof::ManifestSignature;
-use vouch_storage::WriteError;
 use vouch_storage::blobs::{BlobRef, Progress};
+use vouch_storage::{WriteError, analyses};
 
 use super::Handlers;
 use super::tickets::viewer_of;
@@ -86,9 +86,10 @@ impl DiagnosticsService for Handlers {
                 let whole = uploads::manifest(&self.blobs, &owner(&ticket), what).await?;
                 uploads::check_whole(&self.blobs, &owner(&ticket), &whole).await?;
                 let bundle = self.sign(&call, &ticket, what, &whole)?;
-                let bundle = &bundle;
+                let (bundle, profile) = (&bundle, &whole.manifest.profile);
                 let kept = self.rpc.store.write(|mut tx| async move {
                     let kept = tickets::bundle_upsert(&mut tx, bundle).await?;
+                    analyses::enter(&mut tx, kept.id, profile, kept.manifest_size, kept.committed_at).await?;
                     Ok::<_, WriteError>((tx, kept))
                 });
                 let kept = kept.await?;

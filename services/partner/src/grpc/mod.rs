@@ -20,6 +20,7 @@ use vouch_storage::blobs::{Blobs, MAX_PART_BYTES};
 use crate::categories::Categories;
 use crate::config::VendorEntry;
 use crate::links::Links;
+use crate::profiles::Profiles;
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub(crate) struct Handlers {
     pub links: Links,
     /// The categories that they publish.
     pub categories: Arc<Categories>,
+    /// The profiles that they publish.
+    pub profiles: Profiles,
     /// Diagnostics.
     pub blobs: Blobs,
     /// Rung after every change that is to be sent.

@@ -16,7 +16,7 @@ use super::read_tickets::{
     Adopt, Answer, Confirm, Escalate, Judge, Listed, Named, OfProduct, Ready, Record, Restate, Said, Search, Step,
     Withdraw, WriteNote,
 };
-use super::view::{ticket_line, ticket_message};
+use super::view::{known_problems, ticket_line, ticket_message};
 use crate::commands::tickets::{self as commands, Doing, OpenTicket};
 use crate::commands::{charges, successions};
 use crate::domain::ticket::{Entitlement, Ticket, Viewer};
@@ -316,7 +316,8 @@ impl TicketService for Handlers {
                 let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
                 commands::escalate(&mut tx, &doing, &mut ticket, call.command.bundle_id).await?;
                 let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
-                Ok((tx, pb::EscalateTicketResponse { ticket: Some(ticket) }))
+                let findings = known_problems(&ticket, &call.command.bundle_id.to_string());
+                Ok((tx, pb::EscalateTicketResponse { ticket: Some(ticket), findings }))
             })
             .await?;
         self.bell.ring();

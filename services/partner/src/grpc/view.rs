@@ -2,7 +2,7 @@
 
 use prost::Message;
 use sqlx::AnyConnection;
-use vouch_contract::convert::{channel, timestamp};
+use vouch_contract::convert::{channel, finding, timestamp};
 use vouch_contract::escalation as messages;
 use vouch_contract::pb::common::v1 as common;
 use vouch_contract::pb::license::v1 as license;
@@ -14,7 +14,7 @@ use vouch_storage::{StoreError, outbox};
 use crate::domain::ticket::{
     Audience, Charge, ChargeState, Closing, EscalationRecord, EscalationStatus, Note, Ticket, TicketState, Viewer,
 };
-use crate::store::{history, notes, tickets};
+use crate::store::{analyses, history, notes, tickets};
 
 /// A ticket as a viewer may see it: an end user sees neither the escalation nor what was not written for it.
 pub(super) async fn ticket_message(
@@ -27,6 +27,8 @@ pub(super) async fn ticket_message(
     message.notes = notes.into_iter().filter(|note| viewer.may_read(note.audience)).map(note_message).collect();
     if let Viewer::Partner(_) = viewer {
         message.work = Some(messages::write_work(ticket.work.clone()));
+        let found = analyses::analysis_list(connection, ticket.id).await?;
+        message.analyses = found.into_iter().map(vouch_host::analyses::message).collect::<Result<_, _>>()?;
     }
     Ok(message)
 }
@@ -98,6 +100,12 @@ async fn escalation_view(
         view.case_state = state.unwrap_or_default().into();
     }
     Ok(view)
+}
+
+/// Known problems that were found in a bundle so far: what an agent should have read before it is escalated.
+pub(super) fn known_problems(ticket: &pb::Ticket, bundle_id: &str) -> Vec<common::Finding> {
+    let found = ticket.analyses.iter().filter(|analysis| analysis.bundle_id == bundle_id);
+    found.flat_map(vouch_host::analyses::warnings).map(|warning| finding(&warning)).collect()
 }
 
 fn charge_message(charge: &Charge) -> Result<pb::TicketCharge, Error> {

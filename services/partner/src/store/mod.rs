@@ -1,8 +1,10 @@
 //! The partner service's tables: the only place with SQL.
 
+pub mod analyses;
 pub mod customers;
 pub mod history;
 pub mod notes;
+pub mod profiles;
 pub mod successions;
 pub mod tickets;
 
@@ -12,11 +14,13 @@ const SQLITE: &[Step] = &[
     (1000, "partner", include_str!("../../migrations/sqlite/1000_partner.sql")),
     (1001, "tickets", include_str!("../../migrations/sqlite/1001_tickets.sql")),
     (1002, "charges", include_str!("../../migrations/sqlite/1002_charges.sql")),
+    (1003, "profiles", include_str!("../../migrations/sqlite/1003_profiles.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "partner", include_str!("../../migrations/postgres/1000_partner.sql")),
     (1001, "tickets", include_str!("../../migrations/postgres/1001_tickets.sql")),
     (1002, "charges", include_str!("../../migrations/postgres/1002_charges.sql")),
+    (1003, "profiles", include_str!("../../migrations/postgres/1003_profiles.sql")),
 ];
 
 /// The service's migrations, for both engines.

@@ -9,9 +9,10 @@ use vouch_core::id::{BundleId, CaseId, EscalationId, HoldId, ReceiptTag};
 use vouch_core::{Error, Kind, Reason, Violations, World, id, short_number};
 use vouch_diagnostics::Digest;
 use vouch_host::SigningKeys;
+use vouch_host::analyses::{message, warnings};
 use vouch_proof::history::GENESIS;
 use vouch_proof::{AdmissionReceipt, CLOCK_SKEW, EntitlementProof, PromisedTime, VerifyError};
-use vouch_storage::{Dialect, Tx, WriteError};
+use vouch_storage::{Dialect, Tx, WriteError, analyses};
 
 use super::cases::{Doing, Of, chain, lock, record, settle};
 use crate::domain::admission::{BundleEvidence, Decision, Evidence, ProofEvidence, Revocation, admit};
@@ -227,6 +228,11 @@ async fn judge(
             ProofEvidence::Genuine { claims: Box::new(claims.clone()), used }
         }
     };
+    let analysis = match &bundle {
+        Some(bundle) => analyses::fetch(connection, bundle.id).await?,
+        None => None,
+    };
+    let known_problems = analysis.map(message).transpose()?.as_ref().map(warnings).unwrap_or_default();
     let evidence = Evidence {
         partner_id: gate.partner_id.clone(),
         holder: gate.holder.to_owned(),
@@ -238,6 +244,7 @@ async fn judge(
             artefacts: bundle.artefacts.clone(),
         }),
         bundle_named: request.bundle_id.is_some(),
+        known_problems,
         revocation: gate.revocation,
     };
     let decision = admit(&policy, escalation, &evidence, gate.now);

@@ -5,8 +5,8 @@ use vouch_core::{Error, Kind, Reason};
 use vouch_host::Call;
 use vouch_host::uploads::{self, Whole};
 use vouch_proof::KeySet;
-use vouch_storage::Store;
 use vouch_storage::blobs::{BlobRef, Blobs};
+use vouch_storage::{Store, analyses};
 
 use crate::domain::bundle::{Bundle, is_signed_by};
 use crate::store::bundles::bundle_upsert;
@@ -37,7 +37,7 @@ pub async fn commit(
     }
     uploads::check_whole(blobs, owner, &whole).await?;
     let Whole { manifest: read, root, blobs: named } = whole;
-    let artefacts = read.artefacts();
+    let (artefacts, profile) = (read.artefacts(), &read.profile);
     let bundle = &Bundle {
         id: call.world.id(),
         partner_id: partner_id.clone(),
@@ -53,6 +53,7 @@ pub async fn commit(
     store
         .write(|mut tx| async move {
             let kept = bundle_upsert(&mut tx, bundle).await?;
+            analyses::enter(&mut tx, kept.id, profile, manifest.size_bytes, call.now).await?;
             Ok((tx, kept))
         })
         .await

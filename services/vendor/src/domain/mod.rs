@@ -8,4 +8,5 @@ pub mod bundle_search;
 pub mod case;
 pub mod coverage;
 pub mod policy;
+pub mod profile;
 pub mod revocations;

@@ -7,8 +7,9 @@ use vouch_contract::pb::vendor::v1 as pb;
 use vouch_contract::pb::vendor::v1::case_desk_service_server::CaseDeskService;
 use vouch_core::id::CaseId;
 use vouch_core::{Error, Violations, id, short_number, text};
+use vouch_host::analyses::message;
 use vouch_host::{Call, Page};
-use vouch_storage::{Tx, WriteError};
+use vouch_storage::{Tx, WriteError, analyses};
 
 use super::Handlers;
 use super::read::{LONG, One, note, one};
@@ -64,12 +65,14 @@ impl CaseDeskService for Handlers {
                 let more_events = events.len() > fitting;
                 events.truncate(fitting);
                 let notes = internal_note_list(&mut snapshot, case.id).await?;
+                let analysis = analyses::fetch(&mut snapshot, case.bundle_id).await?;
                 Ok(pb::GetDeskCaseResponse {
                     case: Some(case_message(&case)),
                     escalation: Some(pb::Escalation::decode(escalation.as_slice()).map_err(Error::internal)?),
                     events: events.into_iter().map(event_message).collect(),
                     internal_notes: notes.into_iter().map(Into::into).collect(),
                     more_events,
+                    analysis: analysis.map(message).transpose()?,
                 })
             })
             .await

@@ -8,6 +8,7 @@ mod escalations;
 mod key_set;
 mod knowledge;
 mod policies;
+mod profiles;
 mod read;
 mod read_bundles;
 
@@ -29,7 +30,7 @@ use crate::searching::Searches;
 pub(crate) struct Handlers {
     /// What every handler does around its own line.
     pub rpc: Rpc,
-    /// The keys that sign receipts.
+    /// The keys that sign receipts and profiles.
     pub keys: Arc<SigningKeys>,
     /// Who the partners are, and the keys with which they sign manifests.
     pub partners: Arc<Partners>,
@@ -61,13 +62,14 @@ impl Handlers {
             bundle_desk_service_server::BundleDeskServiceServer, bundle_service_server::BundleServiceServer,
             calendar_service_server::CalendarServiceServer, case_desk_service_server::CaseDeskServiceServer,
             escalation_service_server::EscalationServiceServer, key_set_service_server::KeySetServiceServer,
-            knowledge_service_server::KnowledgeServiceServer,
+            knowledge_service_server::KnowledgeServiceServer, profile_service_server::ProfileServiceServer,
         };
         let limit = message_bytes;
         Routes::new(KeySetServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(KnowledgeServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(AdmissionPolicyServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(CalendarServiceServer::new(self.clone()).max_decoding_message_size(limit))
+            .add_service(ProfileServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(EscalationServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(CaseDeskServiceServer::new(self.clone()).max_decoding_message_size(limit))
             .add_service(BundleDeskServiceServer::new(self.clone()).max_decoding_message_size(limit))

@@ -117,6 +117,20 @@ pub async fn case_bundle_list(
     rows.iter().map(read).collect()
 }
 
+/// Whose a bundle is, and its root: for who analyses the bundles of all partners.
+pub async fn bundle_place(
+    connection: &mut AnyConnection,
+    id: BundleId,
+) -> Result<Option<(PartnerId, Digest)>, StoreError> {
+    let found = sqlx::query("SELECT partner_id, root FROM bundles WHERE bundle_id = $1")
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await?;
+    found
+        .map(|found| Ok((row::parsed(&found, "partner_id", PartnerId::parse)?, Digest(row::array(&found, "root")?))))
+        .transpose()
+}
+
 fn read_bundle(found: &AnyRow) -> Result<Bundle, StoreError> {
     let artefacts = |text: &str| serde_json::from_str(text).map_err(|error| error.to_string());
     Ok(Bundle {

@@ -7,6 +7,7 @@ pub mod cases;
 pub mod escalations;
 pub mod history;
 pub mod policies;
+pub mod profiles;
 pub mod revocations;
 
 use vouch_storage::{Migrations, Step};
@@ -18,6 +19,7 @@ const SQLITE: &[Step] = &[
     (1003, "revocations", include_str!("../../migrations/sqlite/1003_revocations.sql")),
     (1004, "liaisons", include_str!("../../migrations/sqlite/1004_liaisons.sql")),
     (1005, "bundle_reads", include_str!("../../migrations/sqlite/1005_bundle_reads.sql")),
+    (1006, "profiles", include_str!("../../migrations/sqlite/1006_profiles.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "vendor", include_str!("../../migrations/postgres/1000_vendor.sql")),
@@ -26,6 +28,7 @@ const POSTGRES: &[Step] = &[
     (1003, "revocations", include_str!("../../migrations/postgres/1003_revocations.sql")),
     (1004, "liaisons", include_str!("../../migrations/postgres/1004_liaisons.sql")),
     (1005, "bundle_reads", include_str!("../../migrations/postgres/1005_bundle_reads.sql")),
+    (1006, "profiles", include_str!("../../migrations/postgres/1006_profiles.sql")),
 ];
 
 /// The service's migrations, for both engines.

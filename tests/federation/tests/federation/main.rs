@@ -13,6 +13,7 @@ mod desk_bundle;
 mod escalation;
 mod gate;
 mod liaisons;
+mod profiles;
 mod registry;
 mod required;
 mod revocation;
