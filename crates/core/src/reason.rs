@@ -85,6 +85,7 @@ pub enum Reason {
     HistoryDiverged = 221,
     DigestMismatch = 222,
     OffsetMismatch = 223,
+    StorageQuotaExceeded = 245,
 }
 
 impl Reason {
@@ -169,6 +170,7 @@ impl Reason {
         Self::HistoryDiverged,
         Self::DigestMismatch,
         Self::OffsetMismatch,
+        Self::StorageQuotaExceeded,
     ];
 
     /// The number in the contract.

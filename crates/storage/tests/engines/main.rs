@@ -4,6 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod keeping;
+#[cfg(feature = "s3")]
+mod s3;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sqlx::Row;
@@ -15,8 +19,8 @@ use vouch_storage::{
     Migrations, Secrets, Step, Store, StoreConfig, StoreError, WriteError, on_both_engines, outbox, row,
 };
 
-const SQLITE: &[Step] = &[(1000, "accounts", include_str!("migrations/sqlite/1000_accounts.sql"))];
-const POSTGRES: &[Step] = &[(1000, "accounts", include_str!("migrations/postgres/1000_accounts.sql"))];
+const SQLITE: &[Step] = &[(1000, "accounts", include_str!("../migrations/sqlite/1000_accounts.sql"))];
+const POSTGRES: &[Step] = &[(1000, "accounts", include_str!("../migrations/postgres/1000_accounts.sql"))];
 static MIGRATIONS: Migrations = Migrations::new(SQLITE, POSTGRES);
 
 fn noon() -> Timestamp {
