@@ -2,4 +2,5 @@
 
 pub mod customer;
 pub mod handover;
+pub mod retention;
 pub mod ticket;

@@ -3,6 +3,7 @@
 pub mod customers;
 pub mod history;
 pub mod notes;
+pub mod retention;
 pub mod successions;
 pub mod tickets;
 
@@ -12,11 +13,13 @@ const SQLITE: &[Step] = &[
     (1000, "partner", include_str!("../../migrations/sqlite/1000_partner.sql")),
     (1001, "tickets", include_str!("../../migrations/sqlite/1001_tickets.sql")),
     (1002, "charges", include_str!("../../migrations/sqlite/1002_charges.sql")),
+    (1005, "retention", include_str!("../../migrations/sqlite/1005_retention.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "partner", include_str!("../../migrations/postgres/1000_partner.sql")),
     (1001, "tickets", include_str!("../../migrations/postgres/1001_tickets.sql")),
     (1002, "charges", include_str!("../../migrations/postgres/1002_charges.sql")),
+    (1005, "retention", include_str!("../../migrations/postgres/1005_retention.sql")),
 ];
 
 /// The service's migrations, for both engines.

@@ -6,4 +6,5 @@ pub mod bundle;
 pub mod case;
 pub mod coverage;
 pub mod policy;
+pub mod retention;
 pub mod revocations;

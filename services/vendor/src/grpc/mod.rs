@@ -15,6 +15,7 @@ use vouch_contract::pb::vendor::v1 as pb;
 use vouch_host::{Bell, Rpc, SigningKeys};
 use vouch_storage::blobs::{Blobs, MAX_PART_BYTES};
 
+use crate::config::DiagnosticsSettings;
 use crate::entitlements::Entitlements;
 use crate::partners::Partners;
 use crate::proof_keys::ProofKeys;
@@ -32,6 +33,8 @@ pub(crate) struct Handlers {
     pub entitlements: Arc<Entitlements>,
     /// Diagnostics.
     pub blobs: Blobs,
+    /// How they are kept.
+    pub diagnostics: Arc<DiagnosticsSettings>,
     /// The keys that verify proofs.
     pub proof_keys: Arc<ProofKeys>,
     /// The service's own name: the audience of proofs, the issuer of receipts.

@@ -5,6 +5,7 @@
 mod entitlements;
 mod knowledge;
 mod life;
+mod retention;
 mod schema;
 mod script;
 mod support;

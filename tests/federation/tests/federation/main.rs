@@ -8,6 +8,7 @@ mod configurations;
 mod desk;
 mod escalation;
 mod gate;
+mod keeping;
 mod liaisons;
 mod registry;
 mod required;

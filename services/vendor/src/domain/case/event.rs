@@ -108,6 +108,24 @@ impl CaseEvent {
 }
 
 impl CaseEvent {
+    /// The bundle that comes with it, and that the case holds from then on.
+    pub fn bundle(&self) -> Option<BundleId> {
+        match self {
+            Self::Accepted(case) => Some(case.bundle_id),
+            Self::InformationProvided { bundle_id, .. } | Self::DutiesCompleted { bundle_id, .. } => *bundle_id,
+            Self::Claimed { .. }
+            | Self::Note { .. }
+            | Self::InformationRequested { .. }
+            | Self::SolutionProvided { .. }
+            | Self::SolutionDeclined { .. }
+            | Self::MarkedReadyToClose { .. }
+            | Self::Closed { .. }
+            | Self::DutiesNotDone { .. }
+            | Self::LiaisonChanged { .. }
+            | Self::Withdrawn { .. } => None,
+        }
+    }
+
     /// Whether a person answers the partner by it: a question counts, taking the case does not, and neither does sending it
     /// back for duties that were not done.
     pub(super) fn is_response(&self) -> bool {
