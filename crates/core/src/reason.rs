@@ -91,6 +91,7 @@ pub enum Reason {
     ProfileVersionTaken = 235,
     KnownProblem = 236,
     ProfileNotGenuine = 237,
+    StorageQuotaExceeded = 245,
 }
 
 impl Reason {
@@ -181,6 +182,7 @@ impl Reason {
         Self::ProfileVersionTaken,
         Self::KnownProblem,
         Self::ProfileNotGenuine,
+        Self::StorageQuotaExceeded,
     ];
 
     /// The number in the contract.

@@ -70,7 +70,8 @@ pub struct Whole {
     pub blobs: Vec<BlobRef>,
 }
 
-/// Reads a manifest of an owner. `BUNDLE_INCOMPLETE` when it is not there whole.
+/// Reads a manifest of an owner. `BUNDLE_INCOMPLETE` when it is not there whole. Whether what it names is there, says
+/// [`vouch_storage::blobs::pin`].
 pub async fn manifest(blobs: &Blobs, owner: &str, named: &BlobRef) -> Result<Whole, Error> {
     let bytes = blobs
         .read(owner, named, MAX_MANIFEST_BYTES)
@@ -80,16 +81,6 @@ pub async fn manifest(blobs: &Blobs, owner: &str, named: &BlobRef) -> Result<Who
         Manifest::read(&bytes).map_err(|problem| Error::field("manifest", format!("cannot be taken: {problem}")))?;
     let named = manifest.blobs().into_iter().map(|(digest, size_bytes)| BlobRef { sha256: digest.0, size_bytes });
     Ok(Whole { blobs: named.collect(), manifest, root })
-}
-
-/// Refuses a manifest of which a blob is missing: `BUNDLE_INCOMPLETE`.
-pub async fn check_whole(blobs: &Blobs, owner: &str, whole: &Whole) -> Result<(), Error> {
-    let missing = blobs.missing(owner, &whole.blobs).await?;
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let message = format!("{} of {} blobs are missing; ask FindMissingBlobs which", missing.len(), whole.blobs.len());
-    Err(incomplete(message))
 }
 
 /// Reads the one blob that a message names.

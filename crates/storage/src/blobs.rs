@@ -4,28 +4,34 @@
 //! goes on at the last committed one; a blob whose content is not what was announced loses its parts. Memory stays flat
 //! whatever the size.
 
-use std::collections::BTreeSet;
+mod lease;
+mod objects;
+mod quota;
+mod ranges;
+mod sweep;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use object_store::local::LocalFileSystem;
+use jiff::SignedDuration;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use vouch_core::{Error, Kind, Reason, World};
 
 use crate::{Store, StoreError, WriteError, row};
 
-mod ranges;
+pub use lease::{LEASE, pin, unpin};
+pub use objects::{Bucket, Place};
+pub use quota::Quota;
+pub use sweep::ORPHAN_AGE;
 
 /// The largest part.
 pub const MAX_PART_BYTES: usize = 8 * 1024 * 1024;
 /// How many parts a blob has at most.
 const MAX_PARTS: u64 = 10_000;
-/// How many blobs one query asks for.
-const IN_ONE_QUERY: usize = 100;
 /// The largest blob.
 pub const MAX_BLOB_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 
@@ -52,29 +58,16 @@ pub struct Progress {
 pub struct Blobs {
     store: Store,
     objects: Arc<dyn ObjectStore>,
+    /// The folder, where it is one.
+    folder: Option<Arc<Path>>,
     world: World,
+    /// How long content stays that nothing pins.
+    lease: SignedDuration,
+    /// Where what is uploaded is counted.
+    quota: Option<Arc<Quota>>,
 }
 
 impl Blobs {
-    /// Keeps parts in a local folder, synced to disk before they are named.
-    pub fn local(store: Store, folder: &Path, world: World) -> Result<Self, StoreError> {
-        let cannot = |error: String| StoreError::Setup(format!("the blob folder {}: {error}", folder.display()));
-        std::fs::create_dir_all(folder).map_err(|error| cannot(error.to_string()))?;
-        let objects = LocalFileSystem::new_with_prefix(folder).map_err(|error| cannot(error.to_string()))?;
-        Ok(Self { store, objects: Arc::new(objects.with_fsync(true)), world })
-    }
-
-    /// Which of these blobs an owner does not have whole, in the order asked, each once.
-    pub async fn missing(&self, owner: &str, blobs: &[BlobRef]) -> Result<Vec<BlobRef>, Error> {
-        let mut snapshot = self.store.snapshot().await?;
-        let mut there = BTreeSet::new();
-        for some in blobs.chunks(IN_ONE_QUERY) {
-            complete_fetch(&mut snapshot, owner, some, &mut there).await?;
-        }
-        let mut seen = BTreeSet::new();
-        Ok(blobs.iter().filter(|blob| seen.insert(**blob) && !there.contains(*blob)).copied().collect())
-    }
-
     /// How much of a blob is there.
     pub async fn progress(&self, owner: &str, blob: &BlobRef) -> Result<Progress, Error> {
         let mut snapshot = self.store.snapshot().await?;
@@ -97,14 +90,16 @@ impl Blobs {
             let least = blob.size_bytes / MAX_PARTS;
             return Err(Error::field("part", format!("must be at least {least} bytes in a blob of this size")));
         }
+        self.check_room(part.len() as u64).await?;
         // Ordering: the object first. A row never names a part that is not there; a part that no row names, because the process
         // ended in between, takes up space and does no other harm.
         let object = format!("{}/{}", hex(&blob.sha256), hex(&self.world.random::<16>()));
-        let size = row::as_bigint(part.len() as u64)?;
+        let (bytes, size) = (part.len() as u64, row::as_bigint(part.len() as u64)?);
         let path = ObjectPath::from(object.as_str());
         self.objects.put(&path, PutPayload::from_bytes(part)).await.map_err(unavailable)?;
         let (start, end_at) = (row::as_bigint(offset)?, row::as_bigint(end)?);
         let (whole, object) = (row::as_bigint(blob.size_bytes)?, &object);
+        let (leased_until, quota) = (self.leased_until(self.world.now()), self.quota.as_deref());
         let committed = self.store.write(|mut tx| async move {
             sqlx::query(
                 "INSERT INTO blobs (owner, sha256, size_bytes, committed_bytes, complete) VALUES ($1, $2, $3, 0, 0)
@@ -116,7 +111,7 @@ impl Blobs {
             .execute(&mut *tx)
             .await?;
             let moved = sqlx::query(
-                "UPDATE blobs SET committed_bytes = $4
+                "UPDATE blobs SET committed_bytes = $4, leased_until = $6
                  WHERE owner = $1 AND sha256 = $2 AND committed_bytes = $3 AND complete = 0 AND size_bytes = $5",
             )
             .bind(owner)
@@ -124,26 +119,34 @@ impl Blobs {
             .bind(start)
             .bind(end_at)
             .bind(whole)
+            .bind(leased_until)
             .execute(&mut *tx)
             .await?;
             if moved.rows_affected() != 1 {
                 return Err(WriteError::Refused(offset_mismatch(before)));
             }
             sqlx::query(
-                "INSERT INTO blob_parts (owner, sha256, offset_bytes, size_bytes, object) VALUES ($1, $2, $3, $4, $5)",
+                "INSERT INTO blob_parts (owner, sha256, offset_bytes, size_bytes, object, account)
+                 VALUES ($1, $2, $3, $4, $5, $6)",
             )
             .bind(owner)
             .bind(blob.sha256.as_slice())
             .bind(start)
             .bind(size)
             .bind(object)
+            .bind(quota.map_or("", Quota::account))
             .execute(&mut *tx)
             .await?;
+            // Ordering: the accounts last, because many uploads share them.
+            quota::charge(&mut tx, quota, bytes).await?;
             Ok((tx, ()))
         });
         if let Err(error) = committed.await {
-            // Somebody else committed this part meanwhile: the one that was just written is nobody's.
-            let _ = self.objects.delete(&path).await;
+            // Somebody else committed this part meanwhile, or there is no room for it: the one that was just written is nobody's.
+            // After a failure it may have been committed all the same; if not, it is found later as one that no row names.
+            if matches!(error, Error::Refused { .. }) {
+                let _ = self.objects.delete(&path).await;
+            }
             return Err(error);
         }
         Ok(Progress { committed_bytes: end, complete: false })
@@ -170,15 +173,7 @@ impl Blobs {
             self.change(sql, owner, blob).await?;
             return Ok(Progress { complete: true, ..progress });
         }
-        for sql in [
-            "DELETE FROM blobs WHERE owner = $1 AND sha256 = $2 AND complete = 0",
-            "DELETE FROM blob_parts WHERE owner = $1 AND sha256 = $2",
-        ] {
-            self.change(sql, owner, blob).await?;
-        }
-        for object in &objects {
-            let _ = self.objects.delete(&ObjectPath::from(object.as_str())).await;
-        }
+        self.throw_away(owner, blob).await?;
         let message = "the content does not have the digest that was announced; its parts were thrown away".to_owned();
         Err(Error::Refused { kind: Kind::Refused, reason: Reason::DigestMismatch, message })
     }
@@ -240,30 +235,6 @@ impl Blobs {
             })
             .await
     }
-}
-
-/// Adds those of these blobs that an owner has whole.
-async fn complete_fetch(
-    connection: &mut sqlx::AnyConnection,
-    owner: &str,
-    blobs: &[BlobRef],
-    there: &mut BTreeSet<BlobRef>,
-) -> Result<(), StoreError> {
-    let places: Vec<String> = (0..blobs.len()).map(|index| format!("${}", index + 2)).collect();
-    let sql = format!(
-        "SELECT sha256, size_bytes FROM blobs WHERE owner = $1 AND complete = 1 AND sha256 IN ({})",
-        places.join(", ")
-    );
-    // The text is made of placeholders.
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(owner);
-    for blob in blobs {
-        query = query.bind(blob.sha256.as_slice());
-    }
-    for found in query.fetch_all(connection).await? {
-        let sha256 = row::array(&found, "sha256")?;
-        there.insert(BlobRef { sha256, size_bytes: row::number(&found, "size_bytes")? });
-    }
-    Ok(())
 }
 
 async fn progress_fetch(

@@ -8,7 +8,8 @@
 //! Read in this order: `domain` (the rules: `ticket`, and `handover`, what follows from a vendor's answers), `commands` (lock,
 //! ask, write), `store` (the only SQL), `grpc` (one file for each RPC service), [`links`] (the ways to vendors), [`sender`] (the
 //! outbox) with [`transfer`] (bundles) and `charging` (incidents), [`follower`] (the feeds), [`liaisons`] (notices of removed
-//! ones), [`profiles`] (what vendors want to be collected) with [`analyses`] (known problems in bundles), [`Partner`] (the service as a program).
+//! ones), [`profiles`] (what vendors want to be collected) with [`analyses`] (known problems in bundles), [`retention`] (what is given
+//! up), [`Partner`] (the service as a program).
 //!
 //! It deliberately does not know a vendor's rules of entitlement or admission: it asks.
 
@@ -23,6 +24,8 @@ mod grpc;
 pub mod liaisons;
 pub mod links;
 pub mod profiles;
+pub mod promised;
+pub mod retention;
 pub mod sender;
 pub mod store;
 pub mod transfer;
@@ -39,7 +42,7 @@ use vouch_identity::{SpiffeId, Workload, WorkloadDirectory};
 use vouch_storage::blobs::Blobs;
 use vouch_storage::outbox;
 
-pub use config::{BlobSettings, Organisation, PartnerConfig, VendorEntry};
+pub use config::{BlobSettings, DiagnosticsSettings, Organisation, PartnerConfig, VendorEntry};
 pub use store::MIGRATIONS;
 
 /// The service's name in errors.
@@ -57,6 +60,8 @@ const FETCH_PROFILES: Duration = Duration::from_secs(5);
 const ANALYSE: Duration = Duration::from_millis(500);
 /// How often it is looked whether a ticket's grace has ended.
 const LAPSE: Duration = Duration::from_secs(1);
+/// How often the object store is looked through for what no row names.
+const LIST: Duration = Duration::from_hours(6);
 /// How often the files of the organisations' certificates are read again.
 const RELOAD: Duration = Duration::from_secs(5);
 
@@ -82,7 +87,8 @@ pub async fn serve(
     let (store, secrets) = (server.store.clone(), server.secrets.clone());
     let keys = server.signing_keys("manifest", vouch_proof::ROTATION_OVERLAP).await?;
     let links = links::Links::open(&config).map_err(ServeError::Setup)?;
-    let blobs = Blobs::local(store.clone(), &config.blobs.folder, world.clone())?;
+    let blobs =
+        Blobs::open(store.clone(), &config.blobs.place(), world.clone())?.leased_for(config.diagnostics.lease());
     outbox::recover(&store).await?;
     let bell = Bell::default();
     for _ in 0..SENDERS {
@@ -138,6 +144,17 @@ pub async fn serve(
         let analyses = analyses.clone();
         async move { analyses.run_due().await }
     });
+    let retention = retention::Retention::new(store.clone(), blobs.clone(), world.clone());
+    let kept = retention.clone();
+    let sweep = Duration::from_secs(config.diagnostics.sweep_seconds);
+    server.jobs.every("give up diagnostics that are kept no longer", sweep, move || {
+        let retention = kept.clone();
+        async move { retention.run().await }
+    });
+    server.jobs.every("delete objects that no row names", LIST, move || {
+        let retention = retention.clone();
+        async move { retention.run_orphans().await }
+    });
     let reloaded = links.clone();
     server
         .jobs
@@ -149,7 +166,9 @@ pub async fn serve(
         links,
         categories: Arc::default(),
         profiles,
+        promised: Arc::default(),
         blobs,
+        diagnostics: config.diagnostics.into(),
         bell,
     };
     let routes = handlers.routes(server.message_bytes());

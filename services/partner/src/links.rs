@@ -153,11 +153,10 @@ impl Link {
         Ok(within(client.search_articles(request)).await?.articles)
     }
 
-    /// What the vendor requires for a product.
-    pub async fn policy(&self, product_id: &ProductId) -> Result<vendor::AdmissionPolicy, Status> {
+    /// What the vendor requires for a product, and what it promises about diagnostics.
+    pub async fn policy(&self, product_id: &ProductId) -> Result<vendor::GetAdmissionPolicyResponse, Status> {
         let request = vendor::GetAdmissionPolicyRequest { product_id: product_id.to_string() };
-        let answer = within(self.escalations().get_admission_policy(request)).await?;
-        Ok(answer.policy.unwrap_or_default())
+        within(self.escalations().get_admission_policy(request)).await
     }
 }
 

@@ -9,7 +9,7 @@
 //! write), `store` (the only SQL), [`history`] (events as bytes), `grpc` (one file for each RPC service), [`partners`] (who may
 //! call), [`entitlements`] (which licences were revoked), [`feed`] (what partners watch), [`manifests`], [`contents`] and
 //! [`searching`] (how engineers read bundles back), [`settlements`] (what the licence service is told), [`analyses`] (known problems
-//! in bundles), [`Vendor`] (the service as a program).
+//! in bundles), [`retention`] (what is given up), [`Vendor`] (the service as a program).
 //!
 //! It deliberately does not know licences, agreements or keys of licences: it knows what a proof says, and which licences were
 //! suspended or revoked so lately that a proof may be older.
@@ -28,6 +28,7 @@ pub mod manifests;
 pub mod partners;
 pub mod proof_keys;
 pub mod published;
+pub mod retention;
 pub mod searching;
 pub mod settlements;
 pub mod store;
@@ -43,7 +44,7 @@ use vouch_host::{Bell, Listeners, Rpc, ServeError, Server, Service};
 use vouch_storage::blobs::Blobs;
 use vouch_storage::outbox;
 
-pub use config::{BlobSettings, LicenseService, VendorConfig};
+pub use config::{BlobSettings, DiagnosticsSettings, LicenseService, VendorConfig};
 pub use store::MIGRATIONS;
 
 /// The service's name in errors.
@@ -61,6 +62,9 @@ const SEND: Duration = Duration::from_millis(500);
 const ANALYSE: Duration = Duration::from_millis(500);
 /// How often the files of the client's certificate are read again.
 const RELOAD: Duration = Duration::from_secs(5);
+/// How often the object store is looked through for what no row names.
+const LIST: Duration = Duration::from_hours(6);
+
 /// Serves until `shutdown` resolves.
 pub async fn serve(
     host: HostConfig,
@@ -118,12 +122,24 @@ pub async fn serve(
             sent
         }
     });
-    let blobs = Blobs::local(store.clone(), &config.blobs.folder, world.clone())?;
+    let blobs =
+        Blobs::open(store.clone(), &config.blobs.place(), world.clone())?.leased_for(config.diagnostics.lease());
     vouch_storage::analyses::recover(&store, world.now()).await?;
     let analyses = analyses::Analyses::new(store.clone(), world.clone(), blobs.clone());
     server.jobs.at_once_and_every("analyse bundles", ANALYSE, move || {
         let analyses = analyses.clone();
         async move { analyses.run_due().await }
+    });
+    let retention = retention::Retention::new(store.clone(), blobs.clone(), world.clone());
+    let kept = retention.clone();
+    let sweep = Duration::from_secs(config.diagnostics.sweep_seconds);
+    server.jobs.every("give up diagnostics that are kept no longer", sweep, move || {
+        let retention = kept.clone();
+        async move { retention.run().await }
+    });
+    server.jobs.every("delete objects that no row names", LIST, move || {
+        let retention = retention.clone();
+        async move { retention.run_orphans().await }
     });
     let epoch = vouch_storage::epoch(&store, &world).await?.into();
     // Known before the first request, where the licence service answers; nobody has to wait for one that does not.
@@ -137,6 +153,7 @@ pub async fn serve(
         manifests: manifests::Manifests::new(blobs.clone()),
         searches: searching::Searches::default(),
         blobs,
+        diagnostics: config.diagnostics.into(),
         proof_keys,
         name: config.name.into(),
         epoch,

@@ -3,4 +3,5 @@
 pub mod customer;
 pub mod handover;
 pub mod profile;
+pub mod retention;
 pub mod ticket;

@@ -1,8 +1,10 @@
 //! `DiagnosticsService`.
 
+use std::collections::BTreeSet;
+
 use tokio_stream::StreamExt;
 use tonic::{Code, Request, Response, Status};
-use vouch_contract::convert::timestamp;
+use vouch_contract::convert::{duration, timestamp};
 use vouch_contract::pb::common::v1::PageRequest;
 use vouch_contract::pb::partner::v1 as pb;
 use vouch_contract::pb::partner::v1::diagnostics_service_server::DiagnosticsService;
@@ -13,7 +15,7 @@ use vouch_host::Call;
 use vouch_host::uploads::{self, Part, Whole};
 use vouch_identity::Caller;
 use vouch_proof::ManifestSignature;
-use vouch_storage::blobs::{BlobRef, Progress};
+use vouch_storage::blobs::{self, BlobRef, Blobs, Progress, Quota};
 use vouch_storage::{WriteError, analyses};
 
 use super::Handlers;
@@ -56,7 +58,7 @@ impl DiagnosticsService for Handlers {
             let pb::WriteBlobRequest { blob, offset_bytes, part, .. } = message?;
             Ok(Part { blob, offset_bytes, content: part })
         });
-        let progress = uploads::receive(&self.rpc, &self.blobs, &owner(&ticket), parts).await?;
+        let progress = uploads::receive(&self.rpc, &self.counted(&ticket), &owner(&ticket), parts).await?;
         let Progress { committed_bytes, complete } = progress;
         Ok(Response::new(pb::WriteBlobResponse { committed_bytes: uploads::size(committed_bytes), complete }))
     }
@@ -69,7 +71,7 @@ impl DiagnosticsService for Handlers {
             .query(request, |call: Call<OfTicket<BlobRef>>| async move {
                 let OfTicket { ticket_id, what } = &call.command;
                 let ticket = self.ticket(&call.caller, *ticket_id).await?;
-                let Progress { committed_bytes, complete } = self.blobs.progress(&owner(&ticket), what).await?;
+                let Progress { committed_bytes, complete } = self.blobs.ask(&owner(&ticket), what).await?;
                 Ok(pb::QueryBlobResponse { committed_bytes: uploads::size(committed_bytes), complete })
             })
             .await
@@ -83,12 +85,15 @@ impl DiagnosticsService for Handlers {
             .query(request, |call: Call<Commit>| async move {
                 let OfTicket { ticket_id, what } = &call.command.0;
                 let ticket = self.ticket(&call.caller, *ticket_id).await?;
-                let whole = uploads::manifest(&self.blobs, &owner(&ticket), what).await?;
-                uploads::check_whole(&self.blobs, &owner(&ticket), &whole).await?;
+                let owner = &owner(&ticket);
+                let whole = uploads::manifest(&self.blobs, owner, what).await?;
                 let bundle = self.sign(&call, &ticket, what, &whole)?;
                 let (bundle, profile) = (&bundle, &whole.manifest.profile);
+                let pinned: &BTreeSet<BlobRef> = &whole.blobs.into_iter().chain([*what]).collect();
                 let kept = self.rpc.store.write(|mut tx| async move {
+                    // Ordering: the bundle's row, then those of its blobs, as whoever gives its contents up takes them.
                     let kept = tickets::bundle_upsert(&mut tx, bundle).await?;
+                    blobs::pin(&mut tx, owner, pinned, &kept.id.to_string()).await?;
                     analyses::enter(&mut tx, kept.id, profile, kept.manifest_size, kept.committed_at).await?;
                     Ok::<_, WriteError>((tx, kept))
                 });
@@ -125,6 +130,22 @@ impl DiagnosticsService for Handlers {
             })
             .await
     }
+
+    async fn query_bundle(
+        &self,
+        request: Request<pb::QueryBundleRequest>,
+    ) -> Result<Response<pb::QueryBundleResponse>, Status> {
+        self.rpc
+            .query(request, |call: Call<OfTicket<BundleId>>| async move {
+                let OfTicket { ticket_id, what } = &call.command;
+                let ticket = self.ticket(&call.caller, *ticket_id).await?;
+                let mut snapshot = self.rpc.store.snapshot().await?;
+                let bundle = tickets::bundle_fetch(&mut snapshot, ticket.id, *what).await?;
+                let bundle = bundle.ok_or_else(|| Error::not_found("bundle", what))?;
+                Ok(pb::QueryBundleResponse { bundle: Some(bundle.into()) })
+            })
+            .await
+    }
 }
 
 impl Handlers {
@@ -137,6 +158,18 @@ impl Handlers {
     async fn bundle(&self, ticket: &Ticket, id: BundleId) -> Result<Bundle, Error> {
         let mut snapshot = self.rpc.store.snapshot().await?;
         tickets::bundle_fetch(&mut snapshot, ticket.id, id).await?.ok_or_else(|| Error::not_found("bundle", id))
+    }
+
+    /// The blobs, with what is uploaded for a ticket counted on it and on its partner organisation.
+    fn counted(&self, ticket: &Ticket) -> Blobs {
+        let Ticket { id, partner_id, .. } = ticket;
+        let diagnostics = &self.diagnostics;
+        let organisation = format!("the partner organisation {partner_id}");
+        let cure = "what closed tickets have is given up in time; the operator can allow more";
+        let quota = Quota::of(partner_id.as_str(), organisation, diagnostics.bytes_per_organisation, cure);
+        let cure = "leave out what the vendor does not ask for; the operator can allow more";
+        let (name, whose) = (id.to_string(), format!("ticket {id}"));
+        self.blobs.counted_on(quota.and_within(&name, whose, diagnostics.bytes_per_ticket, cure))
     }
 
     /// Vouches for what was verified: the partner's signature over the root.
@@ -156,6 +189,10 @@ impl Handlers {
             entries: u32::try_from(whole.manifest.entries.len()).map_err(Error::internal)?,
             size_bytes: whole.blobs.iter().map(|blob| blob.size_bytes).sum(),
             committed_at: call.now,
+            retention: Some(self.diagnostics.retention()),
+            region: self.diagnostics.region.clone(),
+            expires_at: None,
+            content_deleted_at: None,
         })
     }
 }
@@ -201,6 +238,14 @@ impl TryFrom<pb::QueryBlobRequest> for OfTicket<BlobRef> {
     }
 }
 
+impl TryFrom<pb::QueryBundleRequest> for OfTicket<BundleId> {
+    type Error = Violations;
+
+    fn try_from(request: pb::QueryBundleRequest) -> Result<Self, Violations> {
+        of_ticket(&request.ticket_id, |v| v.take("bundle_id", id::parse(&request.bundle_id)))
+    }
+}
+
 impl TryFrom<pb::CommitBundleRequest> for Commit {
     type Error = Violations;
 
@@ -225,10 +270,14 @@ impl From<Bundle> for vendor::Bundle {
         Self {
             bundle_id: bundle.id.to_string(),
             root: bundle.root.0.to_vec().into(),
-            committed: true,
+            committed: bundle.content_deleted_at.is_none(),
             entries: i32::try_from(bundle.entries).unwrap_or(i32::MAX),
             size_bytes: uploads::size(bundle.size_bytes),
             commit_time: Some(timestamp(bundle.committed_at)),
+            retention: bundle.retention.map(duration),
+            region: bundle.region,
+            expire_time: bundle.expires_at.map(timestamp),
+            content_delete_time: bundle.content_deleted_at.map(timestamp),
         }
     }
 }

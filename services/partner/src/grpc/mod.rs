@@ -18,9 +18,10 @@ use vouch_host::{Bell, Rpc, SigningKeys};
 use vouch_storage::blobs::{Blobs, MAX_PART_BYTES};
 
 use crate::categories::Categories;
-use crate::config::VendorEntry;
+use crate::config::{DiagnosticsSettings, VendorEntry};
 use crate::links::Links;
 use crate::profiles::Profiles;
+use crate::promised::Promised;
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -37,8 +38,12 @@ pub(crate) struct Handlers {
     pub categories: Arc<Categories>,
     /// The profiles that they publish.
     pub profiles: Profiles,
+    /// What they promise about diagnostics.
+    pub promised: Arc<Promised>,
     /// Diagnostics.
     pub blobs: Blobs,
+    /// How they are kept.
+    pub diagnostics: Arc<DiagnosticsSettings>,
     /// Rung after every change that is to be sent.
     pub bell: Bell,
 }

@@ -12,6 +12,7 @@ use vouch_host::{Call, Page};
 use super::Handlers;
 use crate::config::VendorEntry;
 use crate::domain::profile::VendorProfile;
+use crate::promised::Promised;
 use crate::store::profiles;
 
 /// The list of profiles, in page tokens.
@@ -23,7 +24,7 @@ impl VendorDirectoryService for Handlers {
         &self,
         _request: Request<pb::ListVendorsRequest>,
     ) -> Result<Response<pb::ListVendorsResponse>, Status> {
-        let vendors = self.vendors.iter().map(Into::into).collect();
+        let vendors = self.vendors.iter().map(|vendor| wrap(vendor, &self.promised)).collect();
         Ok(Response::new(pb::ListVendorsResponse { vendors }))
     }
 
@@ -115,15 +116,14 @@ impl TryFrom<pb::GetProfileRequest> for OneProfile {
     }
 }
 
-impl From<&VendorEntry> for pb::Vendor {
-    fn from(vendor: &VendorEntry) -> Self {
-        Self {
-            vendor_id: vendor.id.clone(),
-            name: vendor.name.clone(),
-            license_address: vendor.license_address.clone(),
-            vendor_address: vendor.vendor_address.clone(),
-            audience: vendor.audience.clone(),
-        }
+fn wrap(vendor: &VendorEntry, promised: &Promised) -> pb::Vendor {
+    pb::Vendor {
+        vendor_id: vendor.id.clone(),
+        name: vendor.name.clone(),
+        license_address: vendor.license_address.clone(),
+        vendor_address: vendor.vendor_address.clone(),
+        audience: vendor.audience.clone(),
+        diagnostics: promised.of(&vendor.id),
     }
 }
 

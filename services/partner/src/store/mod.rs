@@ -5,6 +5,7 @@ pub mod customers;
 pub mod history;
 pub mod notes;
 pub mod profiles;
+pub mod retention;
 pub mod successions;
 pub mod tickets;
 
@@ -15,12 +16,14 @@ const SQLITE: &[Step] = &[
     (1001, "tickets", include_str!("../../migrations/sqlite/1001_tickets.sql")),
     (1002, "charges", include_str!("../../migrations/sqlite/1002_charges.sql")),
     (1003, "profiles", include_str!("../../migrations/sqlite/1003_profiles.sql")),
+    (1005, "retention", include_str!("../../migrations/sqlite/1005_retention.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "partner", include_str!("../../migrations/postgres/1000_partner.sql")),
     (1001, "tickets", include_str!("../../migrations/postgres/1001_tickets.sql")),
     (1002, "charges", include_str!("../../migrations/postgres/1002_charges.sql")),
     (1003, "profiles", include_str!("../../migrations/postgres/1003_profiles.sql")),
+    (1005, "retention", include_str!("../../migrations/postgres/1005_retention.sql")),
 ];
 
 /// The service's migrations, for both engines.

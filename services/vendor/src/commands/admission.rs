@@ -24,6 +24,7 @@ use crate::history::decision_message;
 use crate::published::{read_coverage, read_policy};
 use crate::store::escalations::{self, Status};
 use crate::store::history::{StoredEvent, event_append};
+use crate::store::retention::bundle_hold;
 use crate::store::{bundles, cases, policies};
 
 /// An escalation as it came, and as it was read.
@@ -134,7 +135,7 @@ pub async fn escalate(
     let doing = gate.doing("");
     let event = chain_first(&mut case, &doing);
     cases::case_insert(&mut tx, &case, bytes, &recorded).await?;
-    bundles::case_bundle_insert(&mut tx, case.id, case.bundle_id, now).await?;
+    bundle_hold(&mut tx, case.id, case.bundle_id, now).await?;
     escalations::escalation_update(&mut tx, partner_id, escalation.id, &known).await?;
     event_append(&mut tx, gate.dialect, partner_id, &event).await?;
     Ok((tx, Ok(Admitted { case, decision: recorded })))
@@ -216,7 +217,11 @@ async fn judge(
     let escalation = &request.hand_over.escalation;
     let policy = policy_of(connection, &escalation.problem.product_id).await?;
     let bundle = match request.bundle_id {
-        Some(id) => bundles::bundle_fetch(connection, gate.partner_id, id).await?,
+        // One whose contents were deleted is committed no longer.
+        Some(id) => {
+            let found = bundles::bundle_fetch(connection, gate.partner_id, id).await?;
+            found.filter(|bundle| bundle.content_deleted_at.is_none())
+        }
         None => None,
     };
     let proof = match verified {

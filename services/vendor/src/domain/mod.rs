@@ -9,4 +9,5 @@ pub mod case;
 pub mod coverage;
 pub mod policy;
 pub mod profile;
+pub mod retention;
 pub mod revocations;

@@ -35,7 +35,8 @@ impl EscalationService for Handlers {
                 let mut snapshot = self.rpc.store.snapshot().await?;
                 let found = policies::policy_fetch::<pb::AdmissionPolicy>(&mut snapshot, product_id).await?;
                 let found = found.ok_or_else(|| Error::not_found("admission policy of product", product_id))?;
-                Ok(pb::GetAdmissionPolicyResponse { policy: Some(super::policies::wrap_policy(found)) })
+                let policy = Some(super::policies::wrap_policy(found));
+                Ok(pb::GetAdmissionPolicyResponse { policy, diagnostics: Some(self.diagnostics.terms().into()) })
             })
             .await
     }

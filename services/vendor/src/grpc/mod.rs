@@ -19,6 +19,7 @@ use vouch_contract::pb::vendor::v1 as pb;
 use vouch_host::{Bell, Rpc, SigningKeys};
 use vouch_storage::blobs::{Blobs, MAX_PART_BYTES};
 
+use crate::config::DiagnosticsSettings;
 use crate::entitlements::Entitlements;
 use crate::manifests::Manifests;
 use crate::partners::Partners;
@@ -42,6 +43,8 @@ pub(crate) struct Handlers {
     pub manifests: Manifests,
     /// Lets a few searches run at once.
     pub searches: Searches,
+    /// How they are kept.
+    pub diagnostics: Arc<DiagnosticsSettings>,
     /// The keys that verify proofs.
     pub proof_keys: Arc<ProofKeys>,
     /// The service's own name: the audience of proofs, the issuer of receipts.

@@ -1,6 +1,6 @@
 //! Committed bundles.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 use vouch_core::code::PartnerId;
@@ -10,13 +10,20 @@ use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 use crate::domain::bundle::Bundle;
 
-/// Adds a bundle, unless the partner has one with this root, whose signature is renewed; returns the one that is there then.
+/// Adds a bundle, unless the partner has one with this root, whose signature is renewed; returns the one that is there then. It is
+/// promised to be kept as long as a new one; where its contents were deleted, they are there again.
 pub async fn bundle_upsert(connection: &mut AnyConnection, bundle: &Bundle) -> Result<Bundle, WriteError> {
     sqlx::query(
         "INSERT INTO bundles (bundle_id, partner_id, root, manifest_signature, redaction, collected_at, entries,
-             size_bytes, committed_at, artefacts)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (partner_id, root)
-         DO UPDATE SET manifest_signature = excluded.manifest_signature",
+             size_bytes, committed_at, artefacts, retention, region, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (partner_id, root)
+         DO UPDATE SET manifest_signature = excluded.manifest_signature, retention = excluded.retention,
+             region = excluded.region, content_deleted_at = NULL,
+             expires_at = CASE
+                 WHEN bundles.expires_at IS NULL AND bundles.content_deleted_at IS NULL
+                     AND bundles.retention IS NOT NULL THEN NULL
+                 WHEN bundles.expires_at > excluded.expires_at THEN bundles.expires_at
+                 ELSE excluded.expires_at END",
     )
     .bind(bundle.id.to_string())
     .bind(bundle.partner_id.as_str())
@@ -28,6 +35,9 @@ pub async fn bundle_upsert(connection: &mut AnyConnection, bundle: &Bundle) -> R
     .bind(row::as_bigint(bundle.size_bytes)?)
     .bind(bundle.committed_at.as_microsecond())
     .bind(serde_json::to_string(&bundle.artefacts).map_err(vouch_core::Error::internal)?)
+    .bind(bundle.retention.map(micros))
+    .bind(&bundle.region)
+    .bind(bundle.expires_at.map(Timestamp::as_microsecond))
     .execute(&mut *connection)
     .await?;
     let found = sqlx::query("SELECT * FROM bundles WHERE partner_id = $1 AND root = $2")
@@ -81,22 +91,6 @@ pub async fn bundle_lock(connection: &mut AnyConnection, dialect: Dialect, id: B
     Ok(())
 }
 
-/// Has a case hold a bundle, unless it does.
-pub async fn case_bundle_insert(
-    connection: &mut AnyConnection,
-    case_id: CaseId,
-    bundle_id: BundleId,
-    since: Timestamp,
-) -> Result<(), WriteError> {
-    sqlx::query("INSERT INTO case_bundles (case_id, bundle_id, held_since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-        .bind(case_id.to_string())
-        .bind(bundle_id.to_string())
-        .bind(since.as_microsecond())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 /// The cases that hold a bundle, each by its id and its number, with the instant since when: the first ones.
 pub async fn case_bundle_list(
     connection: &mut AnyConnection,
@@ -131,7 +125,7 @@ pub async fn bundle_place(
         .transpose()
 }
 
-fn read_bundle(found: &AnyRow) -> Result<Bundle, StoreError> {
+pub(super) fn read_bundle(found: &AnyRow) -> Result<Bundle, StoreError> {
     let artefacts = |text: &str| serde_json::from_str(text).map_err(|error| error.to_string());
     Ok(Bundle {
         id: row::id(found, "bundle_id")?,
@@ -144,7 +138,16 @@ fn read_bundle(found: &AnyRow) -> Result<Bundle, StoreError> {
         entries: row::number(found, "entries")?,
         size_bytes: row::number(found, "size_bytes")?,
         committed_at: row::instant(found, "committed_at")?,
+        retention: row::optional_integer(found, "retention")?.map(SignedDuration::from_micros),
+        region: row::text(found, "region")?,
+        expires_at: row::optional_instant(found, "expires_at")?,
+        content_deleted_at: row::optional_instant(found, "content_deleted_at")?,
     })
+}
+
+/// A duration as a column keeps it.
+fn micros(duration: SignedDuration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

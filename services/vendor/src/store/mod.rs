@@ -8,6 +8,7 @@ pub mod escalations;
 pub mod history;
 pub mod policies;
 pub mod profiles;
+pub mod retention;
 pub mod revocations;
 
 use vouch_storage::{Migrations, Step};
@@ -20,6 +21,7 @@ const SQLITE: &[Step] = &[
     (1004, "liaisons", include_str!("../../migrations/sqlite/1004_liaisons.sql")),
     (1005, "bundle_reads", include_str!("../../migrations/sqlite/1005_bundle_reads.sql")),
     (1006, "profiles", include_str!("../../migrations/sqlite/1006_profiles.sql")),
+    (1007, "retention", include_str!("../../migrations/sqlite/1007_retention.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "vendor", include_str!("../../migrations/postgres/1000_vendor.sql")),
@@ -29,6 +31,7 @@ const POSTGRES: &[Step] = &[
     (1004, "liaisons", include_str!("../../migrations/postgres/1004_liaisons.sql")),
     (1005, "bundle_reads", include_str!("../../migrations/postgres/1005_bundle_reads.sql")),
     (1006, "profiles", include_str!("../../migrations/postgres/1006_profiles.sql")),
+    (1007, "retention", include_str!("../../migrations/postgres/1007_retention.sql")),
 ];
 
 /// The service's migrations, for both engines.

@@ -6,6 +6,7 @@ mod entitlements;
 mod knowledge;
 mod life;
 mod profiles;
+mod retention;
 mod schema;
 mod script;
 mod support;

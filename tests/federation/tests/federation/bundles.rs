@@ -195,6 +195,8 @@ on_both_engines! {
         assert_eq!((bundle.entries, bundle.size_bytes, bundle.committed), (3, 11, true));
         assert_eq!(bundle.root.as_ref(), root.0);
         let again = scene.north().commit_bundle(commit(signature)).await.unwrap().into_inner().bundle.unwrap();
+        assert!(again.expire_time.unwrap().seconds >= bundle.expire_time.unwrap().seconds, "kept from now on");
+        let again = pb::Bundle { expire_time: bundle.expire_time, ..again };
         assert_eq!(again, bundle, "the same manifest is the same bundle");
     }
 

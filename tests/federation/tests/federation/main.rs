@@ -12,6 +12,7 @@ mod desk;
 mod desk_bundle;
 mod escalation;
 mod gate;
+mod keeping;
 mod liaisons;
 mod profiles;
 mod registry;

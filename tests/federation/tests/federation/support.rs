@@ -36,7 +36,8 @@ impl VendorSide {
         let config = VendorConfig {
             name: vouch_vendor::DOMAIN.into(),
             license: LicenseService::at(format!("https://{}", license.address), ground.path().join("vendor-ca.pem")),
-            blobs: BlobSettings { folder: ground.path().join("blobs") },
+            blobs: BlobSettings { folder: ground.path().join("blobs"), ..Default::default() },
+            ..Default::default()
         };
         let vendor = Running::start(ground.config(database.config.clone()), |host, listeners, shutdown| {
             vouch_vendor::serve(host, config, World::system(), listeners, shutdown)
