@@ -10,7 +10,7 @@ use sqlx::AnyConnection;
 use vouch_core::{Error, Kind, Reason};
 
 use super::{BlobRef, Blobs, Progress};
-use crate::many::{self, Column};
+use crate::many::{self, Column, Rows};
 use crate::{Dialect, StoreError, WriteError, row};
 
 /// How long content stays that nothing pins, after it was last written, asked for or found to be there.
@@ -98,8 +98,7 @@ impl Blobs {
                 let lock = Dialect::of(&tx).for_update();
                 let found = whole_fetch(&mut tx, owner, blobs, lock).await?;
                 for some in blobs.iter().collect::<Vec<_>>().chunks(IN_ONE_STATEMENT) {
-                    let digests = some.iter().map(|blob| many::bytes(&blob.sha256));
-                    let renewed = many::select(&tx, Column::Bytes, digests, |these| {
+                    let renewed = many::select(&DIGEST, &digests(Dialect::of(&tx), some), |these| {
                         format!(
                             "UPDATE blobs SET leased_until = $3 WHERE owner = $2 AND complete = 1 AND leased_until < $3
                              AND sha256 IN {these}"
@@ -123,21 +122,20 @@ pub async fn pin(
     blobs: &BTreeSet<BlobRef>,
     pin: &str,
 ) -> Result<(), WriteError> {
-    let lock = Dialect::of(connection).for_update();
-    let there = whole_fetch(connection, owner, blobs, lock).await?;
+    let dialect = Dialect::of(connection);
+    let there = whole_fetch(connection, owner, blobs, dialect.for_update()).await?;
     if there.len() != blobs.len() {
         let missing = blobs.len() - there.len();
         let message = format!("{missing} of {} blobs are missing; ask FindMissingBlobs which", blobs.len());
         return Err(Error::Refused { kind: Kind::Refused, reason: Reason::BundleIncomplete, message }.into());
     }
     for some in blobs.iter().collect::<Vec<_>>().chunks(IN_ONE_STATEMENT) {
-        let digests = some.iter().map(|blob| many::bytes(&blob.sha256));
-        let pinned = many::select(connection, Column::Bytes, digests, |these| {
+        let pinned = many::select(&DIGEST, &digests(dialect, some), |these| {
             format!("UPDATE blobs SET pinned = 1 WHERE owner = $2 AND pinned = 0 AND sha256 IN {these}")
         });
         pinned.bind(owner.to_owned()).execute(&mut *connection).await?;
-        let rows = some.iter().map(|blob| [owner.into(), many::bytes(&blob.sha256), pin.into()]).collect();
-        let insert = many::insert(connection, "blob_pins", &PIN, rows, "ON CONFLICT DO NOTHING");
+        let rows = some.iter().map(|blob| [owner.into(), blob.sha256.as_slice().into(), pin.into()]);
+        let insert = many::insert("blob_pins", &PIN, &[], &Rows::of(dialect, rows), "ON CONFLICT DO NOTHING");
         insert.execute(&mut *connection).await?;
     }
     Ok(())
@@ -162,6 +160,12 @@ pub async fn unpin(connection: &mut AnyConnection, owner: &str, pin: &str) -> Re
     Ok(())
 }
 
+const DIGEST: [(&str, Column); 1] = [("sha256", Column::Bytes)];
+
+fn digests(dialect: Dialect, blobs: &[&BlobRef]) -> Rows<1> {
+    Rows::of(dialect, blobs.iter().map(|blob| [blob.sha256.as_slice().into()]))
+}
+
 /// Those of these blobs that an owner has whole, by their digests, each with the end of its lease.
 async fn whole_fetch(
     connection: &mut AnyConnection,
@@ -171,8 +175,7 @@ async fn whole_fetch(
 ) -> Result<Vec<(BlobRef, Timestamp)>, StoreError> {
     let mut found = Vec::with_capacity(blobs.len());
     for some in blobs.iter().collect::<Vec<_>>().chunks(IN_ONE_STATEMENT) {
-        let digests = some.iter().map(|blob| many::bytes(&blob.sha256));
-        let query = many::select(connection, Column::Bytes, digests, |these| {
+        let query = many::select(&DIGEST, &digests(Dialect::of(connection), some), |these| {
             format!(
                 "SELECT sha256, size_bytes, leased_until FROM blobs
                  WHERE owner = $2 AND complete = 1 AND sha256 IN {these} ORDER BY sha256{lock}"

@@ -16,7 +16,7 @@ use vouch_core::Error;
 
 use super::quota::Freed;
 use super::{BlobRef, Blobs, unavailable};
-use crate::many::{self, Column};
+use crate::many::{self, Column, Rows};
 use crate::{Dialect, StoreError, WriteError, row};
 
 /// How many blobs go in one transaction.
@@ -111,8 +111,7 @@ impl Blobs {
             self.delete_objects(&buried).await?;
             let buried = &buried;
             let forgotten = self.store.write(|mut tx| async move {
-                let names = buried.iter().map(|object| object.as_str().into());
-                let delete = many::select(&tx, Column::Text, names, |these| {
+                let delete = many::select(&OBJECT, &objects(Dialect::of(&tx), buried), |these| {
                     format!("DELETE FROM blob_tombstones WHERE object IN {these}")
                 });
                 delete.execute(&mut *tx).await?;
@@ -141,8 +140,7 @@ impl Blobs {
         let mut reader = self.store.reader().acquire().await.map_err(StoreError::from)?;
         let mut named = std::collections::BTreeSet::new();
         for table in ["blob_parts", "blob_tombstones"] {
-            let names = objects.iter().map(|object| object.as_str().into());
-            let query = many::select(&reader, Column::Text, names, |these| {
+            let query = many::select(&OBJECT, &self::objects(Dialect::of(&reader), &objects), |these| {
                 format!("SELECT object FROM {table} WHERE object IN {these}")
             });
             for found in query.fetch_all(&mut *reader).await.map_err(StoreError::from)? {
@@ -151,6 +149,12 @@ impl Blobs {
         }
         Ok(objects.into_iter().filter(|object| !named.contains(object)).collect())
     }
+}
+
+const OBJECT: [(&str, Column); 1] = [("object", Column::Text)];
+
+fn objects(dialect: Dialect, names: &[String]) -> Rows<1> {
+    Rows::of(dialect, names.iter().map(|name| [name.as_str().into()]))
 }
 
 /// Blobs that nothing pins and whose lease is over, the longest first.
