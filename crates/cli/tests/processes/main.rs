@@ -8,6 +8,7 @@ mod commands;
 mod demo;
 mod front_line;
 mod kills;
+mod postgresql;
 mod profiles;
 mod proxy;
 mod up;
