@@ -161,7 +161,6 @@ impl Learner {
                     .take_while(|word| !word.starts_with('#'))
                     .for_each(|name| self.name(NameKind::Host, name));
             }
-            Listing::Hosts => {}
             Listing::Resolver => {
                 if matches!(words.next(), Some("search" | "domain")) {
                     words.for_each(|name| self.name(NameKind::Domain, name));
@@ -179,8 +178,8 @@ impl Learner {
                     self.name(NameKind::User, user);
                 }
             }
-            // It is read line by line before.
-            Listing::Log => {}
+            // A remark; and a log is read line by line before.
+            Listing::Hosts | Listing::Log => {}
         }
     }
 

@@ -18,8 +18,11 @@ const REMEMBERED: usize = 100_000;
 pub(super) struct Pseudonyms {
     key: hmac::Key,
     /// What was made, by the rule and the text as it was written.
-    made: Vec<(Rule, HashMap<Vec<u8>, String, RandomState>)>,
+    made: Vec<(Rule, Made)>,
 }
+
+/// Pseudonyms by what they stand for.
+type Made = HashMap<Vec<u8>, String, RandomState>;
 
 impl Pseudonyms {
     pub(super) fn new(key: &[u8; 32]) -> Self {
@@ -29,7 +32,7 @@ impl Pseudonyms {
     /// Writes the pseudonym of what stands in a text. The rule and its name say what kind of name it is.
     pub(super) fn write(&mut self, (rule, name): (Rule, &str), real: Real, text: &[u8], out: &mut Vec<u8>) {
         let place = self.made.iter().position(|(made, _)| *made == rule).unwrap_or_else(|| {
-            self.made.push((rule, HashMap::default()));
+            self.made.push((rule, Made::default()));
             self.made.len() - 1
         });
         if let Some(made) = self.made[place].1.get(text) {
