@@ -59,7 +59,7 @@ impl Server {
         let leave = move || {
             if let Some((connection, runtime)) = connection.zip(runtime.as_ref()) {
                 // A server that is gone already needs no farewell.
-                let _ = runtime.block_on(timeout(GRACE, connection.close()));
+                let _ = runtime.block_on(async { timeout(GRACE, connection.close()).await });
             }
         };
         // On a thread of its own, as it was asked: a runtime cannot end within another.
