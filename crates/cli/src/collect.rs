@@ -267,12 +267,17 @@ fn preview(
     output::heading("And this would be written");
     output::field("file", &path.display().to_string());
     output::field("masked in it", "passwords, tokens, keys; names of hosts, domains and users; addresses");
-    let endpoints = if let OneOf::Host(plan) = evidence { plan.endpoints() } else { 0 };
-    let sent = match endpoints {
-        0 => "nothing: this program does not use the network".to_owned(),
-        count => format!("nothing of it; {count} of the profile's endpoints are asked, without credentials"),
+    let (endpoints, server) =
+        if let OneOf::Host(plan) = evidence { (plan.endpoints(), plan.server()) } else { (0, None) };
+    let sent = match (endpoints, server.is_some()) {
+        (0, false) => "nothing: this program does not use the network".to_owned(),
+        (0, true) => "nothing of it; no server is asked but the one below".to_owned(),
+        (count, _) => format!("nothing of it; {count} of the profile's endpoints are asked, without credentials"),
     };
     output::field("sent", &sent);
+    if let Some(server) = server {
+        output::field("asked", &format!("{server}; in transactions that can only read"));
+    }
 }
 
 fn agreed(question: &str, json: bool) -> Result<bool, Problem> {

@@ -9,6 +9,7 @@ mod demo;
 mod desk;
 mod front_line;
 mod kills;
+mod postgresql;
 mod profiles;
 mod proxy;
 mod up;

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use aws_lc_rs::hmac;
 use data_encoding::HEXLOWER;
+use foldhash::fast::RandomState;
 
 use super::policy::Rule;
 use super::span::Real;
@@ -16,49 +17,35 @@ const REMEMBERED: usize = 100_000;
 #[derive(Debug)]
 pub(super) struct Pseudonyms {
     key: hmac::Key,
-    /// What was made, by the rule and the text in small letters.
+    /// What was made, by the rule and the text as it was written.
     made: Vec<(Rule, Made)>,
-    /// A text in small letters, to be looked up.
-    lower: Vec<u8>,
 }
 
-/// Pseudonyms of a kind.
-#[derive(Debug, Default)]
-struct Made {
-    /// The last text in small letters, and its pseudonym: in a log the next is often the same one.
-    last: (Vec<u8>, String),
-    all: HashMap<Vec<u8>, String>,
-}
+/// Pseudonyms by what they stand for.
+type Made = HashMap<Vec<u8>, String, RandomState>;
 
 impl Pseudonyms {
     pub(super) fn new(key: &[u8; 32]) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), made: Vec::new(), lower: Vec::new() }
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), made: Vec::new() }
     }
 
     /// Writes the pseudonym of what stands in a text. The rule and its name say what kind of name it is.
     pub(super) fn write(&mut self, (rule, name): (Rule, &str), real: Real, text: &[u8], out: &mut Vec<u8>) {
-        self.lower.clear();
-        self.lower.extend(text.iter().map(u8::to_ascii_lowercase));
         let place = self.made.iter().position(|(made, _)| *made == rule).unwrap_or_else(|| {
             self.made.push((rule, Made::default()));
             self.made.len() - 1
         });
-        let Made { last, all } = &mut self.made[place].1;
-        if last.0 != self.lower {
-            if let Some(made) = all.get(&self.lower) {
-                last.1.clone_from(made);
-            } else {
-                let made = self.make(name, real, text);
-                let Made { last, all } = &mut self.made[place].1;
-                if all.len() >= REMEMBERED {
-                    all.clear();
-                }
-                all.insert(self.lower.clone(), made.clone());
-                last.1 = made;
-            }
-            self.made[place].1.last.0.clone_from(&self.lower);
+        if let Some(made) = self.made[place].1.get(text) {
+            out.extend_from_slice(made.as_bytes());
+            return;
         }
-        out.extend_from_slice(self.made[place].1.last.1.as_bytes());
+        let made = self.make(name, real, text);
+        out.extend_from_slice(made.as_bytes());
+        let all = &mut self.made[place].1;
+        if all.len() >= REMEMBERED {
+            all.clear();
+        }
+        all.insert(text.to_vec(), made);
     }
 
     fn make(&self, name: &str, real: Real, text: &[u8]) -> String {
