@@ -1,5 +1,6 @@
 //! Pseudonyms: the same under one key, unreadable without it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -8,6 +9,7 @@ use data_encoding::HEXLOWER;
 
 use super::policy::Rule;
 use super::span::Real;
+use crate::pseudonyms::{Gathered, PseudonymKind};
 
 /// How many pseudonyms of a kind are remembered: a log repeats them a thousand times.
 const REMEMBERED: usize = 100_000;
@@ -20,6 +22,8 @@ pub(super) struct Pseudonyms {
     made: Vec<(Rule, Made)>,
     /// A text in small letters, to be looked up.
     lower: Vec<u8>,
+    /// What they stand for.
+    known: Gathered,
 }
 
 /// Pseudonyms of a kind.
@@ -32,7 +36,12 @@ struct Made {
 
 impl Pseudonyms {
     pub(super) fn new(key: &[u8; 32]) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), made: Vec::new(), lower: Vec::new() }
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, key),
+            made: Vec::new(),
+            lower: Vec::new(),
+            known: Gathered::default(),
+        }
     }
 
     /// Writes the pseudonym of what stands in a text. The rule and its name say what kind of name it is.
@@ -49,6 +58,7 @@ impl Pseudonyms {
                 last.1.clone_from(made);
             } else {
                 let made = self.make(name, real, text);
+                self.known.note(kind(rule, real), &made, &readable(text));
                 let Made { last, all } = &mut self.made[place].1;
                 if all.len() >= REMEMBERED {
                     all.clear();
@@ -59,6 +69,11 @@ impl Pseudonyms {
             self.made[place].1.last.0.clone_from(&self.lower);
         }
         out.extend_from_slice(self.made[place].1.last.1.as_bytes());
+    }
+
+    /// What those that were written stand for.
+    pub(super) fn known(&self) -> &Gathered {
+        &self.known
     }
 
     fn make(&self, name: &str, real: Real, text: &[u8]) -> String {
@@ -139,6 +154,24 @@ impl Pseudonyms {
         let groups: Vec<String> = bytes.chunks(group).map(|bytes| HEXLOWER.encode(bytes)).collect();
         groups.join(&separator.to_string())
     }
+}
+
+/// What kind of thing a pseudonym stands for.
+fn kind(rule: Rule, real: Real) -> PseudonymKind {
+    match real {
+        Real::Name if rule == Rule::Domain => PseudonymKind::Domain,
+        Real::Name if rule == Rule::User => PseudonymKind::User,
+        Real::Name => PseudonymKind::Host,
+        Real::Mail => PseudonymKind::Mail,
+        Real::Ipv4(_) => PseudonymKind::Ipv4,
+        Real::Ipv6(_) => PseudonymKind::Ipv6,
+        Real::Mac(..) => PseudonymKind::Mac,
+    }
+}
+
+/// A name as text: what is not UTF-8 is Latin 1.
+fn readable(text: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(text).map_or_else(|_| text.iter().map(|byte| char::from(*byte)).collect(), Cow::Borrowed)
 }
 
 /// Kinds of IPv4 addresses that a reader wants to tell apart still.
