@@ -85,6 +85,9 @@ pub enum Reason {
     HistoryDiverged = 221,
     DigestMismatch = 222,
     OffsetMismatch = 223,
+    CollectionTicketMismatch = 240,
+    NothingRequested = 241,
+    PseudonymsUnreadable = 242,
 }
 
 impl Reason {
@@ -169,6 +172,9 @@ impl Reason {
         Self::HistoryDiverged,
         Self::DigestMismatch,
         Self::OffsetMismatch,
+        Self::CollectionTicketMismatch,
+        Self::NothingRequested,
+        Self::PseudonymsUnreadable,
     ];
 
     /// The number in the contract.

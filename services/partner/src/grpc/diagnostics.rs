@@ -8,6 +8,7 @@ use vouch_contract::pb::partner::v1::diagnostics_service_server::DiagnosticsServ
 use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_core::id::TicketId;
 use vouch_core::{Error, Violations, id};
+use vouch_diagnostics::pseudonyms::Translation;
 use vouch_host::Call;
 use vouch_host::uploads::{self, Part, Whole};
 use vouch_identity::Caller;
@@ -16,7 +17,10 @@ use vouch_storage::WriteError;
 use vouch_storage::blobs::{BlobRef, Progress};
 
 use super::Handlers;
+use super::collections::Translate;
 use super::tickets::viewer_of;
+use crate::commands::collections::{self, Issue};
+use crate::commands::pseudonyms::{self, Put};
 use crate::domain::ticket::{Bundle, Ticket};
 use crate::store::tickets;
 use crate::transfer::owner;
@@ -86,12 +90,56 @@ impl DiagnosticsService for Handlers {
                 let bundle = self.sign(&call, &ticket, what, &whole)?;
                 let bundle = &bundle;
                 let kept = self.rpc.store.write(|mut tx| async move {
+                    collections::check(&mut tx, bundle).await?;
                     let kept = tickets::bundle_upsert(&mut tx, bundle).await?;
                     Ok::<_, WriteError>((tx, kept))
                 });
                 let kept = kept.await?;
                 let manifest_signature = kept.manifest_signature.clone();
                 Ok(pb::CommitBundleResponse { bundle: Some(kept.into()), manifest_signature })
+            })
+            .await
+    }
+
+    async fn issue_collection_ticket(
+        &self,
+        request: Request<pb::IssueCollectionTicketRequest>,
+    ) -> Result<Response<pb::IssueCollectionTicketResponse>, Status> {
+        self.rpc
+            .mutate_sealed("DiagnosticsService/IssueCollectionTicket", request, |mut tx, call| async move {
+                let call: &Call<Issue> = &call;
+                let doing = self.doing(call)?;
+                let issued = collections::issue(&mut tx, &doing, &self.rpc.secrets, &call.command).await?;
+                Ok((tx, issued.into()))
+            })
+            .await
+    }
+
+    async fn put_pseudonyms(
+        &self,
+        request: Request<pb::PutPseudonymsRequest>,
+    ) -> Result<Response<pb::PutPseudonymsResponse>, Status> {
+        self.rpc
+            .mutate("DiagnosticsService/PutPseudonyms", request, |mut tx, call| async move {
+                let call: &Call<Put> = &call;
+                let doing = self.doing(call)?;
+                let count = pseudonyms::put(&mut tx, &doing, &self.rpc.secrets, &call.command).await?;
+                Ok((tx, pb::PutPseudonymsResponse { pseudonyms: i32::try_from(count).unwrap_or(i32::MAX) }))
+            })
+            .await
+    }
+
+    async fn translate_pseudonyms(
+        &self,
+        request: Request<pb::TranslatePseudonymsRequest>,
+    ) -> Result<Response<pb::TranslatePseudonymsResponse>, Status> {
+        self.rpc
+            .query(request, |call: Call<Translate>| async move {
+                let Translate(OfTicket { ticket_id, what: text }) = call.command;
+                let ticket = self.ticket(&call.caller, ticket_id).await?;
+                let (text, replaced) = self.translated(&ticket, move |by| by.translate(&text)).await?;
+                let replaced = i32::try_from(replaced).unwrap_or(i32::MAX);
+                Ok(pb::TranslatePseudonymsResponse { text, replaced })
             })
             .await
     }
@@ -102,6 +150,19 @@ impl Handlers {
         let viewer = viewer_of(caller)?;
         let mut snapshot = self.rpc.store.snapshot().await?;
         tickets::ticket_fetch(&mut snapshot, &viewer, id).await?.ok_or_else(|| Error::not_found("ticket", id))
+    }
+
+    /// What comes of a ticket's texts by its tables. Both take their time, and hold up nobody.
+    pub(super) async fn translated<T: Send + 'static>(
+        &self,
+        ticket: &Ticket,
+        translate: impl FnOnce(&Translation) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let mut snapshot = self.rpc.store.snapshot().await?;
+        let tables = pseudonyms::tables(&mut snapshot, &self.rpc.secrets, ticket).await?;
+        drop(snapshot);
+        let work = move || tables.translation().map(|translation| translate(&translation));
+        tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
     }
 
     /// Vouches for what was verified: the partner's signature over the root.
@@ -121,22 +182,26 @@ impl Handlers {
             entries: u32::try_from(whole.manifest.entries.len()).map_err(Error::internal)?,
             size_bytes: whole.blobs.iter().map(|blob| blob.size_bytes).sum(),
             committed_at: call.now,
+            collection_ticket_id: collections::named(whole.manifest.ticket.as_deref())?,
         })
     }
 }
 
 /// Something of a ticket's diagnostics.
 #[derive(Debug, Clone)]
-struct OfTicket<T> {
-    ticket_id: TicketId,
-    what: T,
+pub(super) struct OfTicket<T> {
+    pub(super) ticket_id: TicketId,
+    pub(super) what: T,
 }
 
 /// A bundle to be committed, by its manifest.
 #[derive(Debug, Clone)]
 struct Commit(OfTicket<BlobRef>);
 
-fn of_ticket<T>(ticket_id: &str, read: impl FnOnce(&mut Violations) -> Option<T>) -> Result<OfTicket<T>, Violations> {
+pub(super) fn of_ticket<T>(
+    ticket_id: &str,
+    read: impl FnOnce(&mut Violations) -> Option<T>,
+) -> Result<OfTicket<T>, Violations> {
     let mut violations = Violations::new();
     let ticket_id = violations.take("ticket_id", id::parse(ticket_id));
     let what = read(&mut violations);

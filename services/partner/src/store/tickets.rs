@@ -194,8 +194,8 @@ async fn select(
 pub async fn bundle_upsert(connection: &mut AnyConnection, bundle: &Bundle) -> Result<Bundle, WriteError> {
     sqlx::query(
         "INSERT INTO bundles (bundle_id, ticket_id, root, manifest_size, manifest_signature, entries, size_bytes,
-             committed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (ticket_id, root)
+             committed_at, collection_ticket_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (ticket_id, root)
          DO UPDATE SET manifest_signature = excluded.manifest_signature",
     )
     .bind(bundle.id.to_string())
@@ -206,6 +206,7 @@ pub async fn bundle_upsert(connection: &mut AnyConnection, bundle: &Bundle) -> R
     .bind(i64::from(bundle.entries))
     .bind(row::as_bigint(bundle.size_bytes)?)
     .bind(bundle.committed_at.as_microsecond())
+    .bind(bundle.collection_ticket_id.map(|id| id.to_string()))
     .execute(&mut *connection)
     .await?;
     let found = sqlx::query("SELECT * FROM bundles WHERE ticket_id = $1 AND root = $2")
@@ -249,6 +250,7 @@ fn read_bundle(found: &AnyRow) -> Result<Bundle, StoreError> {
         entries: row::number(found, "entries")?,
         size_bytes: row::number(found, "size_bytes")?,
         committed_at: row::instant(found, "committed_at")?,
+        collection_ticket_id: row::optional_parsed(found, "collection_ticket_id", id::parse)?,
     })
 }
 

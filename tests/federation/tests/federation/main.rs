@@ -4,11 +4,13 @@
 
 mod bundles;
 mod charges;
+mod collections;
 mod configurations;
 mod desk;
 mod escalation;
 mod gate;
 mod liaisons;
+mod pseudonyms;
 mod registry;
 mod required;
 mod revocation;
