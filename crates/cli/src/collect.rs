@@ -15,9 +15,9 @@ use vouch_diagnostics::archive::{ArchiveEvidence, Limits};
 use vouch_diagnostics::collect::{Plan, learn_host};
 use vouch_diagnostics::profile::{Profile, Situation};
 use vouch_diagnostics::redaction::{Learner, Policy};
-use vouch_diagnostics::request::CollectionRequest;
+use vouch_diagnostics::request::{CollectionRequest, PseudonymKey};
 use vouch_diagnostics::sealed::{SealedBundle, SealedError};
-use vouch_diagnostics::{CollectError, Entry, Evidence, Progress, Step, seal_if};
+use vouch_diagnostics::{CollectError, Entry, Evidence, Order, Progress, Step, seal_if};
 
 pub(crate) use self::told::{Summary, masked};
 use crate::judgement::Judgement;
@@ -93,9 +93,9 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
         };
         arguments.yes || bar.suspend(ask)
     };
-    let key = request.as_ref().map(|request| request.pseudonym_key.0);
     let mut progress = |progress: Progress<'_>| show(&bar, progress);
-    let collected = collect(&world, &mut evidence, profile.as_ref(), key, &path, &mut progress, &mut agrees);
+    let given = (profile.as_ref(), request.as_ref());
+    let collected = collect(&world, &mut evidence, given, &path, &mut progress, &mut agrees);
     bar.finish_and_clear();
     let bundle = match collected {
         Err(CollectError::Declined) => {
@@ -131,8 +131,8 @@ pub(crate) fn check_archive(archive: &Path) -> Result<(), Problem> {
 pub(crate) fn collect_to(path: &Path, from: Option<&Path>) -> Result<Summary, Problem> {
     let world = World::system();
     let (mut evidence, profile) = prepare(&world, from, None, None)?;
-    let profile = profile.map(|(profile, _)| profile);
-    let collected = collect(&world, &mut evidence, profile.as_ref(), None, path, &mut |_| {}, &mut |_| true);
+    let given = (profile.as_ref().map(|(profile, _)| profile), None);
+    let collected = collect(&world, &mut evidence, given, path, &mut |_| {}, &mut |_| true);
     collected.map(|bundle| Summary::of(path, &bundle)).map_err(|error| problem(&error))
 }
 
@@ -181,8 +181,7 @@ impl OneOf {
 fn collect(
     world: &World,
     evidence: &mut OneOf,
-    profile: Option<&Profile>,
-    key: Option<[u8; 32]>,
+    (profile, request): (Option<&Profile>, Option<&CollectionRequest>),
     path: &Path,
     progress: &mut dyn FnMut(Progress<'_>),
     agrees: &mut dyn FnMut(&[Entry]) -> bool,
@@ -199,8 +198,13 @@ fn collect(
         learn_host(&mut learner);
     }
     // Without a request a key of its own for each bundle: nobody can tell by pseudonyms that two bundles are of one host.
-    let key = key.unwrap_or_else(|| world.random::<32>());
-    seal_if(evidence.as_evidence(), learner, &key, world.now(), path, progress, agrees)
+    let key = request.map_or_else(|| PseudonymKey(world.random::<32>()), |request| request.pseudonym_key.clone());
+    let order = Order {
+        pseudonym_key: &key,
+        ticket: request.and_then(|request| request.id.as_deref()),
+        recipient: request.and_then(|request| request.recipient.as_ref()),
+    };
+    seal_if(evidence.as_evidence(), learner, order, world.now(), path, progress, agrees)
 }
 
 /// Reads a request for diagnostics.
@@ -267,6 +271,13 @@ fn preview(
     output::heading("And this would be written");
     output::field("file", &path.display().to_string());
     output::field("masked in it", "passwords, tokens, keys; names of hosts, domains and users; addresses");
+    if let Some(recipient) = request.and_then(|request| request.recipient.as_ref()) {
+        output::field(
+            "and beside it",
+            "what the pseudonyms of names and addresses stand for, which only the partner can read:",
+        );
+        output::field("", recipient.as_str());
+    }
     let (endpoints, server) =
         if let OneOf::Host(plan) = evidence { (plan.endpoints(), plan.server()) } else { (0, None) };
     let sent = match (endpoints, server.is_some()) {
@@ -333,6 +344,7 @@ pub(crate) fn problem(error: &CollectError) -> Problem {
         }
         CollectError::Archive(_) => "Make the archive again, or collect from the host itself: vouch collect.",
         CollectError::Declined => "Collect again whenever you like: nothing is left of it.",
+        CollectError::Pseudonyms(_) => "Ask the partner for another request.",
         CollectError::Policy(_) => "This program is not whole: install it again.",
     };
     Problem::new(what).next(next)

@@ -129,7 +129,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Call(arguments) => call::run(&arguments).await,
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Collect(arguments) => collect::run(&arguments),
-        Command::Bundle(command) => bundle::run(&command),
+        Command::Bundle(command) => bundle::run(&command).await,
         Command::Profile(command) => profile::run(&command).await,
         Command::Serve(Serve::License(serve)) => {
             return serve.run::<vouch_license::License>().await;

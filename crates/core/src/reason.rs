@@ -91,6 +91,9 @@ pub enum Reason {
     ProfileVersionTaken = 235,
     KnownProblem = 236,
     ProfileNotGenuine = 237,
+    CollectionTicketMismatch = 240,
+    NothingRequested = 241,
+    PseudonymsUnreadable = 242,
     StorageQuotaExceeded = 245,
 }
 
@@ -182,6 +185,9 @@ impl Reason {
         Self::ProfileVersionTaken,
         Self::KnownProblem,
         Self::ProfileNotGenuine,
+        Self::CollectionTicketMismatch,
+        Self::NothingRequested,
+        Self::PseudonymsUnreadable,
         Self::StorageQuotaExceeded,
     ];
 

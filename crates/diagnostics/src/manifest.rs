@@ -24,6 +24,13 @@ pub struct Manifest {
     pub format: u32,
     /// The profile by which it was collected: `name/version`.
     pub profile: String,
+    /// The collection ticket by which it was collected: `col_…`; absent where no partner issued one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// To whose key the table of pseudonyms is encrypted, which lies beside the manifest and stays with the partner: `age1…`;
+    /// absent where there is no table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pseudonyms_for: Option<String>,
     /// When it was collected.
     pub collected_at: Timestamp,
     /// How it was redacted.
@@ -131,6 +138,9 @@ pub enum ManifestError {
     /// It has another format.
     #[error("the manifest has format {0}, and this program reads format 1")]
     Format(u32),
+    /// The collection ticket, or the key of the table of pseudonyms, is no plain name.
+    #[error("the manifest's ticket or the key of its pseudonyms is no plain name")]
+    Ticket,
     /// A path could lead out of the bundle, or is not written in its one way.
     #[error("entry {0} has a path that is not relative and plain")]
     Path(usize),
@@ -193,6 +203,9 @@ impl Manifest {
         if self.entries.len() > MAX_ENTRIES {
             return Err(ManifestError::TooLarge);
         }
+        if [&self.ticket, &self.pseudonyms_for].into_iter().flatten().any(|name| !is_name(name)) {
+            return Err(ManifestError::Ticket);
+        }
         for (index, entry) in self.entries.iter().enumerate() {
             if !is_plain(&entry.path) {
                 return Err(ManifestError::Path(index));
@@ -230,6 +243,11 @@ impl Manifest {
         }
         places.next().map_or(Ok(()), |(packed, _)| Err(ManifestError::Pack(packed.pack as usize)))
     }
+}
+
+/// A name that can stand anywhere.
+fn is_name(name: &str) -> bool {
+    (1..=100).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// A path that stays within the bundle on every system.
@@ -272,6 +290,8 @@ mod tests {
         Manifest {
             format: 1,
             profile: "linux-host/1".into(),
+            ticket: None,
+            pseudonyms_for: None,
             collected_at: "2026-06-08T12:00:00Z".parse().unwrap(),
             redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
             packs: Vec::new(),
@@ -286,6 +306,18 @@ mod tests {
         assert_eq!((again, read.entries[0].path.as_str()), (root, "a"));
         let spaced = [bytes.as_slice(), b" "].concat();
         assert_ne!(Manifest::read(&spaced).unwrap().1, root, "one byte more is another bundle");
+    }
+
+    #[test]
+    fn b03_a_manifest_names_its_collection_ticket_plainly_or_none() {
+        let named = Manifest { ticket: Some("col_1".into()), pseudonyms_for: Some("age1x".into()), ..manifest(vec![]) };
+        let (bytes, _) = named.clone().write().unwrap();
+        assert_eq!(Manifest::read(&bytes).unwrap().0, named);
+        assert!(!String::from_utf8(manifest(vec![]).write().unwrap().0).unwrap().contains("ticket"));
+        for name in ["", "../x", "a b", &"x".repeat(101)] {
+            let refused = Manifest { ticket: Some(name.into()), ..manifest(vec![]) }.write();
+            assert_eq!(refused.unwrap_err(), ManifestError::Ticket, "{name:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What an agent does with a ticket, over RPC, from outside.
 
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use vouch_contract::pb::partner::v1::ticket_service_client::TicketServiceClient;
 use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_contract::pb::vendor::v1::case_desk_service_client::CaseDeskServiceClient;
 use vouch_core::World;
+use vouch_diagnostics::sealed::{Blob, SealedBundle};
 use vouch_diagnostics::{Digest, Entry, Manifest, Masked, Redaction};
 use vouch_host::client::{self, ClientTls};
 use vouch_host::testing::{BearerChannel, fresh, with_bearer};
@@ -109,7 +111,6 @@ impl Agent {
     }
 
     async fn upload(&self, ticket_id: &str) -> String {
-        let mut diagnostics = self.diagnostics.clone();
         // Every bundle is another one: what is there already would not travel.
         let content = format!("collected for {ticket_id}\n").into_bytes();
         let entries = ["os", "hardware", "disks", "processes"].map(|collector| Entry {
@@ -125,26 +126,51 @@ impl Agent {
         let manifest = Manifest {
             format: 1,
             profile: "linux-host/1".into(),
+            ticket: None,
+            pseudonyms_for: None,
             collected_at: World::system().now(),
             redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
             packs: Vec::new(),
             entries: entries.to_vec(),
         };
         let (manifest, _) = manifest.write().unwrap();
+        self.commit(ticket_id, &manifest, vec![content]).await
+    }
+
+    /// Uploads a sealed bundle, and hands its table of pseudonyms over.
+    pub(crate) async fn upload_sealed(&self, ticket_id: &str, bundle: &SealedBundle) {
+        let read = |mut blob: Blob| {
+            let mut content = Vec::new();
+            blob.read_to_end(&mut content).unwrap();
+            content
+        };
+        let bundle_id = self.commit(ticket_id, bundle.manifest_bytes(), bundle.blobs().map(read).collect()).await;
+        let request = partner::PutPseudonymsRequest {
+            request_id: fresh(),
+            ticket_id: ticket_id.into(),
+            bundle_id,
+            sealed: bundle.pseudonyms().unwrap().to_vec().into(),
+        };
+        self.diagnostics.clone().put_pseudonyms(request).await.unwrap();
+    }
+
+    async fn commit(&self, ticket_id: &str, manifest: &[u8], mut contents: Vec<Vec<u8>>) -> String {
+        let mut diagnostics = self.diagnostics.clone();
+        contents.push(manifest.to_vec());
         let blob = |content: &[u8]| vendor::BlobRef {
             sha256: Digest::of(content).0.to_vec().into(),
             size_bytes: i64::try_from(content.len()).unwrap(),
         };
-        for content in [&content, &manifest] {
+        for content in contents {
             let request = partner::WriteBlobRequest {
                 ticket_id: ticket_id.into(),
-                blob: Some(blob(content)),
+                blob: Some(blob(&content)),
                 offset_bytes: 0,
-                part: content.clone().into(),
+                part: content.into(),
             };
             diagnostics.write_blob(tokio_stream::iter([request])).await.unwrap();
         }
-        let request = partner::CommitBundleRequest { ticket_id: ticket_id.into(), manifest: Some(blob(&manifest)) };
+        let request = partner::CommitBundleRequest { ticket_id: ticket_id.into(), manifest: Some(blob(manifest)) };
         diagnostics.commit_bundle(request).await.unwrap().into_inner().bundle.unwrap().bundle_id
     }
 }

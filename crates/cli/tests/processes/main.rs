@@ -4,6 +4,7 @@
 
 mod bundles;
 mod catalogues;
+mod collections;
 mod commands;
 mod demo;
 mod desk;

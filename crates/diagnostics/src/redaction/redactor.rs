@@ -9,6 +9,7 @@ use super::pseudonym::Pseudonyms;
 use super::shapes;
 use super::span::{self, Counts, Found};
 use super::text::{HEAD, begins_binary};
+use crate::pseudonyms::Gathered;
 use crate::{Masked, Redaction};
 
 /// What a manifest says of a binary that was kept as it is.
@@ -45,6 +46,11 @@ impl Redactor {
     /// What a manifest says of the policy.
     pub fn redaction(&self) -> Redaction {
         self.policy.redaction()
+    }
+
+    /// What the pseudonyms stand for that were written so far, in files that were dropped in the end too.
+    pub fn pseudonyms(&self) -> &Gathered {
+        self.pseudonyms.known()
     }
 
     /// Masks a file's content, as it is read: memory does not grow with it. The path tells what kind of file it is.

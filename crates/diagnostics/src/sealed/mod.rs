@@ -5,6 +5,9 @@
 //! which is what an upload that resumes needs, and `tar` and `gunzip` are enough to look inside. [`seal`](crate::seal) writes
 //! one, [`SealedBundle`] opens it and believes nothing that it did not verify.
 //!
+//! Where the manifest says that there is a table of pseudonyms, it lies before the root as `pseudonyms.age`, encrypted. It is no blob: no
+//! manifest names it, so that it goes nowhere with the bundle.
+//!
 //! Against somebody who writes a manifest *and* a root of their own no file can speak for itself: that is what the partner's
 //! signature at the commit, and the root in the vendor's receipt, are for.
 
@@ -21,6 +24,8 @@ use crate::{Digest, ManifestError};
 
 /// The manifest's name within the file.
 const MANIFEST: &str = "manifest.json";
+/// The name of the table of pseudonyms within the file.
+const PSEUDONYMS: &str = "pseudonyms.age";
 /// The name of the manifest's digest within the file: its last entry.
 const ROOT: &str = "root";
 
@@ -50,6 +55,9 @@ pub enum SealedError {
     /// A blob that the manifest names is not in it.
     #[error("blob {0} is missing")]
     Missing(Digest),
+    /// The table of pseudonyms that the manifest speaks of is not in it.
+    #[error("the table of pseudonyms is missing")]
+    NoTable,
     /// It has something that the manifest does not name, or not in its place.
     #[error("the file has something that its manifest does not name, or not in its place: {0}")]
     Extra(String),

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{Context, SHA256};
 use flate2::bufread::GzDecoder;
 
-use super::{MANIFEST, ROOT, SealedError, blob_name};
+use super::{MANIFEST, PSEUDONYMS, ROOT, SealedError, blob_name};
+use crate::pseudonyms::MAX_TABLE_BYTES;
 use crate::{Digest, Manifest};
 
 /// A larger manifest is not read; the manifest has the same limit for itself.
@@ -30,6 +31,7 @@ pub struct SealedBundle {
     manifest_bytes: Vec<u8>,
     root: Digest,
     places: BTreeMap<Digest, Place>,
+    pseudonyms: Option<Vec<u8>>,
 }
 
 /// Where a blob is in the file.
@@ -61,12 +63,18 @@ impl SealedBundle {
         let (manifest, root) = Manifest::read(&manifest_bytes)?;
         let mut places = BTreeMap::new();
         let mut wanted = manifest.blobs().into_iter();
-        let mut sealed_root = None;
+        let (mut sealed_root, mut pseudonyms) = (None, None);
         for entry in entries {
             let mut entry = entry.map_err(|_| SealedError::Malformed)?;
             let (offset, packed) = (entry.raw_file_position(), entry.size());
             let found = String::from_utf8_lossy(&name(&entry)).into_owned();
             let Some((digest, size)) = wanted.next() else {
+                let is_table = found == PSEUDONYMS && manifest.pseudonyms_for.is_some();
+                if is_table && pseudonyms.is_none() && sealed_root.is_none() {
+                    pseudonyms = Some(table(&mut entry)?);
+                    end = (offset + entry.size()).next_multiple_of(BLOCK);
+                    continue;
+                }
                 // The root comes last, and once.
                 if found != ROOT || sealed_root.is_some() || packed > MAX_ROOT {
                     return Err(SealedError::Extra(found));
@@ -79,7 +87,8 @@ impl SealedBundle {
             };
             if found != blob_name(digest) || !entry.header().entry_type().is_file() {
                 // Blobs are in order, and before the root: one further on means that this one is not there.
-                let later = found == ROOT || wanted.any(|(digest, _)| found == blob_name(digest));
+                let later =
+                    found == ROOT || found == PSEUDONYMS || wanted.any(|(digest, _)| found == blob_name(digest));
                 return Err(if later { SealedError::Missing(digest) } else { SealedError::Extra(found) });
             }
             verify(&mut entry, digest, size)?;
@@ -97,7 +106,10 @@ impl SealedBundle {
             Some(_) => return Err(SealedError::Root(root)),
             None => return Err(SealedError::Malformed),
         }
-        Ok(Self { file, manifest, manifest_bytes, root, places })
+        if pseudonyms.is_some() != manifest.pseudonyms_for.is_some() {
+            return Err(SealedError::NoTable);
+        }
+        Ok(Self { file, manifest, manifest_bytes, root, places, pseudonyms })
     }
 
     /// What the bundle says of itself.
@@ -113,6 +125,11 @@ impl SealedBundle {
     /// The digest of the manifest's bytes.
     pub fn root(&self) -> Digest {
         self.root
+    }
+
+    /// The table of pseudonyms, encrypted to the key that the manifest names. Nothing of it was verified: only who has the private key can.
+    pub fn pseudonyms(&self) -> Option<&[u8]> {
+        self.pseudonyms.as_deref()
     }
 
     /// A blob to be read from its beginning, whatever was read before.
@@ -174,6 +191,15 @@ impl Read for Window {
 
 fn name<R: Read>(entry: &tar::Entry<'_, R>) -> Vec<u8> {
     entry.header().path_bytes().into_owned()
+}
+
+/// Reads the table of pseudonyms as it is.
+fn table<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<Vec<u8>, SealedError> {
+    let size = usize::try_from(entry.size()).ok().filter(|size| *size <= MAX_TABLE_BYTES);
+    let (size, is_file) = (size.ok_or(SealedError::Malformed)?, entry.header().entry_type().is_file());
+    let mut sealed = Vec::with_capacity(size);
+    entry.read_to_end(&mut sealed).map_err(|_| SealedError::Malformed)?;
+    if is_file && sealed.len() == size { Ok(sealed) } else { Err(SealedError::Malformed) }
 }
 
 /// Unpacks a blob up to its size, and compares.

@@ -11,7 +11,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 
-use super::{MANIFEST, ROOT, SealedBundle, SealedError, blob_name};
+use super::{MANIFEST, PSEUDONYMS, ROOT, SealedBundle, SealedError, blob_name};
+use crate::pseudonyms::Recipient;
 use crate::{Digest, Entry, Manifest, Masked, Redaction};
 
 /// Logs compress well at every level; this one keeps up with redaction.
@@ -30,6 +31,8 @@ pub(crate) struct Sealer {
     entries: Vec<Entry>,
     /// The paths that are taken, and the number for the next that is the same.
     paths: BTreeMap<String, u64>,
+    ticket: Option<String>,
+    pseudonyms: Option<(Recipient, Vec<u8>)>,
 }
 
 /// What an entry is, without its content.
@@ -58,6 +61,8 @@ impl Sealer {
             places: BTreeMap::new(),
             entries: Vec::new(),
             paths: BTreeMap::new(),
+            ticket: None,
+            pseudonyms: None,
         })
     }
 
@@ -87,6 +92,16 @@ impl Sealer {
     /// Adds an entry that has no content, and tells why.
     pub(crate) fn add_failed(&mut self, about: About<'_>, reason: &str) -> io::Result<()> {
         self.add(about, &mut |_| Ok(Err(reason.to_owned())))
+    }
+
+    /// Says for which collection ticket it is.
+    pub(crate) fn set_ticket(&mut self, ticket: Option<&str>) {
+        self.ticket = ticket.map(str::to_owned);
+    }
+
+    /// Puts a table of pseudonyms beside the manifest, encrypted to this key.
+    pub(crate) fn set_pseudonyms(&mut self, recipient: Recipient, sealed: Vec<u8>) {
+        self.pseudonyms = Some((recipient, sealed));
     }
 
     /// The entries so far, in the order in which they came.
@@ -122,6 +137,8 @@ impl Sealer {
         let manifest = Manifest {
             format: 1,
             profile: profile.to_owned(),
+            ticket: self.ticket.take(),
+            pseudonyms_for: self.pseudonyms.as_ref().map(|(recipient, _)| recipient.to_string()),
             collected_at,
             redaction,
             packs: Vec::new(),
@@ -134,6 +151,9 @@ impl Sealer {
         for (digest, (offset, packed)) in &self.places {
             self.spool.seek(SeekFrom::Start(*offset))?;
             append(&mut archive, &blob_name(*digest), *packed, &mut BufReader::new(&self.spool).take(*packed))?;
+        }
+        if let Some((_, sealed)) = &self.pseudonyms {
+            append(&mut archive, PSEUDONYMS, sealed.len() as u64, &mut sealed.as_slice())?;
         }
         let root = root.to_string();
         append(&mut archive, ROOT, root.len() as u64, &mut root.as_bytes())?;

@@ -11,6 +11,8 @@ mod planted;
 mod requests;
 mod sealed;
 mod seeds;
+mod tickets;
+mod translations;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;

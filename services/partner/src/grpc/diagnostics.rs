@@ -11,6 +11,7 @@ use vouch_contract::pb::partner::v1::diagnostics_service_server::DiagnosticsServ
 use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_core::id::{BundleId, TicketId};
 use vouch_core::{Error, Violations, id};
+use vouch_diagnostics::pseudonyms::Translation;
 use vouch_host::Call;
 use vouch_host::uploads::{self, Part, Whole};
 use vouch_identity::Caller;
@@ -19,7 +20,10 @@ use vouch_storage::blobs::{self, BlobRef, Blobs, Progress, Quota};
 use vouch_storage::{WriteError, analyses};
 
 use super::Handlers;
+use super::collections::Translate;
 use super::tickets::viewer_of;
+use crate::commands::collections::{self, Issue};
+use crate::commands::pseudonyms::{self, Put};
 use crate::domain::ticket::{Bundle, Ticket};
 use crate::links::{as_error, within};
 use crate::store::tickets;
@@ -91,6 +95,7 @@ impl DiagnosticsService for Handlers {
                 let (bundle, profile) = (&bundle, &whole.manifest.profile);
                 let pinned: &BTreeSet<BlobRef> = &whole.blobs.into_iter().chain([*what]).collect();
                 let kept = self.rpc.store.write(|mut tx| async move {
+                    collections::check(&mut tx, bundle).await?;
                     // Ordering: the bundle's row, then those of its blobs, as whoever gives its contents up takes them.
                     let kept = tickets::bundle_upsert(&mut tx, bundle).await?;
                     blobs::pin(&mut tx, owner, pinned, &kept.id.to_string()).await?;
@@ -146,6 +151,49 @@ impl DiagnosticsService for Handlers {
             })
             .await
     }
+
+    async fn issue_collection_ticket(
+        &self,
+        request: Request<pb::IssueCollectionTicketRequest>,
+    ) -> Result<Response<pb::IssueCollectionTicketResponse>, Status> {
+        self.rpc
+            .mutate_sealed("DiagnosticsService/IssueCollectionTicket", request, |mut tx, call| async move {
+                let call: &Call<Issue> = &call;
+                let doing = self.doing(call)?;
+                let issued = collections::issue(&mut tx, &doing, &self.rpc.secrets, &call.command).await?;
+                Ok((tx, issued.into()))
+            })
+            .await
+    }
+
+    async fn put_pseudonyms(
+        &self,
+        request: Request<pb::PutPseudonymsRequest>,
+    ) -> Result<Response<pb::PutPseudonymsResponse>, Status> {
+        self.rpc
+            .mutate("DiagnosticsService/PutPseudonyms", request, |mut tx, call| async move {
+                let call: &Call<Put> = &call;
+                let doing = self.doing(call)?;
+                let count = pseudonyms::put(&mut tx, &doing, &self.rpc.secrets, &call.command).await?;
+                Ok((tx, pb::PutPseudonymsResponse { pseudonyms: i32::try_from(count).unwrap_or(i32::MAX) }))
+            })
+            .await
+    }
+
+    async fn translate_pseudonyms(
+        &self,
+        request: Request<pb::TranslatePseudonymsRequest>,
+    ) -> Result<Response<pb::TranslatePseudonymsResponse>, Status> {
+        self.rpc
+            .query(request, |call: Call<Translate>| async move {
+                let Translate(OfTicket { ticket_id, what: text }) = call.command;
+                let ticket = self.ticket(&call.caller, ticket_id).await?;
+                let (text, replaced) = self.translated(&ticket, move |by| by.translate(&text)).await?;
+                let replaced = i32::try_from(replaced).unwrap_or(i32::MAX);
+                Ok(pb::TranslatePseudonymsResponse { text, replaced })
+            })
+            .await
+    }
 }
 
 impl Handlers {
@@ -172,6 +220,19 @@ impl Handlers {
         self.blobs.counted_on(quota.and_within(&name, whose, diagnostics.bytes_per_ticket, cure))
     }
 
+    /// What comes of a ticket's texts by its tables. Both take their time, and hold up nobody.
+    pub(super) async fn translated<T: Send + 'static>(
+        &self,
+        ticket: &Ticket,
+        translate: impl FnOnce(&Translation) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let mut snapshot = self.rpc.store.snapshot().await?;
+        let tables = pseudonyms::tables(&mut snapshot, &self.rpc.secrets, ticket).await?;
+        drop(snapshot);
+        let work = move || tables.translation().map(|translation| translate(&translation));
+        tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+    }
+
     /// Vouches for what was verified: the partner's signature over the root.
     fn sign<C>(&self, call: &Call<C>, ticket: &Ticket, manifest: &BlobRef, whole: &Whole) -> Result<Bundle, Error> {
         let claims = ManifestSignature {
@@ -189,6 +250,7 @@ impl Handlers {
             entries: u32::try_from(whole.manifest.entries.len()).map_err(Error::internal)?,
             size_bytes: whole.blobs.iter().map(|blob| blob.size_bytes).sum(),
             committed_at: call.now,
+            collection_ticket_id: collections::named(whole.manifest.ticket.as_deref())?,
             retention: Some(self.diagnostics.retention()),
             region: self.diagnostics.region.clone(),
             expires_at: None,
@@ -199,9 +261,9 @@ impl Handlers {
 
 /// Something of a ticket's diagnostics.
 #[derive(Debug, Clone)]
-struct OfTicket<T> {
-    ticket_id: TicketId,
-    what: T,
+pub(super) struct OfTicket<T> {
+    pub(super) ticket_id: TicketId,
+    pub(super) what: T,
 }
 
 /// A bundle to be committed, by its manifest.
@@ -215,7 +277,10 @@ struct Reads {
     page: Option<PageRequest>,
 }
 
-fn of_ticket<T>(ticket_id: &str, read: impl FnOnce(&mut Violations) -> Option<T>) -> Result<OfTicket<T>, Violations> {
+pub(super) fn of_ticket<T>(
+    ticket_id: &str,
+    read: impl FnOnce(&mut Violations) -> Option<T>,
+) -> Result<OfTicket<T>, Violations> {
     let mut violations = Violations::new();
     let ticket_id = violations.take("ticket_id", id::parse(ticket_id));
     let what = read(&mut violations);

@@ -1,7 +1,8 @@
-//! The RPC services: parse, call, wrap, map. One file for each; `read_tickets` and `view` turn messages into values and back, `asking` asks vendors
-//! beforehand.
+//! The RPC services: parse, call, wrap, map. One file for each; `read_tickets`, `collections` and `view` turn messages into values and back,
+//! `asking` asks vendors beforehand.
 
 mod asking;
+mod collections;
 mod diagnostics;
 mod end_user;
 mod key_set;

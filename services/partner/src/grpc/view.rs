@@ -9,10 +9,12 @@ use vouch_contract::pb::license::v1 as license;
 use vouch_contract::pb::partner::v1 as pb;
 use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_core::{Error, short_number};
+use vouch_diagnostics::pseudonyms::Translation;
 use vouch_storage::{StoreError, outbox};
 
 use crate::domain::ticket::{
-    Audience, Charge, ChargeState, Closing, EscalationRecord, EscalationStatus, Note, Ticket, TicketState, Viewer,
+    Audience, Charge, ChargeState, Closing, EscalationRecord, EscalationStatus, Note, Ticket, TicketState, VENDOR,
+    Viewer,
 };
 use crate::store::{analyses, history, notes, tickets};
 
@@ -89,6 +91,12 @@ async fn escalation_view(
         parked: waiting.parked > 0,
         ..pb::EscalationView::default()
     };
+    view.vendor_request = history::vendor_request_fetch(connection, ticket).await?.map(|request| pb::VendorRequest {
+        questions: request.questions,
+        collectors: request.collectors,
+        profile: request.profile,
+        ask_time: Some(timestamp(request.asked_at)),
+    });
     if let Some(case) = &escalation.case {
         let head = history::head_fetch(connection, &ticket.vendor_id, case.id).await?;
         view.case_id = case.id.to_string();
@@ -141,6 +149,19 @@ fn closing_message(closing: &Closing) -> pb::TicketClosing {
     }
 }
 
+/// Notes with the originals in what the vendor wrote.
+pub(super) fn translated_notes(notes: Vec<pb::Note>, by: &Translation) -> Vec<pb::Note> {
+    let translated = |note: pb::Note| {
+        // What this side wrote says what it was meant to say.
+        if note.author != VENDOR {
+            return note;
+        }
+        let (text, replaced) = by.translate(&note.text);
+        pb::Note { text, translated: replaced > 0, ..note }
+    };
+    notes.into_iter().map(translated).collect()
+}
+
 fn note_message(note: Note) -> pb::Note {
     pb::Note {
         note_id: note.id.to_string(),
@@ -154,6 +175,7 @@ fn note_message(note: Note) -> pb::Note {
         text: note.text,
         written_at: Some(timestamp(note.written_at)),
         pending: note.pending,
+        translated: false,
     }
 }
 

@@ -196,8 +196,8 @@ async fn select(
 pub async fn bundle_upsert(connection: &mut AnyConnection, bundle: &Bundle) -> Result<Bundle, WriteError> {
     sqlx::query(
         "INSERT INTO bundles (bundle_id, ticket_id, root, manifest_size, manifest_signature, entries, size_bytes,
-             committed_at, retention, region)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (ticket_id, root)
+             committed_at, collection_ticket_id, retention, region)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (ticket_id, root)
          DO UPDATE SET manifest_signature = excluded.manifest_signature, retention = excluded.retention,
              region = excluded.region, content_deleted_at = NULL, expires_at = NULL",
     )
@@ -209,6 +209,7 @@ pub async fn bundle_upsert(connection: &mut AnyConnection, bundle: &Bundle) -> R
     .bind(i64::from(bundle.entries))
     .bind(row::as_bigint(bundle.size_bytes)?)
     .bind(bundle.committed_at.as_microsecond())
+    .bind(bundle.collection_ticket_id.map(|id| id.to_string()))
     .bind(bundle.retention.map(|retention| i64::try_from(retention.as_micros()).unwrap_or(i64::MAX)))
     .bind(&bundle.region)
     .execute(&mut *connection)
@@ -254,6 +255,7 @@ pub(super) fn read_bundle(found: &AnyRow) -> Result<Bundle, StoreError> {
         entries: row::number(found, "entries")?,
         size_bytes: row::number(found, "size_bytes")?,
         committed_at: row::instant(found, "committed_at")?,
+        collection_ticket_id: row::optional_parsed(found, "collection_ticket_id", id::parse)?,
         retention: row::optional_integer(found, "retention")?.map(SignedDuration::from_micros),
         region: row::text(found, "region")?,
         expires_at: row::optional_instant(found, "expires_at")?,

@@ -124,6 +124,8 @@ mod tests {
             profile: "linux-host/1".into(),
             collected_at: Timestamp::UNIX_EPOCH,
             redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
+            ticket: None,
+            pseudonyms_for: None,
             packs: Vec::new(),
             entries: entries.iter().map(entry).collect(),
         }

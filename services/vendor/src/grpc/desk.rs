@@ -7,6 +7,7 @@ use vouch_contract::pb::vendor::v1 as pb;
 use vouch_contract::pb::vendor::v1::case_desk_service_server::CaseDeskService;
 use vouch_core::id::CaseId;
 use vouch_core::{Error, Violations, id, short_number, text};
+use vouch_diagnostics::ProfileName;
 use vouch_host::analyses::message;
 use vouch_host::{Call, Page};
 use vouch_storage::{Tx, WriteError, analyses};
@@ -319,7 +320,11 @@ impl TryFrom<pb::RequestInformationRequest> for Act<pb::RequestInformationReques
             v.nested("request", request.request, |asked, v| {
                 let questions = lines("questions", &asked.questions, 1, v);
                 let collectors = lines("collectors", &asked.collectors, 0, v);
-                Some(CaseEvent::InformationRequested { questions, collectors })
+                let profile = match asked.profile.as_str() {
+                    "" => None,
+                    named => v.take("profile", ProfileName::parse(named)),
+                };
+                Some(CaseEvent::InformationRequested { questions, collectors, profile })
             })
         })
     }

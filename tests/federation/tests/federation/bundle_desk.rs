@@ -73,7 +73,7 @@ on_both_engines! {
         let ask = vendor::RequestInformationRequest {
             request_id: fresh(),
             case_id: desk.case_id.clone(),
-            request: Some(vendor::InformationRequested { questions: vec!["Which?".into()], collectors: Vec::new() }),
+            request: Some(vendor::InformationRequested { questions: vec!["Which?".into()], collectors: Vec::new(), ..Default::default() }),
         };
         let mut cases = desk.scene.desk();
         let claim = vendor::ClaimCaseRequest { request_id: fresh(), case_id: desk.case_id.clone() };

@@ -97,6 +97,8 @@ fn manifest(entries: &[(&str, &[u8])]) -> (Vec<u8>, Digest) {
     let manifest = Manifest {
         format: 1,
         profile: "linux-host/1".into(),
+        ticket: None,
+        pseudonyms_for: None,
         collected_at: "2026-06-08T12:00:00Z".parse().unwrap(),
         redaction,
         packs: Vec::new(),

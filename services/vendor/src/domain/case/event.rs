@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use vouch_core::id::{ArticleId, BundleId, ContactId, LiaisonNoticeId, NoteId};
+use vouch_diagnostics::ProfileName;
 
 use super::{Case, CaseStep};
 
@@ -28,6 +29,8 @@ pub enum CaseEvent {
         questions: Vec<String>,
         /// Collectors whose output is wanted.
         collectors: Vec<String>,
+        /// The profile that has them, where one is named.
+        profile: Option<ProfileName>,
     },
     /// The partner answered.
     InformationProvided {
