@@ -64,7 +64,7 @@ pub(super) fn summary(message: &DynamicMessage) -> Option<(String, Option<String
         [("entries_skipped", "entries are no text"), ("lines_cut", "lines too long to be searched whole")]
     {
         if count(name) > 0 {
-            told.push_str(&format!("; {} {what}", count(name)));
+            told = format!("{told}; {} {what}", count(name));
         }
     }
     let end = summary.get_field_by_name("end").and_then(|end| end.as_enum_number());
