@@ -4,7 +4,7 @@
 
 use std::io::IsTerminal;
 
-use prost_reflect::{DynamicMessage, Kind, MethodDescriptor, ReflectMessage, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MethodDescriptor, ReflectMessage, Value};
 use unicode_width::UnicodeWidthStr;
 
 use super::cells;
@@ -17,7 +17,7 @@ const MATCH: [&str; 5] = ["path", "line_number", "before", "matched", "after"];
 pub(super) fn is_found(method: &MethodDescriptor) -> bool {
     let has = |name: &str, fields: &[&str]| {
         let field = method.output().get_field_by_name(name);
-        let kind = field.map(|field| field.kind());
+        let kind = field.as_ref().map(FieldDescriptor::kind);
         matches!(kind, Some(Kind::Message(of)) if fields.iter().all(|field| of.get_field_by_name(field).is_some()))
     };
     method.is_server_streaming() && has("match", &MATCH) && has("summary", &["end", "matches"])
@@ -64,7 +64,7 @@ pub(super) fn summary(message: &DynamicMessage) -> Option<(String, Option<String
         [("entries_skipped", "entries are no text"), ("lines_cut", "lines too long to be searched whole")]
     {
         if count(name) > 0 {
-            told.push_str(&format!("; {} {what}", count(name)));
+            told = format!("{told}; {} {what}", count(name));
         }
     }
     let end = summary.get_field_by_name("end").and_then(|end| end.as_enum_number());

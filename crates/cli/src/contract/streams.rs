@@ -28,7 +28,9 @@ pub(super) async fn follow(asked: &Asked, request: DynamicMessage, sink: Option<
         }
         if let Some((told, lacks)) = found.as_ref().filter(|_| !asked.json).and_then(|_| found::summary(&message)) {
             output::remark(&told);
-            lacks.iter().for_each(|lacks| output::complaint(lacks));
+            if let Some(lacks) = lacks {
+                output::complaint(&lacks);
+            }
         }
         came += 1;
         if limit.is_some_and(|limit| came >= limit) {

@@ -72,6 +72,7 @@ impl Scope {
 
     /// What is kept of it: what the manifest says too. What somebody typed that is not in it is theirs, and no business of a record
     /// that others read.
+    #[must_use]
     pub fn kept(&self, manifest: &Manifest) -> Self {
         let of = |known: &dyn Fn(&Entry) -> bool, text: &String| {
             if manifest.entries.iter().any(known) { text.clone() } else { String::new() }

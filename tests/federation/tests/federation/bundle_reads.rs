@@ -31,8 +31,8 @@ fn line(read: &vendor::BundleRead) -> String {
 }
 
 impl DeskBundle {
-    fn page(size: i32, token: &str) -> Option<PageRequest> {
-        Some(PageRequest { page_size: size, page_token: token.into() })
+    fn page(size: i32, token: &str) -> PageRequest {
+        PageRequest { page_size: size, page_token: token.into() }
     }
 
     async fn read_os(&self) {
@@ -96,7 +96,7 @@ on_both_engines! {
         desk.read_all().await;
         let list = |size, token: &str| vendor::ListDeskBundleReadsRequest {
             bundle_id: desk.bundle_id.clone(),
-            page: DeskBundle::page(size, token),
+            page: Some(DeskBundle::page(size, token)),
         };
         let (mut reads, mut token) = (Vec::new(), String::new());
         loop {
@@ -111,7 +111,7 @@ on_both_engines! {
         assert!(reads.iter().all(|read| read.role == "support-engineer" && read.first_time.is_some() && read.last_time.is_some()));
         assert_eq!((reads[0].reader.as_str(), reads[4].reader.as_str()), (GRACE, LINUS));
         assert!(!format!("{reads:?}").contains("lovelace"), "what was typed is not kept");
-        let bad = vendor::ListDeskBundleReadsRequest { bundle_id: "x".into(), page: DeskBundle::page(-1, "") };
+        let bad = vendor::ListDeskBundleReadsRequest { bundle_id: "x".into(), page: Some(DeskBundle::page(-1, "")) };
         let named = fields(desk.engineer().list_desk_bundle_reads(bad).await);
         assert_eq!(named, ["bundle_id", "page.page_size"]);
         let loose = desk.scene.commit_without_case(&desk.ticket_id, &samples::manifest(&["os", "disks"])).await;
@@ -161,7 +161,7 @@ on_both_engines! {
         let list = |ticket_id: &str, bundle_id: &str, size, token: &str| partner::ListBundleReadsRequest {
             ticket_id: ticket_id.into(),
             bundle_id: bundle_id.into(),
-            page: DeskBundle::page(size, token),
+            page: Some(DeskBundle::page(size, token)),
         };
         let of_bundle = list(&desk.ticket_id, &desk.local_id, 0, "");
         let channels = [desk.scene.agent(), desk.scene.customer()];

@@ -105,6 +105,11 @@ impl DeskBundle {
 
     /// The same; the vendor's clock is this world's.
     pub(crate) async fn start_with(database: &Database, vendor_world: World) -> Self {
+        // All that happens on the way is more than a test's stack should hold.
+        Box::pin(Self::furnish(database, vendor_world)).await
+    }
+
+    async fn furnish(database: &Database, vendor_world: World) -> Self {
         let scene = Scene::start_with(database, vendor_world).await;
         let (ticket, _) = scene.worked_ticket().await;
         let contents = contents();
