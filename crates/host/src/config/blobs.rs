@@ -42,7 +42,7 @@ impl BlobSettings {
         let mut blobs: Self = loaded.section("blobs");
         match (is_empty(&blobs.folder), &mut blobs.s3) {
             (true, None) => {
-                loaded.problems.add("blobs.folder", "is required: a folder for diagnostics, or s3, a bucket")
+                loaded.problems.add("blobs.folder", "is required: a folder for diagnostics, or s3, a bucket");
             }
             (false, Some(_)) => loaded.problems.add("blobs", "must have either folder or s3"),
             (false, None) => blobs.folder = loaded.path(&blobs.folder),

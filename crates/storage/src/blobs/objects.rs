@@ -83,11 +83,10 @@ fn connect(bucket: &Bucket) -> Result<Arc<dyn ObjectStore>, StoreError> {
         builder = builder.with_access_key_id(id).with_secret_access_key(secret);
     }
     let objects = builder.build().map_err(|error| cannot(error.to_string()))?;
-    Ok(if bucket.prefix.is_empty() {
-        Arc::new(objects)
-    } else {
-        Arc::new(PrefixStore::new(objects, bucket.prefix.as_str()))
-    })
+    if bucket.prefix.is_empty() {
+        return Ok(Arc::new(objects));
+    }
+    Ok(Arc::new(PrefixStore::new(objects, bucket.prefix.as_str())))
 }
 
 #[cfg(not(feature = "s3"))]
