@@ -89,6 +89,8 @@ fn bundle(profile: &str) -> (Vec<u8>, Vec<Vec<u8>>) {
         profile: profile.into(),
         collected_at: World::system().now(),
         redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
+        ticket: None,
+        pseudonyms_for: None,
         packs: vec![Pack { sha256: Digest::of(&pack), size_bytes: pack.len() as u64 }],
         entries: entries.to_vec(),
     };
