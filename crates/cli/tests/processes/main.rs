@@ -11,6 +11,7 @@ mod kills;
 mod profiles;
 mod proxy;
 mod up;
+mod uploads;
 
 use std::process::Command;
 

@@ -83,6 +83,7 @@ impl DiagnosticsService for Handlers {
                 let ticket = self.ticket(&call.caller, *ticket_id).await?;
                 let whole = uploads::manifest(&self.blobs, &owner(&ticket), what).await?;
                 uploads::check_whole(&self.blobs, &owner(&ticket), &whole).await?;
+                uploads::check_packs(&self.blobs, &owner(&ticket), &whole).await?;
                 let bundle = self.sign(&call, &ticket, what, &whole)?;
                 let bundle = &bundle;
                 let kept = self.rpc.store.write(|mut tx| async move {

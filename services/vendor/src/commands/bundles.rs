@@ -20,7 +20,8 @@ pub struct CommitBundle {
     pub signature: String,
 }
 
-/// Commits a bundle: its manifest and every blob that it names are there and verified. The same manifest is the same bundle.
+/// Commits a bundle: its manifest and every blob that it names are there and verified, and what lies in packs, too. The same manifest
+/// is the same bundle.
 pub async fn commit(
     store: &Store,
     blobs: &Blobs,
@@ -36,6 +37,7 @@ pub async fn commit(
         return Err(Error::Refused { kind: Kind::Refused, reason: Reason::ManifestUnsigned, message });
     }
     uploads::check_whole(blobs, owner, &whole).await?;
+    uploads::check_packs(blobs, owner, &whole).await?;
     let Whole { manifest: read, root, blobs: named } = whole;
     let artefacts = read.artefacts();
     let bundle = &Bundle {
