@@ -1,7 +1,8 @@
-//! `vouch bundle`: what is in a sealed bundle, whether it is whole, and what differs between two; and asking for one.
+//! `vouch bundle`: what is in a sealed bundle, whether it is whole, and what differs between two; asking for one, and handing it over.
 
 mod diff;
 mod request;
+mod upload;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -30,6 +31,11 @@ pub(crate) enum BundleCommand {
     Diff(diff::DiffArguments),
     /// Write a request for diagnostics, to be taken to the host and run there: vouch collect --request FILE.
     Request(request::RequestArguments),
+    /// Upload a sealed bundle to the partner, for a ticket, and commit it.
+    ///
+    /// Only what the partner does not have yet is sent, several blobs at a time. After a cut it goes on at the last part that arrived;
+    /// a command that was killed is simply started again.
+    Upload(upload::UploadArguments),
 }
 
 #[derive(Args)]
@@ -53,11 +59,12 @@ pub(crate) struct VerifyArguments {
     file: PathBuf,
 }
 
-pub(crate) fn run(command: &BundleCommand) -> Result<ExitCode, Problem> {
+pub(crate) async fn run(command: &BundleCommand) -> Result<ExitCode, Problem> {
     match command {
         BundleCommand::Show(arguments) => show(arguments),
         BundleCommand::Diff(arguments) => diff::run(arguments),
         BundleCommand::Request(arguments) => request::run(arguments),
+        BundleCommand::Upload(arguments) => upload::run(arguments).await,
         BundleCommand::Verify(arguments) => {
             let bundle = open(&arguments.file)?;
             let size: u64 = bundle.manifest().blobs().values().sum();
@@ -122,7 +129,7 @@ fn print(bundle: &SealedBundle, path: &str) -> Result<ExitCode, Problem> {
     if let Some(reason) = &entry.failed {
         return Err(Problem::new(format!("{path} was left out: {reason}")));
     }
-    let Some(mut content) = bundle.blob(entry.sha256) else { return Ok(ExitCode::SUCCESS) };
+    let Some(mut content) = bundle.content(entry) else { return Ok(ExitCode::SUCCESS) };
     let mut out = io::stdout().lock();
     match io::copy(&mut content, &mut out).and_then(|_| out.flush()) {
         // A reader that has gone is no failure.

@@ -12,6 +12,7 @@ mod kills;
 mod profiles;
 mod proxy;
 mod up;
+mod uploads;
 
 use std::process::Command;
 
