@@ -20,7 +20,7 @@ impl SealedBundle {
         let place = self.manifest().place(entry)?;
         let blob = self.blob(place.blob)?;
         let source = match entry.packed {
-            None => Source::Blob(blob),
+            None => Source::Blob(Box::new(blob)),
             Some(_) => Source::Pack { pack: place.blob, at: place.offset, end: place.offset + place.size_bytes },
         };
         Some(Content { bundle: self, source })
@@ -52,7 +52,7 @@ pub struct Content<'b> {
 
 #[derive(Debug)]
 enum Source {
-    Blob(Blob),
+    Blob(Box<Blob>),
     Pack { pack: Digest, at: u64, end: u64 },
 }
 

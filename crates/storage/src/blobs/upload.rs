@@ -52,10 +52,10 @@ impl Blobs {
         let (sender, staged) = mpsc::channel(1);
         // Each ends with its end of the channel, so that neither waits for the other in vain.
         let staging = async {
-            let sender = sender;
+            let onward = sender;
             while let Some((offset, part)) = parts.recv().await {
                 let staged = upload.stage(offset, part).await?;
-                if let Err(mpsc::error::SendError(staged)) = sender.send(staged).await {
+                if let Err(mpsc::error::SendError(staged)) = onward.send(staged).await {
                     self.discard(&staged).await;
                     break;
                 }
