@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `folder` (a data folder with an authority, issuers and configurations), `services` (three processes on it), `up` (until Ctrl-C),
 //! `sample` (a catalogue to try things on), `demo` (the whole story), `contract` (a command for every RPC, made from the contract),
-//! `catalogue` (licences from files and into them), `call` (any RPC, JSON in and out), `verify` (signed texts, offline), `collect` (diagnostics into a sealed file, offline), `bundle` (what is in one),
+//! `catalogue` (licences from files and into them), `call` (any RPC, JSON in and out), `verify` (signed texts, offline), `collect` (diagnostics into a sealed file, offline), `bundle` (what is in one), `upload` (one on its way to the partner),
 //! `profile` (what is collected and looked for), `judgement` (what a profile says of a bundle).
 
 mod bundle;
@@ -20,6 +20,7 @@ mod sample;
 mod services;
 mod token;
 mod up;
+mod upload;
 mod verify;
 
 use std::path::PathBuf;
@@ -50,7 +51,7 @@ enum Command {
     Verify(verify::VerifyArguments),
     /// Collect diagnostics of this host, or take an archive in, and seal them redacted: without a network.
     Collect(collect::CollectArguments),
-    /// Look into a sealed bundle.
+    /// Look into a sealed bundle, compare two, hand one over.
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
     /// Check, publish or fetch a profile: what is collected, what is required, what is looked for.

@@ -147,9 +147,12 @@ pub enum ManifestError {
     /// Two entries share a path, or they are not in order.
     #[error("entry {0} is not after the one before it")]
     Order(usize),
-    /// A pack is empty or too large, or an entry's place in it is none, or something in it belongs to no entry.
-    #[error("pack {0} is empty or too large, or does not consist of its entries")]
+    /// A pack is empty, too large or there twice, or an entry's place in it is none, or something in it belongs to no entry.
+    #[error("pack {0} is empty, too large or there twice, or does not consist of its entries")]
     Pack(usize),
+    /// One digest is said to have two sizes.
+    #[error("entry {0} has another size than a blob with the same digest")]
+    Size(usize),
 }
 
 impl Manifest {
@@ -214,7 +217,20 @@ impl Manifest {
                 return Err(ManifestError::Order(index));
             }
         }
-        self.check_packs()
+        self.check_packs()?;
+        self.check_sizes()
+    }
+
+    /// A digest has one size, or one of two entries would have no content.
+    fn check_sizes(&self) -> Result<(), ManifestError> {
+        let mut sizes = BTreeMap::new();
+        for (index, entry) in self.entries.iter().enumerate() {
+            let Some(place) = self.place(entry) else { continue };
+            if *sizes.entry(place.blob).or_insert(place.blob_bytes) != place.blob_bytes {
+                return Err(ManifestError::Size(index));
+            }
+        }
+        Ok(())
     }
 
     /// Packs consist of the contents of entries and of nothing else, so that nothing travels which no entry shows. Equal
@@ -229,6 +245,7 @@ impl Manifest {
             }
         }
         let mut places = places.into_iter().peekable();
+        let mut digests = BTreeSet::new();
         for (index, pack) in self.packs.iter().enumerate() {
             let mut end = 0;
             while let Some((packed, (size, _))) = places.next_if(|(packed, _)| packed.pack as usize == index) {
@@ -237,7 +254,9 @@ impl Manifest {
                 }
                 end = end.saturating_add(size);
             }
-            if end != pack.size_bytes || !(1..=MAX_PACK_BYTES).contains(&end) {
+            // The same pack cut in many ways would have to be read as often.
+            let is_new = digests.insert(pack.sha256);
+            if end != pack.size_bytes || !(1..=MAX_PACK_BYTES).contains(&end) || !is_new {
                 return Err(ManifestError::Pack(index));
             }
         }
@@ -365,6 +384,7 @@ mod tests {
             (vec![pack(3)], vec![packed("a", 0, 0), other], 0),
             (vec![pack(3)], vec![failed], 0),
             (vec![pack(3), pack(0)], vec![packed("a", 0, 0)], 1),
+            (vec![pack(3), pack(3)], vec![packed("a", 0, 0), packed("b", 1, 0)], 1),
             (vec![pack(MAX_PACK_BYTES + 1)], vec![Entry { size_bytes: MAX_PACK_BYTES + 1, ..packed("a", 0, 0) }], 0),
             (
                 vec![pack(u64::MAX)],
@@ -376,6 +396,13 @@ mod tests {
             let refused = Manifest { packs, ..manifest(entries) }.write();
             assert_eq!(refused.unwrap_err(), ManifestError::Pack(index), "row {row}");
         }
+    }
+
+    #[test]
+    fn a_digest_has_one_size() {
+        let other = Entry { size_bytes: 4, ..entry("b", "os") };
+        let refused = manifest(vec![entry("a", "os"), other]).write();
+        assert_eq!(refused.unwrap_err(), ManifestError::Size(1));
     }
 
     #[test]

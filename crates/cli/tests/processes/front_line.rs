@@ -37,7 +37,7 @@ fn channel(data: &Path, address: SocketAddr, service: &str, role: &str) -> Beare
 /// An agent of the sample partner.
 pub(crate) struct Agent {
     pub(crate) tickets: TicketServiceClient<BearerChannel>,
-    diagnostics: DiagnosticsServiceClient<BearerChannel>,
+    pub(crate) diagnostics: DiagnosticsServiceClient<BearerChannel>,
     customer_id: String,
 }
 

@@ -14,6 +14,7 @@ mod postgresql;
 mod profiles;
 mod proxy;
 mod up;
+mod uploads;
 
 use std::process::Command;
 

@@ -9,19 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 use vouch_core::{Error, Kind, Reason};
 
-use super::{BlobRef, Blobs, Progress};
-use crate::many::{self, Column, Rows};
-use crate::{Dialect, StoreError, WriteError, row};
+use super::{BlobRef, Blobs, DIGEST, Progress, in_statements};
+use crate::{Dialect, StoreError, WriteError, many, row};
 
 /// How long content stays that nothing pins, after it was last written, asked for or found to be there.
 pub const LEASE: SignedDuration = SignedDuration::from_hours(24);
 /// By which part of itself a lease is given longer than promised, so that whoever asks again and again causes one write.
 const AHEAD: i32 = 24;
-/// How many blobs one statement names.
-const IN_ONE_STATEMENT: usize = 5000;
-
-/// The columns of `blob_pins`.
-const PIN: [(&str, Column); 3] = [("owner", Column::Text), ("sha256", Column::Bytes), ("pin", Column::Text)];
 
 impl Blobs {
     /// The same blobs, leased for another time than [`LEASE`].
@@ -97,8 +91,8 @@ impl Blobs {
             .write(|mut tx| async move {
                 let lock = Dialect::of(&tx).for_update();
                 let found = whole_fetch(&mut tx, owner, blobs, lock).await?;
-                for some in blobs.iter().collect::<Vec<_>>().chunks(IN_ONE_STATEMENT) {
-                    let renewed = many::select(&DIGEST, &digests(Dialect::of(&tx), some), |these| {
+                for digests in in_statements(Dialect::of(&tx), blobs) {
+                    let renewed = many::select(&DIGEST, &digests, |these| {
                         format!(
                             "UPDATE blobs SET leased_until = $3 WHERE owner = $2 AND complete = 1 AND leased_until < $3
                              AND sha256 IN {these}"
@@ -122,21 +116,20 @@ pub async fn pin(
     blobs: &BTreeSet<BlobRef>,
     pin: &str,
 ) -> Result<(), WriteError> {
-    let dialect = Dialect::of(connection);
-    let there = whole_fetch(connection, owner, blobs, dialect.for_update()).await?;
+    let lock = Dialect::of(connection).for_update();
+    let there = whole_fetch(connection, owner, blobs, lock).await?;
     if there.len() != blobs.len() {
         let missing = blobs.len() - there.len();
         let message = format!("{missing} of {} blobs are missing; ask FindMissingBlobs which", blobs.len());
         return Err(Error::Refused { kind: Kind::Refused, reason: Reason::BundleIncomplete, message }.into());
     }
-    for some in blobs.iter().collect::<Vec<_>>().chunks(IN_ONE_STATEMENT) {
-        let pinned = many::select(&DIGEST, &digests(dialect, some), |these| {
+    for digests in in_statements(Dialect::of(connection), blobs) {
+        let pinned = many::select(&DIGEST, &digests, |these| {
             format!("UPDATE blobs SET pinned = 1 WHERE owner = $2 AND pinned = 0 AND sha256 IN {these}")
         });
         pinned.bind(owner.to_owned()).execute(&mut *connection).await?;
-        let rows = some.iter().map(|blob| [owner.into(), blob.sha256.as_slice().into(), pin.into()]);
-        let insert = many::insert("blob_pins", &PIN, &[], &Rows::of(dialect, rows), "ON CONFLICT DO NOTHING");
-        insert.execute(&mut *connection).await?;
+        let insert = many::insert("blob_pins", &DIGEST, &["owner", "pin"], &digests, "ON CONFLICT DO NOTHING");
+        insert.bind(owner.to_owned()).bind(pin.to_owned()).execute(&mut *connection).await?;
     }
     Ok(())
 }
@@ -160,12 +153,6 @@ pub async fn unpin(connection: &mut AnyConnection, owner: &str, pin: &str) -> Re
     Ok(())
 }
 
-const DIGEST: [(&str, Column); 1] = [("sha256", Column::Bytes)];
-
-fn digests(dialect: Dialect, blobs: &[&BlobRef]) -> Rows<1> {
-    Rows::of(dialect, blobs.iter().map(|blob| [blob.sha256.as_slice().into()]))
-}
-
 /// Those of these blobs that an owner has whole, by their digests, each with the end of its lease.
 async fn whole_fetch(
     connection: &mut AnyConnection,
@@ -174,8 +161,8 @@ async fn whole_fetch(
     lock: &'static str,
 ) -> Result<Vec<(BlobRef, Timestamp)>, StoreError> {
     let mut found = Vec::with_capacity(blobs.len());
-    for some in blobs.iter().collect::<Vec<_>>().chunks(IN_ONE_STATEMENT) {
-        let query = many::select(&DIGEST, &digests(Dialect::of(connection), some), |these| {
+    for digests in in_statements(Dialect::of(connection), blobs) {
+        let query = many::select(&DIGEST, &digests, |these| {
             format!(
                 "SELECT sha256, size_bytes, leased_until FROM blobs
                  WHERE owner = $2 AND complete = 1 AND sha256 IN {these} ORDER BY sha256{lock}"

@@ -5,7 +5,7 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path as ObjectPath;
 use vouch_core::{Error, Kind, Reason};
 
-use super::{BlobRef, Blobs, unavailable};
+use super::{BlobRef, Blobs, MAX_PART_BYTES, unavailable};
 use crate::{StoreError, row};
 
 impl Blobs {
@@ -21,9 +21,14 @@ impl Blobs {
         Ok(size.map(|size_bytes| BlobRef { sha256, size_bytes }))
     }
 
+    /// Reads on from a place in a complete blob, to the end of the part in which it lies: [`Blobs::read_range`] without a bound.
+    pub async fn read_from(&self, owner: &str, blob: &BlobRef, offset: u64) -> Result<Option<Bytes>, Error> {
+        self.read_range(owner, blob, offset, MAX_PART_BYTES as u64).await
+    }
+
     /// Reads on from a place in a complete blob: at most `most` bytes, and no further than the part goes in which the place lies;
-    /// empty at the blob's end. `None` when the blob is not complete. `CONTENT_DAMAGED` when the part is not there, or is shorter
-    /// than it was.
+    /// empty at the blob's end. `None` when the blob is not complete, or went meanwhile. `CONTENT_DAMAGED` when the part is not there,
+    /// or is shorter than it was.
     pub async fn read_range(
         &self,
         owner: &str,
@@ -55,13 +60,18 @@ impl Blobs {
         let object = ObjectPath::from(row::text(&found, "object")?.as_str());
         match self.objects.get_range(&object, from..until).await {
             Ok(content) if content.len() as u64 == until - from => Ok(Some(content)),
-            Ok(_) | Err(object_store::Error::NotFound { .. }) => Err(damaged(&object)),
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => self.lost(owner, blob, &object).await,
             // What a store says of an object that is too short differs from one to the next.
             Err(error) => match self.objects.head(&object).await {
-                Ok(about) if about.size < until => Err(damaged(&object)),
+                Ok(about) if about.size < until => self.lost(owner, blob, &object).await,
                 _ => Err(unavailable(error)),
             },
         }
+    }
+
+    /// What a part that is not there whole means: whoever gives a blob up deletes its rows before its objects.
+    async fn lost(&self, owner: &str, blob: &BlobRef, object: &ObjectPath) -> Result<Option<Bytes>, Error> {
+        if self.progress(owner, blob).await?.complete { Err(damaged(object)) } else { Ok(None) }
     }
 }
 

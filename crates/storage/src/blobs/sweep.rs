@@ -26,6 +26,9 @@ const OBJECTS_AT_A_TIME: usize = 200;
 /// An object that no row names is one that is being uploaded, until it is as old as this.
 pub const ORPHAN_AGE: SignedDuration = SignedDuration::from_hours(24);
 
+/// By what objects are looked for.
+const OBJECT: [(&str, Column); 1] = [("object", Column::Text)];
+
 impl Blobs {
     /// Collects everything whose time is over. Returns how many blobs went.
     pub async fn sweep(&self) -> Result<u64, Error> {
@@ -58,14 +61,26 @@ impl Blobs {
         Ok(gone)
     }
 
-    /// Throws away the parts of a blob that is not what was announced.
-    pub(super) async fn throw_away(&self, owner: &str, blob: &BlobRef) -> Result<(), Error> {
+    /// Throws away the parts of a blob that is not what was announced, from this first one on: the upload starts over.
+    pub(super) async fn throw_away(&self, owner: &str, blob: &BlobRef, first: &str) -> Result<(), Error> {
         let now = self.world.now();
         let buried = self.store.write(|mut tx| async move {
-            let mut freed = Freed::default();
-            let unverified = "complete = 0 AND committed_bytes = size_bytes";
-            bury(&mut tx, owner, &blob.sha256, unverified, now, &mut freed).await?;
-            freed.credit(&mut tx).await?;
+            // Ordering: the blob's row first, which a part that is being committed locks, too. Parts go all at once, and each object is
+            // written once: what somebody else uploaded meanwhile has another first one, and stays.
+            let gone = sqlx::query(
+                "DELETE FROM blobs WHERE owner = $1 AND sha256 = $2 AND complete = 0 AND EXISTS (
+                     SELECT 1 FROM blob_parts WHERE owner = $1 AND sha256 = $2 AND offset_bytes = 0 AND object = $3)",
+            )
+            .bind(owner)
+            .bind(blob.sha256.as_slice())
+            .bind(first)
+            .execute(&mut *tx)
+            .await?;
+            if gone.rows_affected() == 1 {
+                let mut freed = Freed::default();
+                bury(&mut tx, owner, &blob.sha256, now, &mut freed).await?;
+                freed.credit(&mut tx).await?;
+            }
             Ok((tx, ()))
         });
         buried.await?;
@@ -88,7 +103,14 @@ impl Blobs {
                 let due = due_fetch(&mut tx, now, IN_ONE_TRANSACTION, lock).await?;
                 let mut freed = Freed::default();
                 for (owner, sha256) in &due {
-                    bury(&mut tx, owner, sha256, "pinned = 0", now, &mut freed).await?;
+                    let gone = sqlx::query("DELETE FROM blobs WHERE owner = $1 AND sha256 = $2 AND pinned = 0")
+                        .bind(owner)
+                        .bind(sha256.as_slice())
+                        .execute(&mut *tx)
+                        .await?;
+                    if gone.rows_affected() == 1 {
+                        bury(&mut tx, owner, sha256, now, &mut freed).await?;
+                    }
                 }
                 freed.credit(&mut tx).await?;
                 Ok((tx, due.len()))
@@ -111,7 +133,8 @@ impl Blobs {
             self.delete_objects(&buried).await?;
             let buried = &buried;
             let forgotten = self.store.write(|mut tx| async move {
-                let delete = many::select(&OBJECT, &objects(Dialect::of(&tx), buried), |these| {
+                let names = Rows::of(Dialect::of(&tx), buried.iter().map(|object| [object.as_str().into()]));
+                let delete = many::select(&OBJECT, &names, |these| {
                     format!("DELETE FROM blob_tombstones WHERE object IN {these}")
                 });
                 delete.execute(&mut *tx).await?;
@@ -139,22 +162,16 @@ impl Blobs {
         }
         let mut reader = self.store.reader().acquire().await.map_err(StoreError::from)?;
         let mut named = std::collections::BTreeSet::new();
+        let names = Rows::of(Dialect::of(&reader), objects.iter().map(|object| [object.as_str().into()]));
         for table in ["blob_parts", "blob_tombstones"] {
-            let query = many::select(&OBJECT, &self::objects(Dialect::of(&reader), &objects), |these| {
-                format!("SELECT object FROM {table} WHERE object IN {these}")
-            });
+            let query =
+                many::select(&OBJECT, &names, |these| format!("SELECT object FROM {table} WHERE object IN {these}"));
             for found in query.fetch_all(&mut *reader).await.map_err(StoreError::from)? {
                 named.insert(row::text(&found, "object")?);
             }
         }
         Ok(objects.into_iter().filter(|object| !named.contains(object)).collect())
     }
-}
-
-const OBJECT: [(&str, Column); 1] = [("object", Column::Text)];
-
-fn objects(dialect: Dialect, names: &[String]) -> Rows<1> {
-    Rows::of(dialect, names.iter().map(|name| [name.as_str().into()]))
 }
 
 /// Blobs that nothing pins and whose lease is over, the longest first.
@@ -176,21 +193,14 @@ async fn due_fetch(
     rows.iter().map(|found| Ok((row::text(found, "owner")?, row::bytes(found, "sha256")?))).collect()
 }
 
-/// Deletes the rows of a blob for which a condition holds, with tombstones of its objects.
+/// Deletes the parts of a blob whose row is gone, and leaves tombstones of their objects.
 async fn bury(
     connection: &mut AnyConnection,
     owner: &str,
     sha256: &[u8],
-    condition: &'static str,
     now: Timestamp,
     freed: &mut Freed,
 ) -> Result<(), WriteError> {
-    let sql = format!("DELETE FROM blobs WHERE owner = $1 AND sha256 = $2 AND {condition}");
-    // The text is made of constants.
-    let deleted = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(owner).bind(sha256).execute(&mut *connection).await?;
-    if deleted.rows_affected() == 0 {
-        return Ok(());
-    }
     freed.add_parts(connection, owner, sha256).await?;
     sqlx::query(
         "INSERT INTO blob_tombstones (object, buried_at)

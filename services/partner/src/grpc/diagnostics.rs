@@ -91,6 +91,7 @@ impl DiagnosticsService for Handlers {
                 let ticket = self.ticket(&call.caller, *ticket_id).await?;
                 let owner = &owner(&ticket);
                 let whole = uploads::manifest(&self.blobs, owner, what).await?;
+                uploads::check_packs(&self.blobs, owner, &whole).await?;
                 let bundle = self.sign(&call, &ticket, what, &whole)?;
                 let (bundle, profile) = (&bundle, &whole.manifest.profile);
                 let pinned: &BTreeSet<BlobRef> = &whole.blobs.into_iter().chain([*what]).collect();

@@ -23,8 +23,8 @@ pub struct CommitBundle {
     pub signature: String,
 }
 
-/// Commits a bundle: its manifest and every blob that it names are there and verified, and are pinned in the transaction that commits
-/// it. The same manifest is the same bundle.
+/// Commits a bundle: its manifest and every blob that it names are there and verified, and what lies in packs, too. They are pinned in
+/// the transaction that commits it. The same manifest is the same bundle.
 pub async fn commit(
     store: &Store,
     blobs: &Blobs,
@@ -40,6 +40,7 @@ pub async fn commit(
         let message = "the manifest is not signed by the calling partner with a registered key".to_owned();
         return Err(Error::Refused { kind: Kind::Refused, reason: Reason::ManifestUnsigned, message });
     }
+    uploads::check_packs(blobs, owner, &whole).await?;
     let Whole { manifest: read, root, blobs: named } = whole;
     let (artefacts, profile) = (read.artefacts(), &read.profile);
     let bundle = &Bundle {
