@@ -96,7 +96,7 @@ fn texts(output: &Output) -> (String, String) {
 fn seal(folder: &Path) {
     let (archive, sealed) = (folder.join("in.tar"), folder.join("out.vouch"));
     let mut tar = tar::Builder::new(std::fs::File::create(&archive).unwrap());
-    let large: String = (0..1_000_000).map(|line| format!("{line} ok\n")).collect();
+    let large: String = (0..1_000_000).map(|line: u32| line.to_string() + " ok\n").collect();
     for (path, text) in [("large.log", large.as_str()), ("a.log", "one\n"), ("b.log", "two\n")] {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
