@@ -25,6 +25,8 @@ mod table;
 mod values;
 mod versions;
 
+pub(crate) use request::fresh;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -22,6 +22,7 @@ use vouch_diagnostics::Digest;
 use vouch_diagnostics::sealed::SealedBundle;
 use vouch_host::uploads::{self, BlobRef, Far, Near, Outlet, Part, Told};
 
+use crate::contract;
 use crate::folder::Folder;
 use crate::identities::{Bearer, Role};
 use crate::output::{self, Problem};
@@ -79,6 +80,21 @@ impl<'f> Desk<'f> {
             manifest_signature: answer.manifest_signature,
             sent_bytes: 0,
         })
+    }
+
+    /// Commits a bundle whose blobs are there, and hands over what its pseudonyms stand for, where its file has that.
+    async fn take(&self, bundle: &SealedBundle) -> Result<Committed, Status> {
+        let committed = self.commit(bundle.manifest_bytes()).await?;
+        if let Some(sealed) = bundle.pseudonyms() {
+            let request = pb::PutPseudonymsRequest {
+                request_id: contract::fresh(),
+                ticket_id: self.ticket_id.clone(),
+                bundle_id: committed.bundle_id.clone(),
+                sealed: sealed.to_vec().into(),
+            };
+            self.client()?.put_pseudonyms(request).await?;
+        }
+        Ok(committed)
     }
 
     fn is_there(&self, bytes: i64) {
@@ -156,7 +172,7 @@ pub(crate) async fn upload(desk: &Desk<'_>, bundle: Arc<SealedBundle>, bar: &Pro
     loop {
         desk.there.store(0, Ordering::Relaxed);
         let outcome = match uploads::send(&near, desk, &blobs, &told).await {
-            Ok(Ok(())) => desk.commit(manifest).await,
+            Ok(Ok(())) => desk.take(&bundle).await,
             Ok(Err(status)) => Err(status),
             Err(error) => return Err(Failed::Read(error)),
         };

@@ -95,6 +95,8 @@ mod tests {
             profile: "linux-host/1".into(),
             collected_at: "2026-06-08T12:00:00Z".parse().unwrap(),
             redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
+            ticket: None,
+            pseudonyms_for: None,
             packs: vec![Pack { sha256: Digest::of(pack), size_bytes: pack.len() as u64 }],
             entries: contents.iter().map(entry).collect(),
         }

@@ -100,6 +100,15 @@ pub async fn enter(
     Ok(())
 }
 
+/// Forgets what was found in a bundle whose contents are given up: it quotes them.
+pub async fn forget(connection: &mut AnyConnection, bundle_id: BundleId) -> Result<(), WriteError> {
+    sqlx::query("DELETE FROM bundle_analyses WHERE bundle_id = $1")
+        .bind(bundle_id.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Has the bundles analysed that name a profile of which nothing was known, or which could not be had.
 pub async fn reopen(connection: &mut AnyConnection, profile: &str, now: Timestamp) -> Result<(), WriteError> {
     sqlx::query(

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use vouch_core::id::BundleId;
 use vouch_core::{Error, World};
 use vouch_storage::blobs::{self, Blobs};
-use vouch_storage::{Store, WriteError};
+use vouch_storage::{Store, WriteError, analyses};
 
 use crate::domain::retention::kept_until;
 use crate::domain::ticket::{Bundle, TicketState};
+use crate::store::pseudonyms::table_delete;
 use crate::store::retention::{bundle_claim, bundle_settle, bundles_to_settle, ticket_of};
 use crate::transfer::owner;
 
@@ -71,6 +72,9 @@ impl Retention {
                 let bundle = settled(bundle, ticket.state, now);
                 if bundle.content_deleted_at.is_some() {
                     blobs::unpin(&mut tx, &owner(&ticket), &id.to_string()).await?;
+                    // What pseudonyms stand for, and what was quoted, goes with the contents.
+                    table_delete(&mut tx, id).await?;
+                    analyses::forget(&mut tx, id).await?;
                 }
                 bundle_settle(&mut tx, &bundle).await?;
                 Ok::<_, WriteError>((tx, Some(bundle)))

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use vouch_core::id::BundleId;
 use vouch_core::{Error, World};
 use vouch_storage::blobs::{self, Blobs};
-use vouch_storage::{Store, WriteError};
+use vouch_storage::{Store, WriteError, analyses};
 
 use crate::domain::bundle::Bundle;
 use crate::domain::retention::{Holder, kept_until};
@@ -70,6 +70,8 @@ impl Retention {
                 let bundle = settled(bundle, &holders, now);
                 if bundle.content_deleted_at.is_some() {
                     blobs::unpin(&mut tx, bundle.partner_id.as_str(), &id.to_string()).await?;
+                    // What was found in it quotes it.
+                    analyses::forget(&mut tx, id).await?;
                 }
                 bundle_settle(&mut tx, &bundle).await?;
                 Ok::<_, WriteError>((tx, Some(bundle)))

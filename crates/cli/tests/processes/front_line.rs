@@ -137,23 +137,6 @@ impl Agent {
         self.commit(ticket_id, &manifest, vec![content]).await
     }
 
-    /// Uploads a sealed bundle, and hands its table of pseudonyms over.
-    pub(crate) async fn upload_sealed(&self, ticket_id: &str, bundle: &SealedBundle) {
-        let read = |mut blob: Blob| {
-            let mut content = Vec::new();
-            blob.read_to_end(&mut content).unwrap();
-            content
-        };
-        let bundle_id = self.commit(ticket_id, bundle.manifest_bytes(), bundle.blobs().map(read).collect()).await;
-        let request = partner::PutPseudonymsRequest {
-            request_id: fresh(),
-            ticket_id: ticket_id.into(),
-            bundle_id,
-            sealed: bundle.pseudonyms().unwrap().to_vec().into(),
-        };
-        self.diagnostics.clone().put_pseudonyms(request).await.unwrap();
-    }
-
     async fn commit(&self, ticket_id: &str, manifest: &[u8], mut contents: Vec<Vec<u8>>) -> String {
         let mut diagnostics = self.diagnostics.clone();
         contents.push(manifest.to_vec());

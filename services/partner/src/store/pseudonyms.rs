@@ -30,6 +30,13 @@ pub async fn table_insert(
     Ok(())
 }
 
+/// Deletes the table of a bundle whose contents are given up.
+pub async fn table_delete(connection: &mut AnyConnection, id: BundleId) -> Result<(), WriteError> {
+    let delete = sqlx::query("DELETE FROM bundle_pseudonyms WHERE bundle_id = $1").bind(id.to_string());
+    delete.execute(connection).await?;
+    Ok(())
+}
+
 /// The tables of a ticket's bundles, the youngest first.
 pub async fn table_list(
     connection: &mut AnyConnection,

@@ -71,6 +71,20 @@ impl BundleService for Bare {
     ) -> Result<Response<pb::CommitBundleResponse>, Status> {
         Err(Status::unimplemented(""))
     }
+
+    async fn query_bundle(
+        &self,
+        _request: Request<pb::QueryBundleRequest>,
+    ) -> Result<Response<pb::QueryBundleResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn list_bundle_reads(
+        &self,
+        _request: Request<pb::ListBundleReadsRequest>,
+    ) -> Result<Response<pb::ListBundleReadsResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
 }
 
 /// Serves it with a service's certificate; where.
