@@ -44,6 +44,10 @@ impl Manifests {
     /// The manifest of a bundle. `BUNDLE_NOT_KEPT` when it is not there any more, `CONTENT_DAMAGED` when it is not what it was.
     pub async fn of(&self, bundle: &Bundle) -> Result<Arc<Manifest>, Error> {
         let Shared { blobs, turn, .. } = &*self.0;
+        // Another bundle may have the same content still: that is not this one's any more.
+        if bundle.content_deleted_at.is_some() {
+            return Err(not_kept());
+        }
         // Asked each time: what is kept no more is not told from memory.
         let blob = blobs.find(bundle.partner_id.as_str(), bundle.root.0).await?.ok_or_else(not_kept)?;
         if let Some(known) = self.known(bundle.root) {
@@ -124,6 +128,10 @@ mod tests {
             entries: 0,
             size_bytes: 0,
             committed_at: Timestamp::UNIX_EPOCH,
+            retention: None,
+            region: String::new(),
+            expires_at: None,
+            content_deleted_at: None,
         }
     }
 
