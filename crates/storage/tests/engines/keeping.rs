@@ -216,6 +216,48 @@ on_both_engines! {
         assert_eq!((stored("north").await, ground.files().len()), (0, 0));
     }
 
+    async fn a_stream_is_counted_part_by_part_and_leaves_nothing_of_what_is_refused(database: Database) {
+        let ground = Ground::new(&database).await;
+        let quota = Quota::of("north", "the partner", 100, "ask").and_within("tkt_1", "the ticket", 1000, "ask");
+        let blobs = ground.blobs.counted_on(quota);
+        let stored = async || (blobs.stored_bytes("north").await.unwrap(), blobs.stored_bytes("north/tkt_1").await.unwrap());
+        let take = async |blob: &BlobRef, parts: &[(u64, Vec<u8>)]| {
+            let (sender, receiver) = tokio::sync::mpsc::channel(parts.len());
+            for (offset, part) in parts {
+                sender.try_send((*offset, part.clone().into())).unwrap();
+            }
+            drop(sender);
+            blobs.take("north", blob, receiver).await
+        };
+        let large = named(&[1; 130]);
+        let parts = [(0, vec![1; 50]), (50, vec![1; 50]), (100, vec![1; 30])];
+        assert_eq!(reason(take(&large, &parts).await), Reason::StorageQuotaExceeded);
+        assert_eq!((stored().await, ground.files().len()), ((100, 100), 2), "what was committed stays");
+        assert_eq!(blobs.progress("north", &large).await.unwrap().committed_bytes, 100);
+
+        ground.hours_pass(26);
+        blobs.sweep().await.unwrap();
+        assert_eq!((stored().await, ground.files().len()), ((0, 0), 0));
+        let wrong = [(0, vec![2; 50]), (50, vec![2; 50])];
+        assert_eq!(reason(take(&named(&[3; 100]), &wrong).await), Reason::DigestMismatch);
+        assert_eq!((stored().await, ground.files().len()), ((0, 0), 0), "its place is free at once");
+        assert!(take(&named(&[2; 100]), &wrong).await.unwrap().complete);
+    }
+
+    async fn what_was_verified_to_lie_in_a_pack_is_forgotten_when_the_pack_is_given_up(database: Database) {
+        let ground = Ground::new(&database).await;
+        let pack = ground.upload("north", b"a pack").await;
+        let known = async || ground.blobs.layouts("north", &[pack]).await.unwrap();
+        ground.blobs.keep_layouts("north", &[(pack, [7; 32])]).await.unwrap();
+        assert_eq!(known().await.get(&pack.sha256), Some(&[7; 32]));
+        assert!(ground.blobs.layouts("south", &[pack]).await.unwrap().is_empty());
+        ground.hours_pass(26);
+        ground.blobs.sweep().await.unwrap();
+        assert!(known().await.is_empty());
+        ground.upload("north", b"a pack").await;
+        assert!(known().await.is_empty(), "what comes again is read again");
+    }
+
     async fn many_uploads_at_once_never_store_more_than_is_allowed(database: Database) {
         let ground = Ground::new(&database).await;
         let quota = Quota::of("north", "the partner", 75, "ask").and_within("tkt_1", "the ticket", 1000, "ask");
