@@ -1,6 +1,5 @@
 //! What an agent does with a ticket, over RPC, from outside.
 
-use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +16,6 @@ use vouch_contract::pb::partner::v1::ticket_service_client::TicketServiceClient;
 use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_contract::pb::vendor::v1::case_desk_service_client::CaseDeskServiceClient;
 use vouch_core::World;
-use vouch_diagnostics::sealed::{Blob, SealedBundle};
 use vouch_diagnostics::{Digest, Entry, Manifest, Masked, Redaction};
 use vouch_host::client::{self, ClientTls};
 use vouch_host::testing::{BearerChannel, fresh, with_bearer};
