@@ -1,7 +1,10 @@
-//! `vouch bundle`: what is in a sealed bundle, whether it is whole, and what differs between two; and asking for one.
+//! `vouch bundle`: what is in a sealed bundle, whether it is whole, and what differs between two; asking for one, handing it over, and
+//! reading what is said of one.
 
 mod diff;
 mod request;
+mod translate;
+mod upload;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -30,6 +33,13 @@ pub(crate) enum BundleCommand {
     Diff(diff::DiffArguments),
     /// Write a request for diagnostics, to be taken to the host and run there: vouch collect --request FILE.
     Request(request::RequestArguments),
+    /// Upload a sealed bundle to the partner, for a ticket, and commit it.
+    ///
+    /// Only what the partner does not have yet is sent, several blobs at a time. After a cut it goes on at the last part that arrived;
+    /// a command that was killed is simply started again.
+    Upload(upload::UploadArguments),
+    /// Put the originals in the place of pseudonyms in what a vendor wrote: by the partner, for an agent of the ticket.
+    Translate(translate::TranslateArguments),
 }
 
 #[derive(Args)]
@@ -53,11 +63,13 @@ pub(crate) struct VerifyArguments {
     file: PathBuf,
 }
 
-pub(crate) fn run(command: &BundleCommand) -> Result<ExitCode, Problem> {
+pub(crate) async fn run(command: &BundleCommand) -> Result<ExitCode, Problem> {
     match command {
         BundleCommand::Show(arguments) => show(arguments),
         BundleCommand::Diff(arguments) => diff::run(arguments),
         BundleCommand::Request(arguments) => request::run(arguments),
+        BundleCommand::Translate(arguments) => translate::run(arguments).await,
+        BundleCommand::Upload(arguments) => upload::run(arguments).await,
         BundleCommand::Verify(arguments) => {
             let bundle = open(&arguments.file)?;
             let size: u64 = bundle.manifest().blobs().values().sum();
@@ -92,6 +104,16 @@ fn show(arguments: &ShowArguments) -> Result<ExitCode, Problem> {
     output::heading(&arguments.file.display().to_string());
     output::field("collected", &manifest.collected_at.to_string());
     output::field("redacted by", &manifest.redaction.policy);
+    if let Some(ticket) = &manifest.ticket {
+        output::field("for", ticket);
+    }
+    if let (Some(table), Some(recipient)) = (bundle.pseudonyms(), &manifest.pseudonyms_for) {
+        let size = HumanBytes(table.len() as u64);
+        output::field(
+            "pseudonyms",
+            &format!("a table of {size} beside it, which only the partner can read: {recipient}"),
+        );
+    }
     Summary::of(&arguments.file, &bundle).tell();
     let mut artefacts: BTreeMap<&str, (usize, u64)> = BTreeMap::new();
     for entry in manifest.entries.iter().filter(|entry| entry.failed.is_none()) {
@@ -122,7 +144,7 @@ fn print(bundle: &SealedBundle, path: &str) -> Result<ExitCode, Problem> {
     if let Some(reason) = &entry.failed {
         return Err(Problem::new(format!("{path} was left out: {reason}")));
     }
-    let Some(mut content) = bundle.blob(entry.sha256) else { return Ok(ExitCode::SUCCESS) };
+    let Some(mut content) = bundle.content(entry) else { return Ok(ExitCode::SUCCESS) };
     let mut out = io::stdout().lock();
     match io::copy(&mut content, &mut out).and_then(|_| out.flush()) {
         // A reader that has gone is no failure.

@@ -15,22 +15,22 @@ use vouch_diagnostics::archive::{ArchiveEvidence, Limits};
 use vouch_diagnostics::collect::{Plan, learn_host};
 use vouch_diagnostics::profile::{Profile, Situation};
 use vouch_diagnostics::redaction::{Learner, Policy};
-use vouch_diagnostics::request::CollectionRequest;
+use vouch_diagnostics::request::{CollectionRequest, PseudonymKey};
 use vouch_diagnostics::sealed::{SealedBundle, SealedError};
-use vouch_diagnostics::{CollectError, Entry, Evidence, Progress, Step, seal_if};
+use vouch_diagnostics::{CollectError, Entry, Evidence, Order, Progress, Step, seal_if};
 
 pub(crate) use self::told::{Summary, masked};
 use crate::judgement::Judgement;
 use crate::output::{self, Problem};
-use crate::profile;
+use crate::profile::{self, Origin};
 
 /// The profile of a collection for which nobody names one.
 const LINUX_HOST: &str = "linux-host";
 
 #[derive(Args)]
 pub(crate) struct CollectArguments {
-    /// What to collect: `linux-host`, `postgresql-server`, `kubernetes-node`, or a file with a profile (TOML); by default what is
-    /// requested, or else `linux-host`.
+    /// What to collect: `linux-host`, `postgresql-server`, `kubernetes-node`, a profile that was fetched (`NAME/VERSION`), or a file with
+    /// one (TOML); by default what is requested, or else `linux-host`. It is said whether a vendor has signed it.
     #[arg(long, value_name = "PROFILE")]
     profile: Option<String>,
     /// Run a request that the partner sent: the collectors that it names, with the pseudonyms of its ticket. With --from it is
@@ -66,6 +66,7 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
     let request = arguments.request.as_deref().map(request).transpose()?;
     let (from, profile) = (arguments.from.as_deref(), arguments.profile.as_deref());
     let (mut evidence, profile) = prepare(&world, from, profile, request.as_ref())?;
+    let (profile, origin) = profile.unzip();
     if let Some(file) = &arguments.answers {
         questions::read(file, &mut evidence)?;
     }
@@ -75,7 +76,7 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
         return Err(problem(&CollectError::Sealed(SealedError::Exists(path))));
     }
     if !arguments.json {
-        preview(&evidence, from, request.as_ref(), &path);
+        preview(&evidence, from, request.as_ref(), origin.as_ref(), &path);
     }
     if !arguments.yes && !agreed("Read this?", arguments.json)? {
         output::line("Nothing was read.");
@@ -92,9 +93,9 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
         };
         arguments.yes || bar.suspend(ask)
     };
-    let key = request.as_ref().map(|request| request.pseudonym_key.0);
     let mut progress = |progress: Progress<'_>| show(&bar, progress);
-    let collected = collect(&world, &mut evidence, profile.as_ref(), key, &path, &mut progress, &mut agrees);
+    let given = (profile.as_ref(), request.as_ref());
+    let collected = collect(&world, &mut evidence, given, &path, &mut progress, &mut agrees);
     bar.finish_and_clear();
     let bundle = match collected {
         Err(CollectError::Declined) => {
@@ -108,7 +109,9 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
     let judge = |profile: Profile| Judgement::of(&profile, &bundle, &situation, &world);
     let judgement = profile.map(judge).transpose()?.unwrap_or_default();
     if arguments.json {
-        output::line(&summary.json(request.as_ref(), &judgement).to_string());
+        let mut told = summary.json(request.as_ref(), &judgement);
+        told["signed_by"] = origin.as_ref().and_then(Origin::signer).into();
+        output::line(&told.to_string());
         return Ok(ExitCode::SUCCESS);
     }
     output::done(&format!("sealed into {}", summary.path.display()));
@@ -128,7 +131,8 @@ pub(crate) fn check_archive(archive: &Path) -> Result<(), Problem> {
 pub(crate) fn collect_to(path: &Path, from: Option<&Path>) -> Result<Summary, Problem> {
     let world = World::system();
     let (mut evidence, profile) = prepare(&world, from, None, None)?;
-    let collected = collect(&world, &mut evidence, profile.as_ref(), None, path, &mut |_| {}, &mut |_| true);
+    let given = (profile.as_ref().map(|(profile, _)| profile), None);
+    let collected = collect(&world, &mut evidence, given, path, &mut |_| {}, &mut |_| true);
     collected.map(|bundle| Summary::of(path, &bundle)).map_err(|error| problem(&error))
 }
 
@@ -138,18 +142,18 @@ enum OneOf {
     Archive(ArchiveEvidence),
 }
 
-/// What is to be collected, and the profile that says so. An archive has none.
+/// What is to be collected, and the profile that says so, with where it comes from. An archive has none.
 fn prepare(
     world: &World,
     from: Option<&Path>,
     name: Option<&str>,
     request: Option<&CollectionRequest>,
-) -> Result<(OneOf, Option<Profile>), Problem> {
+) -> Result<(OneOf, Option<(Profile, Origin)>), Problem> {
     if let Some(archive) = from {
         return Ok((OneOf::Archive(open(archive)?), None));
     }
     let requested = request.and_then(|request| request.profile.split('/').next());
-    let mut profile = profile::find(name.or(requested).unwrap_or(LINUX_HOST))?;
+    let (mut profile, origin) = profile::find_with_origin(name.or(requested).unwrap_or(LINUX_HOST))?;
     if let Some(request) = request {
         let names: Vec<&str> = profile.collectors.iter().map(|collector| collector.name.as_str()).collect();
         request.fits(&profile.title(), &names).map_err(|error| {
@@ -162,7 +166,7 @@ fn prepare(
             required.artefacts.retain(|artefact| request.wants(artefact));
         }
     }
-    Ok((OneOf::Host(Plan::new(&profile, world.now())), Some(profile)))
+    Ok((OneOf::Host(Plan::new(&profile, world.now())), Some((profile, origin))))
 }
 
 impl OneOf {
@@ -177,8 +181,7 @@ impl OneOf {
 fn collect(
     world: &World,
     evidence: &mut OneOf,
-    profile: Option<&Profile>,
-    key: Option<[u8; 32]>,
+    (profile, request): (Option<&Profile>, Option<&CollectionRequest>),
     path: &Path,
     progress: &mut dyn FnMut(Progress<'_>),
     agrees: &mut dyn FnMut(&[Entry]) -> bool,
@@ -195,8 +198,13 @@ fn collect(
         learn_host(&mut learner);
     }
     // Without a request a key of its own for each bundle: nobody can tell by pseudonyms that two bundles are of one host.
-    let key = key.unwrap_or_else(|| world.random::<32>());
-    seal_if(evidence.as_evidence(), learner, &key, world.now(), path, progress, agrees)
+    let key = request.map_or_else(|| PseudonymKey(world.random::<32>()), |request| request.pseudonym_key.clone());
+    let order = Order {
+        pseudonym_key: &key,
+        ticket: request.and_then(|request| request.id.as_deref()),
+        recipient: request.and_then(|request| request.recipient.as_ref()),
+    };
+    seal_if(evidence.as_evidence(), learner, order, world.now(), path, progress, agrees)
 }
 
 /// Reads a request for diagnostics.
@@ -225,7 +233,13 @@ fn default_output(evidence: &dyn Evidence, world: &World) -> PathBuf {
 }
 
 /// Shows what would be read.
-fn preview(evidence: &OneOf, from: Option<&Path>, request: Option<&CollectionRequest>, path: &Path) {
+fn preview(
+    evidence: &OneOf,
+    from: Option<&Path>,
+    request: Option<&CollectionRequest>,
+    origin: Option<&Origin>,
+    path: &Path,
+) {
     if let Some(request) = request {
         output::heading(&format!("A request for the ticket {}", request.ticket));
         for question in &request.questions {
@@ -239,6 +253,9 @@ fn preview(evidence: &OneOf, from: Option<&Path>, request: Option<&CollectionReq
         }
         OneOf::Host(plan) => {
             output::heading("This would be read on this host, as the one who runs this");
+            if let Some(origin) = origin {
+                output::field("profile", &format!("{}, {}", plan.profile(), origin.words()));
+            }
             let mut at = 0;
             for group in plan.items().chunk_by(|a, b| a.collector == b.collector) {
                 let titles: Vec<&str> = group.iter().map(|item| item.title.as_str()).collect();
@@ -254,12 +271,24 @@ fn preview(evidence: &OneOf, from: Option<&Path>, request: Option<&CollectionReq
     output::heading("And this would be written");
     output::field("file", &path.display().to_string());
     output::field("masked in it", "passwords, tokens, keys; names of hosts, domains and users; addresses");
-    let endpoints = if let OneOf::Host(plan) = evidence { plan.endpoints() } else { 0 };
-    let sent = match endpoints {
-        0 => "nothing: this program does not use the network".to_owned(),
-        count => format!("nothing of it; {count} of the profile's endpoints are asked, without credentials"),
+    if let Some(recipient) = request.and_then(|request| request.recipient.as_ref()) {
+        output::field(
+            "and beside it",
+            "what the pseudonyms of names and addresses stand for, which only the partner can read:",
+        );
+        output::field("", recipient.as_str());
+    }
+    let (endpoints, server) =
+        if let OneOf::Host(plan) = evidence { (plan.endpoints(), plan.server()) } else { (0, None) };
+    let sent = match (endpoints, server.is_some()) {
+        (0, false) => "nothing: this program does not use the network".to_owned(),
+        (0, true) => "nothing of it; no server is asked but the one below".to_owned(),
+        (count, _) => format!("nothing of it; {count} of the profile's endpoints are asked, without credentials"),
     };
     output::field("sent", &sent);
+    if let Some(server) = server {
+        output::field("asked", &format!("{server}; in transactions that can only read"));
+    }
 }
 
 fn agreed(question: &str, json: bool) -> Result<bool, Problem> {
@@ -315,6 +344,7 @@ pub(crate) fn problem(error: &CollectError) -> Problem {
         }
         CollectError::Archive(_) => "Make the archive again, or collect from the host itself: vouch collect.",
         CollectError::Declined => "Collect again whenever you like: nothing is left of it.",
+        CollectError::Pseudonyms(_) => "Ask the partner for another request.",
         CollectError::Policy(_) => "This program is not whole: install it again.",
     };
     Problem::new(what).next(next)

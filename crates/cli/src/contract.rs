@@ -4,14 +4,17 @@
 //! Read in this order: `names` (a group for each RPC service, a command for each RPC), `flags` (a flag for each field), `required` (which
 //! have to be given), `values` (texts to values), `commands` (all of it as clap has it), `roles` (who calls, by the access rule), `request`
 //! (flags to a message), `current` (the resource as it is now: its etag), `versions` (those of several), `pages` and `streams` (the calls that
-//! are more than one answer), `cells`, `columns`, `table` and `answer` (what a person reads).
+//! are more than one answer), `content` and `found` (streams of bytes, and of what a search finds), `cells`, `columns`, `table` and `answer`
+//! (what a person reads).
 
 mod answer;
 mod cells;
 mod columns;
 mod commands;
+mod content;
 mod current;
 mod flags;
+mod found;
 mod names;
 mod pages;
 mod request;
@@ -21,6 +24,8 @@ mod streams;
 mod table;
 mod values;
 mod versions;
+
+pub(crate) use request::fresh;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -74,8 +79,17 @@ async fn call(method: MethodDescriptor, given: &ArgMatches) -> Result<ExitCode, 
         method,
     };
     let mut intent = request::read(&asked, given)?;
+    // Content goes to its place; told as JSON it is an answer like any other.
+    let file = given.try_get_one::<PathBuf>("output").ok().flatten().map(PathBuf::as_path);
+    if asked.json && file.is_some() {
+        return Err(Problem::new(
+            "--output takes the content as it is, and --json tells it as messages: one or the other",
+        ));
+    }
+    let is_content = content::field(&asked.method).is_some() && !asked.json;
+    let sink = is_content.then(|| content::Sink::open(file)).transpose()?;
     let outcome = match current::complete(&asked, &mut intent).await {
-        Ok(()) => answer(&asked, intent.message.clone()).await,
+        Ok(()) => answer(&asked, intent.message.clone(), sink).await,
         Err(status) => Err(status),
     };
     match outcome {
@@ -91,9 +105,13 @@ async fn call(method: MethodDescriptor, given: &ArgMatches) -> Result<ExitCode, 
 }
 
 /// Calls, and shows what comes back.
-async fn answer(asked: &Asked, request: prost_reflect::DynamicMessage) -> Result<(), Status> {
+async fn answer(
+    asked: &Asked,
+    request: prost_reflect::DynamicMessage,
+    sink: Option<content::Sink>,
+) -> Result<(), Status> {
     if asked.method.is_server_streaming() {
-        return streams::follow(asked, request).await;
+        return streams::follow(asked, request, sink).await;
     }
     let (answer, more) = match Paged::of(&asked.method) {
         Some(paged) => pages::fetch(asked, &paged, request).await?,

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `folder` (a data folder with an authority, issuers and configurations), `services` (three processes on it), `up` (until Ctrl-C),
 //! `sample` (a catalogue to try things on), `demo` (the whole story), `contract` (a command for every RPC, made from the contract),
-//! `catalogue` (licences from files and into them), `call` (any RPC, JSON in and out), `verify` (signed texts, offline), `collect` (diagnostics into a sealed file, offline), `bundle` (what is in one),
+//! `catalogue` (licences from files and into them), `call` (any RPC, JSON in and out), `verify` (signed texts, offline), `collect` (diagnostics into a sealed file, offline), `bundle` (what is in one), `upload` (one on its way to the partner),
 //! `profile` (what is collected and looked for), `judgement` (what a profile says of a bundle).
 
 mod bundle;
@@ -20,6 +20,7 @@ mod sample;
 mod services;
 mod token;
 mod up;
+mod upload;
 mod verify;
 
 use std::path::PathBuf;
@@ -46,14 +47,14 @@ enum Command {
     Token(token::TokenArguments),
     /// Call any RPC with a JSON request, and print the answer as JSON.
     Call(call::CallArguments),
-    /// Verify a proof, a receipt, a licence file or a manifest signature offline.
+    /// Verify a proof, a receipt, a licence file, or the signature of a manifest or a profile offline.
     Verify(verify::VerifyArguments),
     /// Collect diagnostics of this host, or take an archive in, and seal them redacted: without a network.
     Collect(collect::CollectArguments),
-    /// Look into a sealed bundle.
+    /// Look into a sealed bundle, compare two, hand one over.
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
-    /// Check a profile: what is collected, what is required, what is looked for.
+    /// Check, publish or fetch a profile: what is collected, what is required, what is looked for.
     #[command(subcommand)]
     Profile(profile::ProfileCommand),
     /// Run one service as a process of its own.
@@ -129,8 +130,8 @@ async fn run(command: Command) -> ExitCode {
         Command::Call(arguments) => call::run(&arguments).await,
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Collect(arguments) => collect::run(&arguments),
-        Command::Bundle(command) => bundle::run(&command),
-        Command::Profile(command) => profile::run(&command),
+        Command::Bundle(command) => bundle::run(&command).await,
+        Command::Profile(command) => profile::run(&command).await,
         Command::Serve(Serve::License(serve)) => {
             return serve.run::<vouch_license::License>().await;
         }

@@ -1,6 +1,9 @@
-//! `vouch profile`: what a profile says, and every mistake in it.
+//! `vouch profile`: what a profile says, every mistake in it, who signed it; and from the vendor's side to the collector's.
 
-use std::path::PathBuf;
+mod exchange;
+mod signed;
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -8,6 +11,8 @@ use serde_json::json;
 use unicode_width::UnicodeWidthStr as _;
 use vouch_diagnostics::profile::{Mistake, Mistakes, Profile};
 
+use self::exchange::{FetchArguments, PublishArguments};
+pub(crate) use self::signed::Origin;
 use crate::output::{self, Problem};
 
 /// A longer line is shown around its mistake.
@@ -19,6 +24,10 @@ pub(crate) enum ProfileCommand {
     Check(CheckArguments),
     /// Print a profile that this program brings along: to be read, or to begin one's own with.
     Show(ShowArguments),
+    /// Publish a profile at the vendor, once it has no mistake. The same text again is the same publication.
+    Publish(PublishArguments),
+    /// Fetch a vendor's profile from the partner into a file, with the vendor's signature verified and kept beside it.
+    Fetch(FetchArguments),
 }
 
 #[derive(Args)]
@@ -36,7 +45,7 @@ pub(crate) struct ShowArguments {
     name: String,
 }
 
-pub(crate) fn run(command: &ProfileCommand) -> Result<ExitCode, Problem> {
+pub(crate) async fn run(command: &ProfileCommand) -> Result<ExitCode, Problem> {
     match command {
         ProfileCommand::Check(arguments) => check(arguments),
         ProfileCommand::Show(arguments) => {
@@ -44,19 +53,46 @@ pub(crate) fn run(command: &ProfileCommand) -> Result<ExitCode, Problem> {
             output::line(text.trim_end());
             Ok(ExitCode::SUCCESS)
         }
+        ProfileCommand::Publish(arguments) => {
+            let (name, text) = read(&arguments.file)?;
+            match Profile::parse(&text) {
+                Ok(_) => exchange::publish(arguments, text).await,
+                Err(Mistakes(mistakes)) => Err(told(&name, &text, &mistakes)),
+            }
+        }
+        ProfileCommand::Fetch(arguments) => exchange::fetch(arguments).await,
     }
 }
 
 /// The profile of this name, or in this file.
 pub(crate) fn find(name: &str) -> Result<Profile, Problem> {
+    find_with_origin(name).map(|(profile, _)| profile)
+}
+
+/// The same, and where it comes from. `NAME/VERSION` is the file that `vouch profile fetch` writes.
+pub(crate) fn find_with_origin(name: &str) -> Result<(Profile, Origin), Problem> {
     if let Some(shipped) = Profile::shipped(name) {
-        return shipped.map_err(|mistakes| Problem::new(format!("{name}: {mistakes}")));
+        let profile = shipped.map_err(|mistakes| Problem::new(format!("{name}: {mistakes}")))?;
+        return Ok((profile, Origin::Program));
     }
-    let text = std::fs::read_to_string(name).map_err(|error| {
+    let fetched = vouch_host::analyses::read_title(name).map(|(name, version)| file_of(name.as_str(), version));
+    let file = fetched.filter(|_| !Path::new(name).exists()).unwrap_or_else(|| PathBuf::from(name));
+    let text = std::fs::read_to_string(&file).map_err(|error| {
         let problem = unknown(name);
         Problem { what: format!("{}: {error}", problem.what), ..problem }
     })?;
-    Profile::parse(&text).map_err(|Mistakes(mistakes)| {
+    let profile = parse(name, &text)?;
+    let origin = signed::origin(&file, &text, &profile)?;
+    Ok((profile, origin))
+}
+
+/// The file into which a profile is fetched.
+fn file_of(name: &str, version: u32) -> PathBuf {
+    PathBuf::from(format!("{name}-{version}.toml"))
+}
+
+fn parse(name: &str, text: &str) -> Result<Profile, Problem> {
+    Profile::parse(text).map_err(|Mistakes(mistakes)| {
         let first = mistakes.first().map(ToString::to_string).unwrap_or_default();
         Problem::new(format!("{name} has {}: {first}", counted(mistakes.len(), "mistake"))).next(format!(
             "See all of them: {} profile check {}",
@@ -73,10 +109,7 @@ fn unknown(name: &str) -> Problem {
 }
 
 fn check(arguments: &CheckArguments) -> Result<ExitCode, Problem> {
-    let name = arguments.file.display().to_string();
-    let bytes =
-        std::fs::read(&arguments.file).map_err(|error| Problem::new(format!("{name} cannot be read: {error}")))?;
-    let text = String::from_utf8(bytes).map_err(|_| Problem::new(format!("{name} is no text in UTF-8")))?;
+    let (name, text) = read(&arguments.file)?;
     match Profile::parse(&text) {
         Ok(profile) => {
             if arguments.json {
@@ -94,13 +127,24 @@ fn check(arguments: &CheckArguments) -> Result<ExitCode, Problem> {
             output::line(&json!({ "file": name, "valid": false, "mistakes": mistakes }).to_string());
             Ok(ExitCode::FAILURE)
         }
-        Err(Mistakes(mistakes)) => {
-            for mistake in &mistakes {
-                output::line(&layout(&name, &text, mistake));
-            }
-            Err(Problem::new(format!("{name} has {}", counted(mistakes.len(), "mistake"))))
-        }
+        Err(Mistakes(mistakes)) => Err(told(&name, &text, &mistakes)),
     }
+}
+
+/// The name of a file as it is told, and its text.
+fn read(file: &Path) -> Result<(String, String), Problem> {
+    let name = file.display().to_string();
+    let bytes = std::fs::read(file).map_err(|error| Problem::new(format!("{name} cannot be read: {error}")))?;
+    let text = String::from_utf8(bytes).map_err(|_| Problem::new(format!("{name} is no text in UTF-8")))?;
+    Ok((name, text))
+}
+
+/// Tells every mistake under its line.
+fn told(name: &str, text: &str, mistakes: &[Mistake]) -> Problem {
+    for mistake in mistakes {
+        output::line(&layout(name, text, mistake));
+    }
+    Problem::new(format!("{name} has {}", counted(mistakes.len(), "mistake")))
 }
 
 /// What a profile would do, in a few lines.

@@ -9,14 +9,15 @@ use serde::Serialize;
 use serde_json::Value;
 use vouch_core::World;
 use vouch_proof::{
-    AdmissionReceipt, EntitlementProof, KeySet, LicenseFile, LicensedTerms, ManifestSignature, VerifyError,
+    AdmissionReceipt, EntitlementProof, KeySet, LicenseFile, LicensedTerms, ManifestSignature, ProfileSignature,
+    VerifyError,
 };
 
 use crate::output::{self, Problem};
 
 #[derive(Args)]
 pub(crate) struct VerifyArguments {
-    /// A file with a proof, a receipt, a licence file or a manifest signature: a compact JWS, or the answer
+    /// A file with a proof, a receipt, a licence file, or the signature of a manifest or a profile: a compact JWS, or the answer
     /// that it came in.
     file: PathBuf,
     /// A file with the public keys of whom it should be from: a JSON Web Key Set, as `GetKeySet` answers it. By default
@@ -95,6 +96,11 @@ fn identify(signed: &str, keys: &KeySet) -> Result<Genuine, VerifyError> {
         Err(VerifyError::WrongKind) => {}
         Err(error) => return Err(error),
     }
+    match ProfileSignature::verify(signed, keys) {
+        Ok(claims) => return Ok(Genuine::new("the signature of a profile", &claims)),
+        Err(VerifyError::WrongKind) => {}
+        Err(error) => return Err(error),
+    }
     ManifestSignature::verify(signed, keys).map(|claims| Genuine::new("a manifest signature", &claims))
 }
 
@@ -133,7 +139,7 @@ fn date(seconds: i64) -> Option<String> {
 fn unwrap_signed(text: &str) -> String {
     let answer: Option<Value> = serde_json::from_str(text).ok();
     let member = |name: &str| answer.as_ref()?.pointer(name)?.as_str().map(str::to_owned);
-    ["/proof", "/case/receipt", "/licenseFile", "/manifestSignature"]
+    ["/proof", "/case/receipt", "/licenseFile", "/manifestSignature", "/profile/signature"]
         .into_iter()
         .find_map(member)
         .or_else(|| compact(text).map(str::to_owned))
@@ -149,7 +155,7 @@ fn compact(text: &str) -> Option<&str> {
 }
 
 /// Takes the key set itself, or the answer of `GetKeySet` with the set in it: as JSON, or as a person reads it.
-fn unwrap_answer(text: &str) -> String {
+pub(crate) fn unwrap_answer(text: &str) -> String {
     let answer: Option<Value> = serde_json::from_str(text).ok();
     let within = answer.as_ref().and_then(|answer| answer.pointer("/keySet/jwks")).and_then(Value::as_str);
     let told = text.lines().find_map(|line| line.strip_prefix("jwks "));

@@ -1,6 +1,6 @@
 //! Values that every service reads from and writes to messages.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use vouch_core::{Channel, CureBy, Finding, Severity, Weight};
 
 use crate::pb::common::v1 as pb;
@@ -14,6 +14,11 @@ pub fn timestamp(at: Timestamp) -> prost_types::Timestamp {
         nanos += 1_000_000_000;
     }
     prost_types::Timestamp { seconds, nanos }
+}
+
+/// A length of time as the wire has it.
+pub fn duration(length: SignedDuration) -> prost_types::Duration {
+    prost_types::Duration { seconds: length.as_secs(), nanos: length.subsec_nanos() }
 }
 
 /// Reads an instant: from 1970 to 9000, cut to the microsecond.

@@ -24,6 +24,7 @@ pub fn code(kind: Kind) -> Code {
         Kind::Refused => Code::FailedPrecondition,
         Kind::Exhausted => Code::ResourceExhausted,
         Kind::Unavailable => Code::Unavailable,
+        Kind::Damaged => Code::DataLoss,
         Kind::Internal => Code::Internal,
     }
 }

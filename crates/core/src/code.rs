@@ -1,4 +1,4 @@
-//! Codes: short names that people choose and that never change: of partners, end users, products, tiers, vendors.
+//! Codes: short names that people choose and that never change: of partners, end users, products, tiers, vendors, profiles.
 
 use std::fmt;
 
@@ -40,6 +40,8 @@ codes! {
     TierId;
     /// A vendor, as a partner's directory names it.
     VendorId;
+    /// A profile of diagnostics, as its vendor names it.
+    ProfileName;
 }
 
 fn check(text: &str) -> Result<(), String> {

@@ -21,6 +21,8 @@ pub enum Kind {
     Exhausted,
     /// Not now.
     Unavailable,
+    /// What was kept is lost or altered.
+    Damaged,
     /// A fault of the service itself.
     Internal,
 }

@@ -69,6 +69,8 @@ registry! {
     CustomerId, CustomerTag, "cus";
     /// A bundle of diagnostics.
     BundleId, BundleTag, "bun";
+    /// A request for diagnostics that a partner issued for a ticket.
+    CollectionTicketId, CollectionTicketTag, "col";
     /// A note on a case or ticket.
     NoteId, NoteTag, "note";
     /// A knowledge article.

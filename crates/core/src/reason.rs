@@ -85,6 +85,16 @@ pub enum Reason {
     HistoryDiverged = 221,
     DigestMismatch = 222,
     OffsetMismatch = 223,
+    BundleNotKept = 230,
+    EntryWithoutContent = 231,
+    ContentDamaged = 232,
+    ProfileVersionTaken = 235,
+    KnownProblem = 236,
+    ProfileNotGenuine = 237,
+    CollectionTicketMismatch = 240,
+    NothingRequested = 241,
+    PseudonymsUnreadable = 242,
+    StorageQuotaExceeded = 245,
 }
 
 impl Reason {
@@ -169,6 +179,16 @@ impl Reason {
         Self::HistoryDiverged,
         Self::DigestMismatch,
         Self::OffsetMismatch,
+        Self::BundleNotKept,
+        Self::EntryWithoutContent,
+        Self::ContentDamaged,
+        Self::ProfileVersionTaken,
+        Self::KnownProblem,
+        Self::ProfileNotGenuine,
+        Self::CollectionTicketMismatch,
+        Self::NothingRequested,
+        Self::PseudonymsUnreadable,
+        Self::StorageQuotaExceeded,
     ];
 
     /// The number in the contract.

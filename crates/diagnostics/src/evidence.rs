@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use crate::Entry;
 use crate::archive::ArchiveError;
+use crate::pseudonyms::{PseudonymsError, Recipient};
 use crate::redaction::{Learner, Outcome, PolicyError};
+use crate::request::PseudonymKey;
 use crate::sealed::{About, SealedBundle, SealedError, Sealer};
 
 /// What is to be bundled. It is shown twice, since a name that was learned last has to be masked in what comes first.
@@ -55,6 +57,17 @@ pub enum Step {
     Sealing,
 }
 
+/// For whom it is done.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    /// The key that makes pseudonyms; it is not kept.
+    pub pseudonym_key: &'a PseudonymKey,
+    /// The collection ticket, which the manifest names.
+    pub ticket: Option<&'a str>,
+    /// To whom the table of pseudonyms is encrypted; without one there is none.
+    pub recipient: Option<&'a Recipient>,
+}
+
 /// Why there is no bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
@@ -64,6 +77,9 @@ pub enum CollectError {
     /// The archive is not taken.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// The table of pseudonyms cannot be encrypted.
+    #[error(transparent)]
+    Pseudonyms(#[from] PseudonymsError),
     /// The bundle cannot be sealed.
     #[error(transparent)]
     Sealed(#[from] SealedError),
@@ -86,15 +102,16 @@ pub fn seal(
     output: &Path,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<SealedBundle, CollectError> {
-    seal_if(evidence, learner, key, now, output, progress, &mut |_| true)
+    let order = Order { pseudonym_key: &PseudonymKey(*key), ticket: None, recipient: None };
+    seal_if(evidence, learner, order, now, output, progress, &mut |_| true)
 }
 
-/// The same, if somebody agrees who is shown the entries with what was masked in each. Otherwise nothing is written:
+/// The same for an order, if somebody agrees who is shown the entries with what was masked in each. Otherwise nothing is written:
 /// [`CollectError::Declined`].
 pub fn seal_if(
     evidence: &mut dyn Evidence,
     mut learner: Learner,
-    key: &[u8; 32],
+    order: Order<'_>,
     now: Timestamp,
     output: &Path,
     progress: &mut dyn FnMut(Progress<'_>),
@@ -110,7 +127,7 @@ pub fn seal_if(
         }
         Ok(())
     })?;
-    let mut redactor = learner.finish(key)?;
+    let mut redactor = learner.finish(&order.pseudonym_key.0)?;
     evidence.visit(&mut |found| {
         progress(Progress { step: Step::Masking, done: found.done.0, total: found.done.1, path: found.path });
         let path = redactor.mask_path(found.path);
@@ -134,6 +151,11 @@ pub fn seal_if(
     })?;
     if !agrees(sealer.entries()) {
         return Err(CollectError::Declined);
+    }
+    sealer.set_ticket(order.ticket);
+    if let Some(recipient) = order.recipient {
+        let table = redactor.pseudonyms().table(order.ticket.unwrap_or_default());
+        sealer.set_pseudonyms(recipient.clone(), table.seal(recipient)?);
     }
     progress(Progress { step: Step::Sealing, done: 0, total: 1, path: "" });
     Ok(sealer.seal(&evidence.profile(), now, redactor.redaction())?)

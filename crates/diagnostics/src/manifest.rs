@@ -24,6 +24,13 @@ pub struct Manifest {
     pub format: u32,
     /// The profile by which it was collected: `name/version`.
     pub profile: String,
+    /// The collection ticket by which it was collected: `col_…`; absent where no partner issued one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// To whose key the table of pseudonyms is encrypted, which lies beside the manifest and stays with the partner: `age1…`;
+    /// absent where there is no table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pseudonyms_for: Option<String>,
     /// When it was collected.
     pub collected_at: Timestamp,
     /// How it was redacted.
@@ -131,15 +138,21 @@ pub enum ManifestError {
     /// It has another format.
     #[error("the manifest has format {0}, and this program reads format 1")]
     Format(u32),
+    /// The collection ticket, or the key of the table of pseudonyms, is no plain name.
+    #[error("the manifest's ticket or the key of its pseudonyms is no plain name")]
+    Ticket,
     /// A path could lead out of the bundle, or is not written in its one way.
     #[error("entry {0} has a path that is not relative and plain")]
     Path(usize),
     /// Two entries share a path, or they are not in order.
     #[error("entry {0} is not after the one before it")]
     Order(usize),
-    /// A pack is empty or too large, or an entry's place in it is none, or something in it belongs to no entry.
-    #[error("pack {0} is empty or too large, or does not consist of its entries")]
+    /// A pack is empty, too large or there twice, or an entry's place in it is none, or something in it belongs to no entry.
+    #[error("pack {0} is empty, too large or there twice, or does not consist of its entries")]
     Pack(usize),
+    /// One digest is said to have two sizes.
+    #[error("entry {0} has another size than a blob with the same digest")]
+    Size(usize),
 }
 
 impl Manifest {
@@ -193,6 +206,9 @@ impl Manifest {
         if self.entries.len() > MAX_ENTRIES {
             return Err(ManifestError::TooLarge);
         }
+        if [&self.ticket, &self.pseudonyms_for].into_iter().flatten().any(|name| !is_name(name)) {
+            return Err(ManifestError::Ticket);
+        }
         for (index, entry) in self.entries.iter().enumerate() {
             if !is_plain(&entry.path) {
                 return Err(ManifestError::Path(index));
@@ -201,7 +217,20 @@ impl Manifest {
                 return Err(ManifestError::Order(index));
             }
         }
-        self.check_packs()
+        self.check_packs()?;
+        self.check_sizes()
+    }
+
+    /// A digest has one size, or one of two entries would have no content.
+    fn check_sizes(&self) -> Result<(), ManifestError> {
+        let mut sizes = BTreeMap::new();
+        for (index, entry) in self.entries.iter().enumerate() {
+            let Some(place) = self.place(entry) else { continue };
+            if *sizes.entry(place.blob).or_insert(place.blob_bytes) != place.blob_bytes {
+                return Err(ManifestError::Size(index));
+            }
+        }
+        Ok(())
     }
 
     /// Packs consist of the contents of entries and of nothing else, so that nothing travels which no entry shows. Equal
@@ -216,6 +245,7 @@ impl Manifest {
             }
         }
         let mut places = places.into_iter().peekable();
+        let mut digests = BTreeSet::new();
         for (index, pack) in self.packs.iter().enumerate() {
             let mut end = 0;
             while let Some((packed, (size, _))) = places.next_if(|(packed, _)| packed.pack as usize == index) {
@@ -224,12 +254,19 @@ impl Manifest {
                 }
                 end = end.saturating_add(size);
             }
-            if end != pack.size_bytes || !(1..=MAX_PACK_BYTES).contains(&end) {
+            // The same pack cut in many ways would have to be read as often.
+            let is_new = digests.insert(pack.sha256);
+            if end != pack.size_bytes || !(1..=MAX_PACK_BYTES).contains(&end) || !is_new {
                 return Err(ManifestError::Pack(index));
             }
         }
         places.next().map_or(Ok(()), |(packed, _)| Err(ManifestError::Pack(packed.pack as usize)))
     }
+}
+
+/// A name that can stand anywhere.
+fn is_name(name: &str) -> bool {
+    (1..=100).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// A path that stays within the bundle on every system.
@@ -272,6 +309,8 @@ mod tests {
         Manifest {
             format: 1,
             profile: "linux-host/1".into(),
+            ticket: None,
+            pseudonyms_for: None,
             collected_at: "2026-06-08T12:00:00Z".parse().unwrap(),
             redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
             packs: Vec::new(),
@@ -286,6 +325,18 @@ mod tests {
         assert_eq!((again, read.entries[0].path.as_str()), (root, "a"));
         let spaced = [bytes.as_slice(), b" "].concat();
         assert_ne!(Manifest::read(&spaced).unwrap().1, root, "one byte more is another bundle");
+    }
+
+    #[test]
+    fn b03_a_manifest_names_its_collection_ticket_plainly_or_none() {
+        let named = Manifest { ticket: Some("col_1".into()), pseudonyms_for: Some("age1x".into()), ..manifest(vec![]) };
+        let (bytes, _) = named.clone().write().unwrap();
+        assert_eq!(Manifest::read(&bytes).unwrap().0, named);
+        assert!(!String::from_utf8(manifest(vec![]).write().unwrap().0).unwrap().contains("ticket"));
+        for name in ["", "../x", "a b", &"x".repeat(101)] {
+            let refused = Manifest { ticket: Some(name.into()), ..manifest(vec![]) }.write();
+            assert_eq!(refused.unwrap_err(), ManifestError::Ticket, "{name:?}");
+        }
     }
 
     #[test]
@@ -333,6 +384,7 @@ mod tests {
             (vec![pack(3)], vec![packed("a", 0, 0), other], 0),
             (vec![pack(3)], vec![failed], 0),
             (vec![pack(3), pack(0)], vec![packed("a", 0, 0)], 1),
+            (vec![pack(3), pack(3)], vec![packed("a", 0, 0), packed("b", 1, 0)], 1),
             (vec![pack(MAX_PACK_BYTES + 1)], vec![Entry { size_bytes: MAX_PACK_BYTES + 1, ..packed("a", 0, 0) }], 0),
             (
                 vec![pack(u64::MAX)],
@@ -344,6 +396,13 @@ mod tests {
             let refused = Manifest { packs, ..manifest(entries) }.write();
             assert_eq!(refused.unwrap_err(), ManifestError::Pack(index), "row {row}");
         }
+    }
+
+    #[test]
+    fn a_digest_has_one_size() {
+        let other = Entry { size_bytes: 4, ..entry("b", "os") };
+        let refused = manifest(vec![entry("a", "os"), other]).write();
+        assert_eq!(refused.unwrap_err(), ManifestError::Size(1));
     }
 
     #[test]

@@ -4,6 +4,9 @@
 //! pseudonyms, so that a host has the same pseudonym in everything that was collected for one ticket. It is TOML: whoever gets
 //! one can read what it asks for.
 //!
+//! One that a partner's service issued is a **collection ticket**: it has an id of its own, which the bundle's manifest names, and the
+//! partner's public key, to which the table of pseudonyms is encrypted.
+//!
 //! It is not signed. It can only ask for what a profile has that is on the host already, whoever runs it is shown what would be
 //! read, and what comes of it is sealed and goes nowhere. Its key is worth keeping: who has it and a bundle can try names.
 
@@ -11,6 +14,8 @@ use std::fmt;
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::pseudonyms::Recipient;
 
 /// The format's version. A reader takes no other.
 const FORMAT: u32 = 1;
@@ -28,6 +33,9 @@ const ABOUT: &str = "\
 pub struct CollectionRequest {
     /// The format's version: 1.
     pub format: u32,
+    /// The collection ticket that it is: `col_…`; absent where no partner's service issued it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// The ticket that it is for: `tkt_…`.
     pub ticket: String,
     /// The profile: `name/version`.
@@ -38,6 +46,10 @@ pub struct CollectionRequest {
     /// What is asked besides, for a person to read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<String>,
+    /// The partner's public key (`age1…`), to which the table of pseudonyms is encrypted; without one there is no table. Only a
+    /// collection ticket has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<Recipient>,
     /// The key of the ticket's pseudonyms.
     pub pseudonym_key: PseudonymKey,
 }
@@ -82,7 +94,14 @@ impl CollectionRequest {
     /// A request for all of a profile.
     pub fn new(ticket: &str, profile: &str, pseudonym_key: PseudonymKey) -> Self {
         let (ticket, profile) = (ticket.to_owned(), profile.to_owned());
-        Self { format: FORMAT, ticket, profile, collectors: Vec::new(), questions: Vec::new(), pseudonym_key }
+        let (collectors, questions) = (Vec::new(), Vec::new());
+        Self { format: FORMAT, id: None, ticket, profile, collectors, questions, recipient: None, pseudonym_key }
+    }
+
+    /// The same as a collection ticket of a partner.
+    #[must_use]
+    pub fn issued(self, id: &str, recipient: Recipient) -> Self {
+        Self { id: Some(id.to_owned()), recipient: Some(recipient), ..self }
     }
 
     /// Reads a request (TOML). A field that it does not know is refused.
@@ -133,6 +152,7 @@ impl CollectionRequest {
         let is_question =
             |text: &String| text.chars().count() <= 2000 && !text.chars().any(|c| c.is_control() && c != '\n');
         let fields = [
+            ("id", self.id.as_ref().map_or(self.recipient.is_none(), |id| is_name(id, "_"))),
             ("ticket", is_name(&self.ticket, "_-")),
             ("profile", is_name(&self.profile, "-_./")),
             ("collectors", self.collectors.len() <= 100 && self.collectors.iter().all(|name| is_name(name, "-_"))),
@@ -193,6 +213,19 @@ mod tests {
         assert!(matches!(request.fits("linux-host/2", &["logs"]).unwrap_err(), RequestError::Profile { .. }));
         let all = CollectionRequest { collectors: Vec::new(), ..request };
         assert!(all.wants("os"));
+    }
+
+    #[test]
+    fn w10_a_collection_ticket_has_an_id_and_the_key_of_its_partner() {
+        let recipient = crate::pseudonyms::Identity::generate().recipient();
+        let issued = request().issued("col_01jz", recipient.clone());
+        let text = issued.write().unwrap();
+        assert!(text.contains("id = \"col_01jz\"") && text.contains(&format!("recipient = \"{recipient}\"")), "{text}");
+        assert_eq!(CollectionRequest::parse(&text).unwrap(), issued);
+        let nameless = text.replace("id = \"col_01jz\"\n", "");
+        assert_eq!(CollectionRequest::parse(&nameless).unwrap_err(), RequestError::Field("id"));
+        let wrong = text.replace(recipient.as_str(), "age1nobody");
+        assert!(CollectionRequest::parse(&wrong).unwrap_err().to_string().contains("X25519 key of age"));
     }
 
     #[test]

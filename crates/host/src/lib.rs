@@ -2,10 +2,12 @@
 //!
 //! Read in this order: [`config`] (what an operator may say), [`run`] (a service's whole command line), [`Listeners`] and
 //! [`Server`] (from bound sockets to a drained stop), [`Connections`] (TLS), [`Edge`] (deadlines, plain statuses, metrics),
-//! [`Rpc`] (what a handler does around its one line of its own), [`streamed`] and [`Bell`] (answers that go on), [`SigningKeys`], [`uploads`] (bundles in transfer), [`client`] (calling another service).
+//! [`Rpc`] (what a handler does around its one line of its own), [`streamed`] and [`Bell`] (answers that go on), [`SigningKeys`], [`uploads`] (bundles in transfer), [`analyses`] (known problems in
+//! them), [`client`] (calling another service).
 //!
 //! This crate knows no service's rules: it knows how a service lives.
 
+pub mod analyses;
 mod browsers;
 pub mod client;
 mod command;

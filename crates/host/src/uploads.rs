@@ -1,21 +1,29 @@
-//! Bundles of diagnostics in transfer: what every service that takes them in does alike.
+//! Bundles of diagnostics in transfer: what every service that takes them in does alike, and, in `send`, everybody who hands
+//! them over.
+
+mod send;
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
 use vouch_contract::pb::vendor::v1 as pb;
 use vouch_core::{Error, Kind, Reason, Violations};
 use vouch_diagnostics::{Digest, Manifest};
-use vouch_storage::blobs::{BlobRef, Blobs, MAX_BLOB_BYTES, Progress};
+pub use vouch_storage::blobs::BlobRef;
+use vouch_storage::blobs::{Blobs, MAX_BLOB_BYTES, Progress};
 
+pub use self::send::{Far, Near, Outlet, Told, send};
 use crate::Rpc;
 
 /// How many blobs one question may name.
 pub const MAX_BLOBS: usize = 5000;
 /// How long an upload may pause between two parts.
 pub const PAUSE: Duration = Duration::from_secs(30);
+/// How many packs are read before it is remembered that they were verified.
+const REMEMBERED: usize = 16;
 /// The largest manifest.
 const MAX_MANIFEST_BYTES: u64 = 32 * 1024 * 1024;
 
@@ -38,25 +46,47 @@ pub async fn receive(
     mut parts: impl Stream<Item = Result<Part, Status>> + Unpin,
 ) -> Result<Progress, Status> {
     let told = |error: Error| rpc.status(&error);
-    let mut blob: Option<BlobRef> = None;
-    let late = |_| told(Error::Unavailable("an upload paused too long between two parts".into()));
-    while let Some(part) = tokio::time::timeout(PAUSE, parts.next()).await.map_err(late)? {
-        let part = part?;
-        let named = match (blob, part.blob) {
-            (None, first) => read_one(first).map_err(|violations| told(violations.into()))?,
-            (Some(named), None) => named,
-            (Some(_), Some(_)) => return Err(told(Error::field("blob", "is named in the first message only"))),
-        };
-        blob = Some(named);
-        let offset =
-            u64::try_from(part.offset_bytes).map_err(|_| told(Error::field("offset_bytes", "must not be negative")))?;
-        // Without a part, a first message asks for what is committed to be verified: the answer to a cut in the last moment.
-        if !part.content.is_empty() {
-            blobs.append(owner, &named, offset, part.content).await.map_err(told)?;
+    let first = next(rpc, &mut parts).await?.unwrap_or_default();
+    let blob = read_one(first.blob.clone()).map_err(|violations| told(violations.into()))?;
+    // One part waits here while the one before it is written.
+    let (sender, receiver) = mpsc::channel(1);
+    let reading = async {
+        let (sender, mut part) = (sender, Part { blob: None, ..first });
+        loop {
+            if part.blob.is_some() {
+                return Err(told(Error::field("blob", "is named in the first message only")));
+            }
+            let offset = u64::try_from(part.offset_bytes)
+                .map_err(|_| told(Error::field("offset_bytes", "must not be negative")))?;
+            // Without a part, a first message asks for what is committed to be verified: the answer to a cut in the last moment.
+            if !part.content.is_empty() && sender.send((offset, part.content)).await.is_err() {
+                return Ok(());
+            }
+            part = match next(rpc, &mut parts).await? {
+                Some(part) => part,
+                None => return Ok(()),
+            };
+        }
+    };
+    let mut taking = std::pin::pin!(blobs.take(owner, &blob, receiver));
+    tokio::select! {
+        // Refused before the stream has ended: what still comes is not waited for.
+        taken = &mut taking => taken.map_err(told),
+        read = reading => {
+            // What came before a cut is committed.
+            let taken = taking.await.map_err(told)?;
+            read.map(|()| taken)
         }
     }
-    let blob = blob.ok_or_else(|| told(Error::field("blob", "is required in the first message")))?;
-    blobs.verify(owner, &blob).await.map_err(told)
+}
+
+/// The next message of an upload.
+async fn next(
+    rpc: &Rpc,
+    parts: &mut (impl Stream<Item = Result<Part, Status>> + Unpin),
+) -> Result<Option<Part>, Status> {
+    let late = |_| rpc.status(&Error::Unavailable("an upload paused too long between two parts".into()));
+    tokio::time::timeout(PAUSE, parts.next()).await.map_err(late)?.transpose()
 }
 
 /// A manifest that is there whole, with every blob that it names.
@@ -70,7 +100,8 @@ pub struct Whole {
     pub blobs: Vec<BlobRef>,
 }
 
-/// Reads a manifest of an owner. `BUNDLE_INCOMPLETE` when it is not there whole.
+/// Reads a manifest of an owner. `BUNDLE_INCOMPLETE` when it is not there whole. Whether what it names is there, says
+/// [`vouch_storage::blobs::pin`].
 pub async fn manifest(blobs: &Blobs, owner: &str, named: &BlobRef) -> Result<Whole, Error> {
     let bytes = blobs
         .read(owner, named, MAX_MANIFEST_BYTES)
@@ -82,14 +113,39 @@ pub async fn manifest(blobs: &Blobs, owner: &str, named: &BlobRef) -> Result<Who
     Ok(Whole { blobs: named.collect(), manifest, root })
 }
 
-/// Refuses a manifest of which a blob is missing: `BUNDLE_INCOMPLETE`.
-pub async fn check_whole(blobs: &Blobs, owner: &str, whole: &Whole) -> Result<(), Error> {
-    let missing = blobs.missing(owner, &whole.blobs).await?;
-    if missing.is_empty() {
-        return Ok(());
+/// Refuses a bundle in whose packs something else lies than its manifest says: `DIGEST_MISMATCH`, with the entry. `BUNDLE_INCOMPLETE`
+/// when a pack is not there whole. Whether it stays, and whether the other blobs are there, says [`vouch_storage::blobs::pin`].
+///
+/// A pack is read once. What was verified is remembered beside it, also when somebody stops waiting for the others, so that the same
+/// manifest is not read again, and one that takes long goes on where it was.
+pub async fn check_packs(blobs: &Blobs, owner: &str, whole: &Whole) -> Result<(), Error> {
+    let contents = whole.manifest.packed();
+    let packs: Vec<BlobRef> =
+        whole.blobs.iter().filter(|blob| contents.contains_key(&Digest(blob.sha256))).copied().collect();
+    let known = blobs.layouts(owner, &packs).await?;
+    let mut verified = Vec::new();
+    for (blob, (_, mut contents)) in packs.iter().zip(contents) {
+        let layout = contents.layout().0;
+        if known.get(&blob.sha256) == Some(&layout) {
+            continue;
+        }
+        let mut offset = 0;
+        while offset < blob.size_bytes {
+            let piece = blobs.read_from(owner, blob, offset).await?.filter(|piece| !piece.is_empty());
+            let piece =
+                piece.ok_or_else(|| incomplete("a pack of the bundle is missing; ask FindMissingBlobs".to_owned()))?;
+            contents.pass(&piece).map_err(|entry| {
+                let message = format!("the content of {} is not what its digest says", entry.path);
+                Error::Refused { kind: Kind::Refused, reason: Reason::DigestMismatch, message }
+            })?;
+            offset += piece.len() as u64;
+        }
+        verified.push((*blob, layout));
+        if verified.len() == REMEMBERED {
+            blobs.keep_layouts(owner, &std::mem::take(&mut verified)).await?;
+        }
     }
-    let message = format!("{} of {} blobs are missing; ask FindMissingBlobs which", missing.len(), whole.blobs.len());
-    Err(incomplete(message))
+    if verified.is_empty() { Ok(()) } else { blobs.keep_layouts(owner, &verified).await }
 }
 
 /// Reads the one blob that a message names.

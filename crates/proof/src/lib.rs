@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`SigningKey`] and [`KeySet`] (keys), [`KeyRing`] (which key signs today, which are published),
 //! [`EntitlementProof`] (a licence service vouches for an end user), [`AdmissionReceipt`] (a vendor vouches for a case),
-//! [`ManifestSignature`] (a partner vouches for a bundle), [`LicenseFile`] (a licence for who cannot ask), [`history`] (what happened, as a chain of hashes).
+//! [`ManifestSignature`] (a partner vouches for a bundle), [`ProfileSignature`] (a vendor vouches for what is to be collected), [`LicenseFile`] (a licence for who cannot ask), [`history`] (what happened, as a chain of hashes).
 //!
 //! Every kind has its own `typ`, so that one can never pass for another. The algorithm is the key's, never the token's.
 //!
@@ -14,6 +14,7 @@ mod key_ring;
 mod key_set;
 mod license_file;
 mod manifest;
+mod profile;
 mod receipt;
 mod signing_key;
 
@@ -22,6 +23,7 @@ pub use key_ring::{KeyRing, ROTATION_OVERLAP, RingKey};
 pub use key_set::{KeySet, VerifyError};
 pub use license_file::{LicenseFile, LicensedTerms};
 pub use manifest::ManifestSignature;
+pub use profile::ProfileSignature;
 pub use receipt::{AdmissionReceipt, PromisedTime};
 pub use signing_key::{KeyError, SigningKey};
 

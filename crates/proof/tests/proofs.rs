@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use vouch_core::World;
 use vouch_proof::{
     Act, AdmissionReceipt, Agreement, Bundle, EntitlementProof, Incident, KeyRing, KeySet, License, ManifestSignature,
-    ROTATION_OVERLAP, RingKey, SigningKey, VerifyError,
+    ProfileSignature, ROTATION_OVERLAP, RingKey, SigningKey, VerifyError,
 };
 
 const ISSUER: &str = "license.vouch";
@@ -56,6 +56,26 @@ fn proof() -> EntitlementProof {
 
 fn verify_at(signed: &str, keys: &KeySet, at: Timestamp) -> Result<EntitlementProof, VerifyError> {
     EntitlementProof::verify(signed, keys, ISSUER, AUDIENCE, at)
+}
+
+#[test]
+fn the_signature_of_a_profile_is_over_one_text_and_passes_for_nothing_else() {
+    let (key, text) = (key(), b"name = \"atlas-server\"".as_slice());
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text);
+    let signature = ProfileSignature {
+        iss: AUDIENCE.into(),
+        iat: noon().as_second(),
+        name: "atlas-server".into(),
+        version: 3,
+        sha256: data_encoding::HEXLOWER.encode(digest.as_ref()),
+    };
+    let signed = signature.sign(&key).unwrap();
+    assert_eq!(signed, signature.sign(&key).unwrap(), "the same key gives the same signature");
+    let read = ProfileSignature::verify(&signed, &keys(&key)).unwrap();
+    assert_eq!(read, signature);
+    assert!(read.is_over(text) && !read.is_over(b"name = \"atlas-server\"\n"));
+    assert_eq!(ProfileSignature::verify(&signed, &keys(&self::key())), Err(VerifyError::UnknownKey));
+    assert_eq!(ManifestSignature::verify(&signed, &keys(&key)), Err(VerifyError::WrongKind));
 }
 
 #[test]

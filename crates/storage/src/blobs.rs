@@ -3,27 +3,48 @@
 //! A part is an object of the object store, written and synced before the row that names it. A blob whose parts were cut off
 //! goes on at the last committed one; a blob whose content is not what was announced loses its parts. Memory stays flat
 //! whatever the size.
+//!
+//! `upload` takes the parts of one stream, which `quota` counts; `ranges` reads. `lease` says for how long content is kept, and `sweep`
+//! gives the rest up. `layouts` remembers what was verified to lie in a pack.
 
-use std::collections::BTreeSet;
+mod layouts;
+mod lease;
+mod objects;
+mod quota;
+mod ranges;
+mod sweep;
+mod upload;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
-use futures_util::TryStreamExt;
-use object_store::local::LocalFileSystem;
+use jiff::SignedDuration;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt};
 use vouch_core::{Error, Kind, Reason, World};
 
-use crate::{Store, StoreError, WriteError, row};
+use crate::many::{Column, Rows};
+use crate::{Dialect, Store, StoreError, row};
+
+pub use layouts::Layout;
+pub use lease::{LEASE, pin, unpin};
+pub use objects::{Bucket, Place};
+pub use quota::Quota;
+pub use sweep::ORPHAN_AGE;
+pub use upload::Part;
 
 /// The largest part.
 pub const MAX_PART_BYTES: usize = 8 * 1024 * 1024;
 /// How many parts a blob has at most.
 const MAX_PARTS: u64 = 10_000;
-/// How many blobs one query asks for.
-const IN_ONE_QUERY: usize = 100;
+/// How many blobs one statement names.
+const IN_ONE_STATEMENT: usize = 5000;
+/// By what blobs are looked for.
+const DIGEST: [(&str, Column); 1] = [("sha256", Column::Bytes)];
+/// How much of an object is read at a time.
+const PIECE: u64 = 1024 * 1024;
 /// The largest blob.
 pub const MAX_BLOB_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 
@@ -50,29 +71,16 @@ pub struct Progress {
 pub struct Blobs {
     store: Store,
     objects: Arc<dyn ObjectStore>,
+    /// The folder, where it is one.
+    folder: Option<Arc<Path>>,
     world: World,
+    /// How long content stays that nothing pins.
+    lease: SignedDuration,
+    /// Where what is uploaded is counted.
+    quota: Option<Arc<Quota>>,
 }
 
 impl Blobs {
-    /// Keeps parts in a local folder, synced to disk before they are named.
-    pub fn local(store: Store, folder: &Path, world: World) -> Result<Self, StoreError> {
-        let cannot = |error: String| StoreError::Setup(format!("the blob folder {}: {error}", folder.display()));
-        std::fs::create_dir_all(folder).map_err(|error| cannot(error.to_string()))?;
-        let objects = LocalFileSystem::new_with_prefix(folder).map_err(|error| cannot(error.to_string()))?;
-        Ok(Self { store, objects: Arc::new(objects.with_fsync(true)), world })
-    }
-
-    /// Which of these blobs an owner does not have whole, in the order asked, each once.
-    pub async fn missing(&self, owner: &str, blobs: &[BlobRef]) -> Result<Vec<BlobRef>, Error> {
-        let mut snapshot = self.store.snapshot().await?;
-        let mut there = BTreeSet::new();
-        for some in blobs.chunks(IN_ONE_QUERY) {
-            complete_fetch(&mut snapshot, owner, some, &mut there).await?;
-        }
-        let mut seen = BTreeSet::new();
-        Ok(blobs.iter().filter(|blob| seen.insert(**blob) && !there.contains(*blob)).copied().collect())
-    }
-
     /// How much of a blob is there.
     pub async fn progress(&self, owner: &str, blob: &BlobRef) -> Result<Progress, Error> {
         let mut snapshot = self.store.snapshot().await?;
@@ -82,69 +90,8 @@ impl Blobs {
     /// Commits the next part of a blob. `OFFSET_MISMATCH` when it does not begin where the last one ended. The last part is
     /// followed by [`Blobs::verify`].
     pub async fn append(&self, owner: &str, blob: &BlobRef, offset: u64, part: Bytes) -> Result<Progress, Error> {
-        let before = self.progress(owner, blob).await?;
-        let end = offset + part.len() as u64;
-        if before.complete || before.committed_bytes != offset {
-            return Err(offset_mismatch(before));
-        }
-        if part.is_empty() || part.len() > MAX_PART_BYTES || end > blob.size_bytes {
-            return Err(Error::field("part", "must be 1 byte to 8 MiB, and not reach beyond the blob's size"));
-        }
-        // Each part costs an object, a row and a sync, whatever its size.
-        if end < blob.size_bytes && (part.len() as u64) < blob.size_bytes / MAX_PARTS {
-            let least = blob.size_bytes / MAX_PARTS;
-            return Err(Error::field("part", format!("must be at least {least} bytes in a blob of this size")));
-        }
-        // Ordering: the object first. A row never names a part that is not there; a part that no row names, because the process
-        // ended in between, takes up space and does no other harm.
-        let object = format!("{}/{}", hex(&blob.sha256), hex(&self.world.random::<16>()));
-        let size = row::as_bigint(part.len() as u64)?;
-        let path = ObjectPath::from(object.as_str());
-        self.objects.put(&path, PutPayload::from_bytes(part)).await.map_err(unavailable)?;
-        let (start, end_at) = (row::as_bigint(offset)?, row::as_bigint(end)?);
-        let (whole, object) = (row::as_bigint(blob.size_bytes)?, &object);
-        let committed = self.store.write(|mut tx| async move {
-            sqlx::query(
-                "INSERT INTO blobs (owner, sha256, size_bytes, committed_bytes, complete) VALUES ($1, $2, $3, 0, 0)
-                 ON CONFLICT (owner, sha256) DO NOTHING",
-            )
-            .bind(owner)
-            .bind(blob.sha256.as_slice())
-            .bind(whole)
-            .execute(&mut *tx)
-            .await?;
-            let moved = sqlx::query(
-                "UPDATE blobs SET committed_bytes = $4
-                 WHERE owner = $1 AND sha256 = $2 AND committed_bytes = $3 AND complete = 0 AND size_bytes = $5",
-            )
-            .bind(owner)
-            .bind(blob.sha256.as_slice())
-            .bind(start)
-            .bind(end_at)
-            .bind(whole)
-            .execute(&mut *tx)
-            .await?;
-            if moved.rows_affected() != 1 {
-                return Err(WriteError::Refused(offset_mismatch(before)));
-            }
-            sqlx::query(
-                "INSERT INTO blob_parts (owner, sha256, offset_bytes, size_bytes, object) VALUES ($1, $2, $3, $4, $5)",
-            )
-            .bind(owner)
-            .bind(blob.sha256.as_slice())
-            .bind(start)
-            .bind(size)
-            .bind(object)
-            .execute(&mut *tx)
-            .await?;
-            Ok((tx, ()))
-        });
-        if let Err(error) = committed.await {
-            // Somebody else committed this part meanwhile: the one that was just written is nobody's.
-            let _ = self.objects.delete(&path).await;
-            return Err(error);
-        }
-        Ok(Progress { committed_bytes: end, complete: false })
+        let staged = self.upload(owner, *blob).stage(offset, part).await?;
+        self.commit(owner, blob, &staged).await
     }
 
     /// Reads a blob that is all there once more and marks it complete. `DIGEST_MISMATCH` when its content is not what was
@@ -154,31 +101,55 @@ impl Blobs {
         if progress.complete || progress.committed_bytes != blob.size_bytes {
             return Ok(progress);
         }
-        let objects = self.parts(owner, blob).await?;
+        let parts = self.parts(owner, blob).await?;
+        let Some(first) = parts.first() else { return Ok(progress) };
         let mut context = Context::new(&SHA256);
-        for object in &objects {
-            let got = self.objects.get(&ObjectPath::from(object.as_str())).await.map_err(unavailable)?;
-            let mut chunks = got.into_stream();
-            while let Some(chunk) = chunks.try_next().await.map_err(unavailable)? {
-                context.update(&chunk);
-            }
+        for (object, size) in &parts {
+            context = self.digest(object, *size, context).await?;
         }
-        if context.finish().as_ref() == blob.sha256 {
-            let sql = "UPDATE blobs SET complete = 1 WHERE owner = $1 AND sha256 = $2 AND committed_bytes = size_bytes";
-            self.change(sql, owner, blob).await?;
-            return Ok(Progress { complete: true, ..progress });
+        if context.finish().as_ref() != blob.sha256 {
+            self.throw_away(owner, blob, &first.0).await?;
+            let message =
+                "the content does not have the digest that was announced; its parts were thrown away".to_owned();
+            return Err(Error::Refused { kind: Kind::Refused, reason: Reason::DigestMismatch, message });
         }
-        for sql in [
-            "DELETE FROM blobs WHERE owner = $1 AND sha256 = $2 AND complete = 0",
-            "DELETE FROM blob_parts WHERE owner = $1 AND sha256 = $2",
-        ] {
-            self.change(sql, owner, blob).await?;
+        // Whoever threw these parts away and uploaded others meanwhile has them verified for itself.
+        let complete = self.complete(owner, blob, &first.0).await?;
+        Ok(Progress { complete, ..progress })
+    }
+
+    /// Digests an object on from what was digested before.
+    async fn digest(&self, object: &str, size: u64, mut context: Context) -> Result<Context, Error> {
+        let path = ObjectPath::from(object);
+        let mut offset = 0;
+        while offset < size {
+            let end = size.min(offset + PIECE);
+            let piece = self.objects.get_range(&path, offset..end).await.map_err(unavailable)?;
+            context = update(context, piece).await?;
+            offset = end;
         }
-        for object in &objects {
-            let _ = self.objects.delete(&ObjectPath::from(object.as_str())).await;
-        }
-        let message = "the content does not have the digest that was announced; its parts were thrown away".to_owned();
-        Err(Error::Refused { kind: Kind::Refused, reason: Reason::DigestMismatch, message })
+        Ok(context)
+    }
+
+    /// Marks a blob complete whose parts, from this first one on, were verified. False where they are not its parts any more:
+    /// parts go all at once, and each object is written once.
+    async fn complete(&self, owner: &str, blob: &BlobRef, first: &str) -> Result<bool, Error> {
+        self.store
+            .write(|mut tx| async move {
+                let completed = sqlx::query(
+                    "UPDATE blobs SET complete = 1
+                     WHERE owner = $1 AND sha256 = $2 AND size_bytes = $3 AND committed_bytes = size_bytes AND EXISTS (
+                         SELECT 1 FROM blob_parts WHERE owner = $1 AND sha256 = $2 AND offset_bytes = 0 AND object = $4)",
+                )
+                .bind(owner)
+                .bind(blob.sha256.as_slice())
+                .bind(row::as_bigint(blob.size_bytes)?)
+                .bind(first)
+                .execute(&mut *tx)
+                .await?;
+                Ok((tx, completed.rows_affected() == 1))
+            })
+            .await
     }
 
     /// Reads a complete blob into memory; `None` when it is not complete or larger than `most`.
@@ -187,81 +158,44 @@ impl Blobs {
             return Ok(None);
         }
         let mut content = Vec::new();
-        for object in self.parts(owner, blob).await? {
+        for (object, _) in self.parts(owner, blob).await? {
             let got = self.objects.get(&ObjectPath::from(object.as_str())).await.map_err(unavailable)?;
             content.extend_from_slice(&got.bytes().await.map_err(unavailable)?);
         }
         Ok(Some(content))
     }
 
-    /// Reads on from a place in a complete blob, to the end of the part in which it lies; empty at the blob's end. `None` when
-    /// the blob is not complete.
-    pub async fn read_from(&self, owner: &str, blob: &BlobRef, offset: u64) -> Result<Option<Bytes>, Error> {
-        if !self.progress(owner, blob).await?.complete {
-            return Ok(None);
-        }
-        let found = sqlx::query(
-            "SELECT offset_bytes, size_bytes, object FROM blob_parts
-             WHERE owner = $1 AND sha256 = $2 AND offset_bytes <= $3 ORDER BY offset_bytes DESC LIMIT 1",
+    /// The objects of a blob in their order, with their sizes.
+    async fn parts(&self, owner: &str, blob: &BlobRef) -> Result<Vec<(String, u64)>, Error> {
+        let rows = sqlx::query(
+            "SELECT object, size_bytes FROM blob_parts WHERE owner = $1 AND sha256 = $2 ORDER BY offset_bytes",
         )
         .bind(owner)
         .bind(blob.sha256.as_slice())
-        .bind(row::as_bigint(offset)?)
-        .fetch_one(self.store.reader())
+        .fetch_all(self.store.reader())
         .await
         .map_err(StoreError::from)?;
-        let begins: u64 = row::number(&found, "offset_bytes")?;
-        let size: u64 = row::number(&found, "size_bytes")?;
-        let within = (offset - begins).min(size);
-        if within == size {
-            return Ok(Some(Bytes::new()));
-        }
-        let object = ObjectPath::from(row::text(&found, "object")?.as_str());
-        self.objects.get_range(&object, within..size).await.map(Some).map_err(unavailable)
-    }
-
-    async fn parts(&self, owner: &str, blob: &BlobRef) -> Result<Vec<String>, Error> {
-        let rows = sqlx::query("SELECT object FROM blob_parts WHERE owner = $1 AND sha256 = $2 ORDER BY offset_bytes")
-            .bind(owner)
-            .bind(blob.sha256.as_slice())
-            .fetch_all(self.store.reader())
-            .await
-            .map_err(StoreError::from)?;
-        Ok(rows.iter().map(|found| row::text(found, "object")).collect::<Result<_, _>>()?)
-    }
-
-    async fn change(&self, sql: &'static str, owner: &str, blob: &BlobRef) -> Result<(), Error> {
-        self.store
-            .write(|mut tx| async move {
-                sqlx::query(sql).bind(owner).bind(blob.sha256.as_slice()).execute(&mut *tx).await?;
-                Ok((tx, ()))
-            })
-            .await
+        let part = |found| Ok((row::text(found, "object")?, row::number(found, "size_bytes")?));
+        Ok(rows.iter().map(part).collect::<Result<_, StoreError>>()?)
     }
 }
 
-/// Adds those of these blobs that an owner has whole.
-async fn complete_fetch(
-    connection: &mut sqlx::AnyConnection,
-    owner: &str,
-    blobs: &[BlobRef],
-    there: &mut BTreeSet<BlobRef>,
-) -> Result<(), StoreError> {
-    let places: Vec<String> = (0..blobs.len()).map(|index| format!("${}", index + 2)).collect();
-    let sql = format!(
-        "SELECT sha256, size_bytes FROM blobs WHERE owner = $1 AND complete = 1 AND sha256 IN ({})",
-        places.join(", ")
-    );
-    // The text is made of placeholders.
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(owner);
-    for blob in blobs {
-        query = query.bind(blob.sha256.as_slice());
-    }
-    for found in query.fetch_all(connection).await? {
-        let sha256 = row::array(&found, "sha256")?;
-        there.insert(BlobRef { sha256, size_bytes: row::number(&found, "size_bytes")? });
-    }
-    Ok(())
+/// Digests some bytes, where nobody waits for it.
+async fn update(mut context: Context, bytes: Bytes) -> Result<Context, Error> {
+    let digested = tokio::task::spawn_blocking(move || {
+        context.update(&bytes);
+        context
+    });
+    digested.await.map_err(Error::internal)
+}
+
+/// The digests of blobs, as many at a time as one statement names.
+fn in_statements<'b>(dialect: Dialect, blobs: impl IntoIterator<Item = &'b BlobRef>) -> Vec<Rows<1>> {
+    let digests: Vec<&[u8]> = blobs.into_iter().map(|blob| blob.sha256.as_slice()).collect();
+    digests
+        .chunks(IN_ONE_STATEMENT)
+        .map(|some| Rows::of(dialect, some.iter().map(|sha256| [(*sha256).into()])))
+        .collect()
 }
 
 async fn progress_fetch(

@@ -46,6 +46,14 @@ impl Dialect {
         }
     }
 
+    /// What follows a SELECT that takes rows nobody else holds, and passes over the others.
+    pub fn claim(self) -> &'static str {
+        match self.0 {
+            Engine::Sqlite => "",
+            Engine::Postgres => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
     /// What follows a SELECT of rows that must not change until the transaction ends.
     pub fn for_share(self) -> &'static str {
         match self.0 {

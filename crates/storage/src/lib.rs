@@ -2,14 +2,16 @@
 //!
 //! Read in this order: [`StoreConfig`] (which database), [`Store`] (pools and transactions), [`Dialect`] (the few things
 //! in which the engines differ), [`StoreError`] (what can go wrong), [`results`] (a repeated mutation returns its first
-//! result), [`many`] (many rows in one statement), [`outbox`] (what is to be sent elsewhere), [`blobs`] (content in parts), [`signing_keys`] and [`Secrets`] (what must not lie in the open).
+//! result), [`many`] (many rows in one statement), [`outbox`] (what is to be sent elsewhere), [`blobs`] (content in parts), [`analyses`] (what was
+//! found in bundles), [`signing_keys`] and [`Secrets`] (what must not lie in the open).
 //!
 //! One SQL text serves both engines, inside a portable subset: columns are TEXT, BIGINT (instants are microseconds UTC),
 //! SMALLINT (flags are 0 or 1) and bytes; placeholders are `$n`; no BOOLEAN, no bare EXISTS or comparison in a result,
 //! sums are cast to BIGINT.
 //!
-//! This crate knows no service's tables but the ones that every service has.
+//! This crate knows no service's tables but the ones that every service has, and the one that those with bundles have.
 
+pub mod analyses;
 pub mod blobs;
 mod config;
 mod dialect;

@@ -15,11 +15,15 @@ const SHARED_SQLITE: &[Step] = &[
     (1, "shared", include_str!("../migrations/sqlite/0001_shared.sql")),
     (2, "blobs", include_str!("../migrations/sqlite/0002_blobs.sql")),
     (3, "outbox", include_str!("../migrations/sqlite/0003_outbox.sql")),
+    (4, "blob_leases", include_str!("../migrations/sqlite/0004_blob_leases.sql")),
+    (5, "packs", include_str!("../migrations/sqlite/0005_packs.sql")),
 ];
 const SHARED_POSTGRES: &[Step] = &[
     (1, "shared", include_str!("../migrations/postgres/0001_shared.sql")),
     (2, "blobs", include_str!("../migrations/postgres/0002_blobs.sql")),
     (3, "outbox", include_str!("../migrations/postgres/0003_outbox.sql")),
+    (4, "blob_leases", include_str!("../migrations/postgres/0004_blob_leases.sql")),
+    (5, "packs", include_str!("../migrations/postgres/0005_packs.sql")),
 ];
 
 /// The migrations of one service: the tables that every service has, then its own.

@@ -38,6 +38,11 @@ pub fn integer(row: &AnyRow, column: &'static str) -> Result<i64, StoreError> {
     Ok(row.try_get(column)?)
 }
 
+/// A whole number that may be NULL.
+pub fn optional_integer(row: &AnyRow, column: &'static str) -> Result<Option<i64>, StoreError> {
+    Ok(row.try_get(column)?)
+}
+
 /// A whole number that fits a smaller type.
 pub fn number<T: TryFrom<i64>>(row: &AnyRow, column: &'static str) -> Result<T, StoreError> {
     T::try_from(integer(row, column)?)

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use vouch_core::code::{PartnerId, VendorId};
+pub use vouch_host::config::BlobSettings;
 use vouch_host::config::Loaded;
 
 /// `[[vendors]]`: a vendor that this deployment serves.
@@ -36,19 +38,71 @@ pub struct Organisation {
     pub key: PathBuf,
 }
 
-/// `[blobs]`: where diagnostics lie.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// `[diagnostics]`: how diagnostics are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct BlobSettings {
-    /// A folder that only the service may read. It is made when it is missing.
-    pub folder: PathBuf,
+pub struct DiagnosticsSettings {
+    /// How long the contents of a bundle are kept after its ticket ended.
+    pub retention_days: u32,
+    /// The region in which they are kept, as people are told; empty where none is promised.
+    pub region: String,
+    /// How long uploads are kept that were not committed.
+    pub lease_hours: u32,
+    /// How often what is kept no longer is looked for.
+    pub sweep_seconds: u64,
+    /// How much a partner organisation may have stored.
+    pub bytes_per_organisation: u64,
+    /// How much of it for one ticket.
+    pub bytes_per_ticket: u64,
+}
+
+impl Default for DiagnosticsSettings {
+    fn default() -> Self {
+        Self {
+            retention_days: 30,
+            region: String::new(),
+            lease_hours: 24,
+            sweep_seconds: 60,
+            bytes_per_organisation: 1 << 40,
+            bytes_per_ticket: 128 << 30,
+        }
+    }
+}
+
+impl DiagnosticsSettings {
+    fn take(loaded: &mut Loaded) -> Self {
+        let settings: Self = loaded.section("diagnostics");
+        for (place, is_right, must) in [
+            ("retention_days", (1..=36_500).contains(&settings.retention_days), "must be 1 to 36500"),
+            ("lease_hours", (1..=720).contains(&settings.lease_hours), "must be 1 to 720"),
+            ("sweep_seconds", (1..=86_400).contains(&settings.sweep_seconds), "must be 1 to 86400"),
+            ("region", settings.region.len() <= 64, "must be at most 64 characters"),
+        ] {
+            if !is_right {
+                loaded.problems.add(format!("diagnostics.{place}"), must);
+            }
+        }
+        settings
+    }
+
+    /// How long contents are kept after their ticket ended.
+    pub fn retention(&self) -> SignedDuration {
+        SignedDuration::from_hours(24 * i64::from(self.retention_days))
+    }
+
+    /// How long uploads are kept that were not committed.
+    pub fn lease(&self) -> SignedDuration {
+        SignedDuration::from_hours(i64::from(self.lease_hours))
+    }
 }
 
 /// The partner service's own settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartnerConfig {
-    /// Diagnostics.
+    /// Where diagnostics lie.
     pub blobs: BlobSettings,
+    /// How they are kept.
+    pub diagnostics: DiagnosticsSettings,
     /// The organisations.
     pub organisations: Vec<Organisation>,
     /// The directory of vendors.
@@ -88,11 +142,7 @@ impl PartnerConfig {
                 }
             }
         }
-        let mut blobs: BlobSettings = loaded.section("blobs");
-        if blobs.folder.as_os_str().is_empty() {
-            loaded.problems.add("blobs.folder", "is required: a folder for diagnostics");
-        }
-        blobs.folder = loaded.path(&blobs.folder);
-        Self { blobs, organisations, vendors }
+        let (blobs, diagnostics) = (BlobSettings::take(loaded), DiagnosticsSettings::take(loaded));
+        Self { blobs, diagnostics, organisations, vendors }
     }
 }

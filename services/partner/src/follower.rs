@@ -10,7 +10,7 @@ use vouch_core::id::{self, CaseId};
 use vouch_core::{Error, World};
 use vouch_storage::{Dialect, Store, StoreError, WriteError};
 
-use crate::domain::ticket::{Audience, CaseChange, Fit, Link as Event, Note, Ticket};
+use crate::domain::ticket::{Audience, CaseChange, Fit, Link as Event, Note, Ticket, VENDOR};
 use crate::links::Link;
 use crate::sender::case_record;
 use crate::store::{history, notes, tickets};
@@ -118,7 +118,7 @@ async fn apply_one(
             id: world.id(),
             ticket_id: ticket.id,
             audience: Audience::Vendor,
-            author: "vendor".into(),
+            author: VENDOR.into(),
             text: told.0,
             written_at: event.committed_at,
             entry_id: None,
@@ -183,7 +183,7 @@ fn read_change(event: &Event) -> Result<CaseChange, Error> {
         CaseChange::Note(decode::<pb::SharedNote>(event)?.text)
     } else if is(pb::InformationRequested::full_name()) {
         let asked: pb::InformationRequested = decode(event)?;
-        CaseChange::Asked { questions: asked.questions, collectors: asked.collectors }
+        CaseChange::Asked { questions: asked.questions, collectors: asked.collectors, profile: asked.profile }
     } else if is(pb::InformationProvided::full_name()) {
         CaseChange::Answered
     } else if is(pb::SolutionProvided::full_name()) {

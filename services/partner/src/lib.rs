@@ -8,10 +8,12 @@
 //! Read in this order: `domain` (the rules: `ticket`, and `handover`, what follows from a vendor's answers), `commands` (lock,
 //! ask, write), `store` (the only SQL), `grpc` (one file for each RPC service), [`links`] (the ways to vendors), [`sender`] (the
 //! outbox) with [`transfer`] (bundles) and `charging` (incidents), [`follower`] (the feeds), [`liaisons`] (notices of removed
-//! ones), [`Partner`] (the service as a program).
+//! ones), [`profiles`] (what vendors want to be collected) with [`analyses`] (known problems in bundles), [`retention`] (what is given
+//! up), [`Partner`] (the service as a program).
 //!
 //! It deliberately does not know a vendor's rules of entitlement or admission: it asks.
 
+pub mod analyses;
 pub mod categories;
 mod charging;
 pub mod commands;
@@ -21,10 +23,14 @@ pub mod follower;
 mod grpc;
 pub mod liaisons;
 pub mod links;
+pub mod profiles;
+pub mod promised;
+pub mod retention;
 pub mod sender;
 pub mod store;
 pub mod transfer;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +42,7 @@ use vouch_identity::{SpiffeId, Workload, WorkloadDirectory};
 use vouch_storage::blobs::Blobs;
 use vouch_storage::outbox;
 
-pub use config::{BlobSettings, Organisation, PartnerConfig, VendorEntry};
+pub use config::{BlobSettings, DiagnosticsSettings, Organisation, PartnerConfig, VendorEntry};
 pub use store::MIGRATIONS;
 
 /// The service's name in errors.
@@ -48,8 +54,14 @@ const SENDERS: usize = 4;
 const SEND: Duration = Duration::from_millis(500);
 /// How soon a feed is followed again when its stream ended.
 const FOLLOW: Duration = Duration::from_millis(200);
+/// How often vendors are asked for new profiles.
+const FETCH_PROFILES: Duration = Duration::from_secs(5);
+/// How often it is looked whether a bundle is to be analysed.
+const ANALYSE: Duration = Duration::from_millis(500);
 /// How often it is looked whether a ticket's grace has ended.
 const LAPSE: Duration = Duration::from_secs(1);
+/// How often the object store is looked through for what no row names.
+const LIST: Duration = Duration::from_hours(6);
 /// How often the files of the organisations' certificates are read again.
 const RELOAD: Duration = Duration::from_secs(5);
 
@@ -75,7 +87,8 @@ pub async fn serve(
     let (store, secrets) = (server.store.clone(), server.secrets.clone());
     let keys = server.signing_keys("manifest", vouch_proof::ROTATION_OVERLAP).await?;
     let links = links::Links::open(&config).map_err(ServeError::Setup)?;
-    let blobs = Blobs::local(store.clone(), &config.blobs.folder, world.clone())?;
+    let blobs =
+        Blobs::open(store.clone(), &config.blobs.place(), world.clone())?.leased_for(config.diagnostics.lease());
     outbox::recover(&store).await?;
     let bell = Bell::default();
     for _ in 0..SENDERS {
@@ -111,6 +124,37 @@ pub async fn serve(
         let liaisons = liaisons.clone();
         async move { liaisons.lapse_due().await }
     });
+    let profiles = profiles::Profiles { store: store.clone(), world: world.clone(), links: links.clone() };
+    let vendors: BTreeSet<_> = links.all().map(|link| link.vendor_id.clone()).collect();
+    for vendor_id in vendors {
+        let profiles = profiles.clone();
+        server.jobs.at_once_and_every("keep a vendor's profiles", FETCH_PROFILES, move || {
+            let (profiles, vendor_id) = (profiles.clone(), vendor_id.clone());
+            async move { profiles.follow(&vendor_id).await }
+        });
+    }
+    vouch_storage::analyses::recover(&store, world.now()).await?;
+    let analyses = analyses::Analyses {
+        store: store.clone(),
+        world: world.clone(),
+        blobs: blobs.clone(),
+        profiles: profiles.clone(),
+    };
+    server.jobs.at_once_and_every("analyse bundles", ANALYSE, move || {
+        let analyses = analyses.clone();
+        async move { analyses.run_due().await }
+    });
+    let retention = retention::Retention::new(store.clone(), blobs.clone(), world.clone());
+    let kept = retention.clone();
+    let sweep = Duration::from_secs(config.diagnostics.sweep_seconds);
+    server.jobs.every("give up diagnostics that are kept no longer", sweep, move || {
+        let retention = kept.clone();
+        async move { retention.run().await }
+    });
+    server.jobs.every("delete objects that no row names", LIST, move || {
+        let retention = retention.clone();
+        async move { retention.run_orphans().await }
+    });
     let reloaded = links.clone();
     server
         .jobs
@@ -121,7 +165,10 @@ pub async fn serve(
         vendors: config.vendors.into(),
         links,
         categories: Arc::default(),
+        profiles,
+        promised: Arc::default(),
         blobs,
+        diagnostics: config.diagnostics.into(),
         bell,
     };
     let routes = handlers.routes(server.message_bytes());

@@ -15,7 +15,9 @@ use vouch_contract::pb::license::v1::liaison_notice_service_client::LiaisonNotic
 use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_contract::pb::vendor::v1::bundle_service_client::BundleServiceClient;
 use vouch_contract::pb::vendor::v1::escalation_service_client::EscalationServiceClient;
+use vouch_contract::pb::vendor::v1::key_set_service_client::KeySetServiceClient;
 use vouch_contract::pb::vendor::v1::knowledge_service_client::KnowledgeServiceClient;
+use vouch_contract::pb::vendor::v1::profile_service_client::ProfileServiceClient;
 use vouch_core::code::{PartnerId, ProductId, VendorId};
 use vouch_core::id::LicenseId;
 use vouch_core::{Error, Kind, Reason, Violations};
@@ -104,6 +106,16 @@ impl Link {
         BundleServiceClient::new(self.vendor.clone()).max_encoding_message_size(MAX_PART_BYTES + 64 * 1024)
     }
 
+    /// The vendor's profiles of diagnostics.
+    pub fn profiles(&self) -> ProfileServiceClient<Channel> {
+        ProfileServiceClient::new(self.vendor.clone())
+    }
+
+    /// The keys that verify what the vendor signs.
+    pub fn key_set(&self) -> KeySetServiceClient<Channel> {
+        KeySetServiceClient::new(self.vendor.clone())
+    }
+
     /// The licence service.
     pub fn entitlement(&self) -> EntitlementServiceClient<Channel> {
         EntitlementServiceClient::new(self.license.clone())
@@ -141,11 +153,10 @@ impl Link {
         Ok(within(client.search_articles(request)).await?.articles)
     }
 
-    /// What the vendor requires for a product.
-    pub async fn policy(&self, product_id: &ProductId) -> Result<vendor::AdmissionPolicy, Status> {
+    /// What the vendor requires for a product, and what it promises about diagnostics.
+    pub async fn policy(&self, product_id: &ProductId) -> Result<vendor::GetAdmissionPolicyResponse, Status> {
         let request = vendor::GetAdmissionPolicyRequest { product_id: product_id.to_string() };
-        let answer = within(self.escalations().get_admission_policy(request)).await?;
-        Ok(answer.policy.unwrap_or_default())
+        within(self.escalations().get_admission_policy(request)).await
     }
 }
 

@@ -16,8 +16,9 @@ pub fn encode(event: &CaseEvent) -> (String, Vec<u8>) {
         CaseEvent::Accepted(case) => named(&pb::CaseAccepted { case: Some(case_message(&case)) }),
         CaseEvent::Claimed { engineer } => named(&pb::CaseClaimed { engineer }),
         CaseEvent::Note { id, text } => named(&pb::SharedNote { note_id: id.to_string(), text }),
-        CaseEvent::InformationRequested { questions, collectors } => {
-            named(&pb::InformationRequested { questions, collectors })
+        CaseEvent::InformationRequested { questions, collectors, profile } => {
+            let profile = profile.map(|profile| profile.to_string()).unwrap_or_default();
+            named(&pb::InformationRequested { questions, collectors, profile })
         }
         CaseEvent::InformationProvided { text, bundle_id } => {
             let bundle_id = bundle_id.map(|id| id.to_string()).unwrap_or_default();

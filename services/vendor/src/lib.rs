@@ -7,23 +7,29 @@
 //!
 //! Read in this order: `domain` (the rules: `admission` is the gate, `case` what stands behind it), `commands` (lock, ask,
 //! write), `store` (the only SQL), [`history`] (events as bytes), `grpc` (one file for each RPC service), [`partners`] (who may
-//! call), [`entitlements`] (which licences were revoked), [`feed`] (what partners watch), [`settlements`] (what the licence
-//! service is told), [`Vendor`] (the service as a program).
+//! call), [`entitlements`] (which licences were revoked), [`feed`] (what partners watch), [`manifests`], [`contents`] and
+//! [`searching`] (how engineers read bundles back), [`settlements`] (what the licence service is told), [`analyses`] (known problems
+//! in bundles), [`retention`] (what is given up), [`Vendor`] (the service as a program).
 //!
 //! It deliberately does not know licences, agreements or keys of licences: it knows what a proof says, and which licences were
 //! suspended or revoked so lately that a proof may be older.
 
+pub mod analyses;
 pub mod commands;
 mod config;
+pub mod contents;
 pub mod domain;
 pub mod entitlements;
 pub mod feed;
 mod grpc;
 pub mod guide;
 pub mod history;
+pub mod manifests;
 pub mod partners;
 pub mod proof_keys;
 pub mod published;
+pub mod retention;
+pub mod searching;
 pub mod settlements;
 pub mod store;
 
@@ -38,7 +44,7 @@ use vouch_host::{Bell, Listeners, Rpc, ServeError, Server, Service};
 use vouch_storage::blobs::Blobs;
 use vouch_storage::outbox;
 
-pub use config::{BlobSettings, LicenseService, VendorConfig};
+pub use config::{BlobSettings, DiagnosticsSettings, LicenseService, VendorConfig};
 pub use store::MIGRATIONS;
 
 /// The service's name in errors.
@@ -52,8 +58,13 @@ const FIRST_READ: Duration = Duration::from_secs(2);
 const FETCH_KEYS: Duration = Duration::from_secs(5);
 /// How often the outbox is looked at without a bell: what failed is due again after a pause.
 const SEND: Duration = Duration::from_millis(500);
+/// How often it is looked whether a bundle is to be analysed.
+const ANALYSE: Duration = Duration::from_millis(500);
 /// How often the files of the client's certificate are read again.
 const RELOAD: Duration = Duration::from_secs(5);
+/// How often the object store is looked through for what no row names.
+const LIST: Duration = Duration::from_hours(6);
+
 /// Serves until `shutdown` resolves.
 pub async fn serve(
     host: HostConfig,
@@ -111,7 +122,25 @@ pub async fn serve(
             sent
         }
     });
-    let blobs = Blobs::local(store.clone(), &config.blobs.folder, world.clone())?;
+    let blobs =
+        Blobs::open(store.clone(), &config.blobs.place(), world.clone())?.leased_for(config.diagnostics.lease());
+    vouch_storage::analyses::recover(&store, world.now()).await?;
+    let analyses = analyses::Analyses::new(store.clone(), world.clone(), blobs.clone());
+    server.jobs.at_once_and_every("analyse bundles", ANALYSE, move || {
+        let analyses = analyses.clone();
+        async move { analyses.run_due().await }
+    });
+    let retention = retention::Retention::new(store.clone(), blobs.clone(), world.clone());
+    let kept = retention.clone();
+    let sweep = Duration::from_secs(config.diagnostics.sweep_seconds);
+    server.jobs.every("give up diagnostics that are kept no longer", sweep, move || {
+        let retention = kept.clone();
+        async move { retention.run().await }
+    });
+    server.jobs.every("delete objects that no row names", LIST, move || {
+        let retention = retention.clone();
+        async move { retention.run_orphans().await }
+    });
     let epoch = vouch_storage::epoch(&store, &world).await?.into();
     // Known before the first request, where the licence service answers; nobody has to wait for one that does not.
     let tried = async { tokio::join!(partners.tried(), entitlements.tried()) };
@@ -121,7 +150,10 @@ pub async fn serve(
         keys,
         partners: partners.clone(),
         entitlements,
+        manifests: manifests::Manifests::new(blobs.clone()),
+        searches: searching::Searches::default(),
         blobs,
+        diagnostics: config.diagnostics.into(),
         proof_keys,
         name: config.name.into(),
         epoch,

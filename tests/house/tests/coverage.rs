@@ -22,12 +22,14 @@ const SERVED: &[&str] = &[
     "vouch.partner.v1.TicketService",
     "vouch.partner.v1.VendorDirectoryService",
     "vouch.vendor.v1.AdmissionPolicyService",
+    "vouch.vendor.v1.BundleDeskService",
     "vouch.vendor.v1.BundleService",
     "vouch.vendor.v1.CalendarService",
     "vouch.vendor.v1.CaseDeskService",
     "vouch.vendor.v1.EscalationService",
     "vouch.vendor.v1.KeySetService",
     "vouch.vendor.v1.KnowledgeService",
+    "vouch.vendor.v1.ProfileService",
 ];
 
 /// What a statement says that expects a refusal.

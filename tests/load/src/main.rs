@@ -1,7 +1,7 @@
 //! How fast: each subcommand measures a service against a bare program, alternating, in one run, and prints ratios.
 //!
 //! `cargo run --release -p vouch-load -- check` is the one for checks of entitlement, `-- proof` for proofs, `-- import` for catalogues,
-//! `-- redact` for redaction. What they measured, and where, stands in `README.md` beside them.
+//! `-- redact` for redaction, `-- upload` for large bundles, `-- small` for many small files. What they measured, and where, stands in `README.md` beside them.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on says so by panicking")]
 
@@ -15,6 +15,7 @@ mod proof;
 mod redact;
 mod report;
 mod seed;
+mod transfer;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,13 @@ enum Command {
     Import(import::ImportArguments),
     /// Redaction of log text on one core, without archives: learning and masking. Beside it, what `sos clean` takes.
     Redact(redact::RedactArguments),
+    /// A bundle of large blobs to the vendor service, against a bare stream of as many bytes: throughput, and memory of each side.
+    Upload(transfer::UploadArguments),
+    /// Many small files: sealed, handed over and committed at the vendor.
+    Small(transfer::SmallArguments),
+    /// One side of `upload` or `small`: what they start for themselves.
+    #[command(hide = true, subcommand)]
+    Side(transfer::SideCommand),
     /// Opens the book of a database and tells what it takes: what `check` starts for itself.
     #[command(hide = true)]
     Hold(hold::HoldArguments),
@@ -51,6 +59,9 @@ fn main() -> ExitCode {
         Command::Proof(arguments) => runtime.block_on(proof::run(&arguments)),
         Command::Import(arguments) => runtime.block_on(import::run(&arguments)),
         Command::Redact(arguments) => redact::run(&arguments),
+        Command::Upload(arguments) => runtime.block_on(transfer::run_upload(&arguments)),
+        Command::Small(arguments) => runtime.block_on(transfer::run_small(&arguments)),
+        Command::Side(command) => runtime.block_on(transfer::run_side(&command)),
         Command::Hold(arguments) => runtime.block_on(hold::run(&arguments)),
     }
 }

@@ -11,7 +11,8 @@ use clap::Args;
 use serde::Serialize;
 use vouch_diagnostics::redaction::{Learner, Outcome, Policy};
 
-use self::logs::{LogFile, logs};
+use self::logs::LogFile;
+pub(crate) use self::logs::logs;
 use crate::report::spread;
 
 #[derive(Args)]

@@ -133,6 +133,7 @@ mod tests {
             sha256: Digest::of(path.as_bytes()),
             collector: "logs".into(),
             failed: failed.map(str::to_owned),
+            packed: None,
             masked: Masked::default(),
         };
         let (one, other, gone) = (entry("a.log", 10, None), entry("a.log", 2048, None), entry("b", 0, Some("binary")));

@@ -8,7 +8,7 @@ use super::flags::{self, Flag};
 use super::names::{self, Group};
 use super::pages::Paged;
 use super::required::{self, Need};
-use super::{LIMIT, current, roles, values};
+use super::{LIMIT, content, current, roles, values};
 use crate::Arguments;
 use crate::identities::Role;
 
@@ -134,6 +134,11 @@ fn rpc_command(name: String, method: &MethodDescriptor) -> Command {
     }
     if Paged::of(method).is_some() {
         command = command.arg(limit(&format!("How many are fetched and shown; 0: all [default: {LIMIT}]")));
+    } else if content::field(method).is_some() {
+        let file = Arg::new("output").long("output").value_name("FILE").help_heading(OPTIONS);
+        let file = file.value_parser(clap::value_parser!(std::path::PathBuf));
+        command =
+            command.arg(file.help("Write the content into this file; where left out, to standard output as it is"));
     } else if method.is_server_streaming() {
         command = command.arg(limit("End after so many messages; where left out, Ctrl-C ends it"));
     }

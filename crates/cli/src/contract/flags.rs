@@ -11,7 +11,7 @@ use super::names;
 use super::pages;
 
 /// Flags that every command has, or that have a meaning of their own.
-const TAKEN: [&str; 7] = ["data", "as", "json", "wide", "limit", "request", "help"];
+const TAKEN: [&str; 8] = ["data", "as", "json", "wide", "limit", "output", "request", "help"];
 
 /// How deep messages within messages have flags of their own.
 const DEPTH: usize = 5;

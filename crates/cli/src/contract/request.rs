@@ -93,7 +93,8 @@ fn value(flag: &Flag, is_subject: bool, matches: &ArgMatches) -> Option<Value> {
     said.pop()
 }
 
-fn fresh() -> String {
+/// A new id of an intent.
+pub(crate) fn fresh() -> String {
     values::hexadecimal(&World::system().random::<16>())
 }
 

@@ -1,21 +1,36 @@
-//! Answers that keep coming: a line for each thing, as it comes.
+//! Answers that keep coming: a line for each thing, as it comes; content as it is.
 
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value};
 use tonic::Status;
 
 use super::cells::{self, Room};
-use super::{Asked, columns};
+use super::found::Lines;
+use super::{Asked, columns, content, found};
 use crate::{call, output};
 
 /// Follows a stream until it ends, nobody reads on, or as many messages came as were asked for.
-pub(super) async fn follow(asked: &Asked, request: DynamicMessage) -> Result<(), Status> {
+pub(super) async fn follow(asked: &Asked, request: DynamicMessage, sink: Option<content::Sink>) -> Result<(), Status> {
     let mut stream = call::follow(&asked.folder, asked.role, &asked.method, request).await?;
+    if let (Some(chunk), Some(sink)) = (content::field(&asked.method), sink) {
+        return content::write(stream, &chunk, sink).await;
+    }
+    let mut found = found::is_found(&asked.method).then(Lines::here);
     let limit = asked.limit.filter(|limit| *limit > 0);
     let mut came = 0;
     while let Some(message) = stream.message().await? {
-        let lines = if asked.json { vec![json(&message)?] } else { lines(&message, asked.view.wide) };
+        let lines = match &mut found {
+            _ if asked.json => vec![json(&message)?],
+            Some(found) => found.line(&message).into_iter().collect(),
+            None => lines(&message, asked.view.wide),
+        };
         if !lines.iter().all(|line| output::is_read(line)) {
             return Ok(());
+        }
+        if let Some((told, lacks)) = found.as_ref().filter(|_| !asked.json).and_then(|_| found::summary(&message)) {
+            output::remark(&told);
+            if let Some(lacks) = lacks {
+                output::complaint(&lacks);
+            }
         }
         came += 1;
         if limit.is_some_and(|limit| came >= limit) {

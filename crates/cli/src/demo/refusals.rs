@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use vouch_core::id::EscalationTag;
 use vouch_diagnostics::{Digest, Manifest};
+use vouch_host::uploads::write_blob;
 use vouch_proof::{EntitlementProof, KeySet};
 
 use super::stage::Stage;
@@ -13,6 +14,7 @@ use super::upload;
 use crate::identities::{CONTACT, Role};
 use crate::output::Problem;
 use crate::sample::{self, PRODUCT};
+use crate::upload::{Desk, reference};
 
 const GATE: &str = "vendor.v1.EscalationService/EscalateCase";
 
@@ -112,10 +114,14 @@ fn tampered(proof: &str) -> String {
     format!("{}{other}{}", &proof[..middle], &proof[middle + 1..])
 }
 
-/// A bundle that lacks all required artefacts but one: committed and signed like any other. Returns the vendor's id and its root.
+/// A bundle whose contents are no required artefacts, but for one: committed and signed like any other. Returns the vendor's id and its
+/// root.
 async fn without_artefacts(stage: &Stage, escalated: &Escalated) -> Result<(Value, Digest), Problem> {
     let (mut manifest, _) = Manifest::read(&escalated.manifest).map_err(|error| Problem::new(error.to_string()))?;
-    manifest.entries.retain(|entry| entry.collector == "os");
+    // Nothing is left out: its packs would hold what belongs to no entry.
+    for entry in manifest.entries.iter_mut().filter(|entry| entry.collector != "os") {
+        "attachments".clone_into(&mut entry.collector);
+    }
     let (manifest, root) = manifest.write().map_err(|error| Problem::new(error.to_string()))?;
     let ticket_id = escalated.ticket_id.as_str().unwrap_or_default();
     let committed = upload::commit(&stage.folder, ticket_id, &manifest).await?;
@@ -124,14 +130,14 @@ async fn without_artefacts(stage: &Stage, escalated: &Escalated) -> Result<(Valu
 }
 
 async fn corrupted(stage: &mut Stage, escalated: &Escalated) -> Result<(), Problem> {
-    let mut client = upload::diagnostics(&stage.folder)?;
+    let ticket_id = escalated.ticket_id.as_str().unwrap_or_default();
+    let desk = Desk::open(&stage.folder, Role::Agent, ticket_id)?;
     let content = stage.world.random::<64>();
     let mut changed = content;
     changed[7] ^= 1;
-    let blob = upload::reference(Digest::of(&content), content.len() as u64);
-    let ticket_id = escalated.ticket_id.as_str().unwrap_or_default();
+    let blob = write_blob(&reference(Digest::of(&content), content.len() as u64));
     let began = Instant::now();
-    let Err(status) = upload::write(&mut client, ticket_id, blob, &changed).await else {
+    let Err(status) = upload::write(&desk, ticket_id, blob, &changed).await else {
         return Err(Problem::new("a corrupted blob was taken"));
     };
     stage.check_refusal("agent", "uploads a corrupted blob", &status, &["DIGEST_MISMATCH"], began.elapsed())

@@ -35,7 +35,7 @@ fn channel(data: &Path, address: SocketAddr, service: &str, role: &str) -> Beare
 /// An agent of the sample partner.
 pub(crate) struct Agent {
     pub(crate) tickets: TicketServiceClient<BearerChannel>,
-    diagnostics: DiagnosticsServiceClient<BearerChannel>,
+    pub(crate) diagnostics: DiagnosticsServiceClient<BearerChannel>,
     customer_id: String,
 }
 
@@ -109,7 +109,6 @@ impl Agent {
     }
 
     async fn upload(&self, ticket_id: &str) -> String {
-        let mut diagnostics = self.diagnostics.clone();
         // Every bundle is another one: what is there already would not travel.
         let content = format!("collected for {ticket_id}\n").into_bytes();
         let entries = ["os", "hardware", "disks", "processes"].map(|collector| Entry {
@@ -125,26 +124,34 @@ impl Agent {
         let manifest = Manifest {
             format: 1,
             profile: "linux-host/1".into(),
+            ticket: None,
+            pseudonyms_for: None,
             collected_at: World::system().now(),
             redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
             packs: Vec::new(),
             entries: entries.to_vec(),
         };
         let (manifest, _) = manifest.write().unwrap();
+        self.commit(ticket_id, &manifest, vec![content]).await
+    }
+
+    async fn commit(&self, ticket_id: &str, manifest: &[u8], mut contents: Vec<Vec<u8>>) -> String {
+        let mut diagnostics = self.diagnostics.clone();
+        contents.push(manifest.to_vec());
         let blob = |content: &[u8]| vendor::BlobRef {
             sha256: Digest::of(content).0.to_vec().into(),
             size_bytes: i64::try_from(content.len()).unwrap(),
         };
-        for content in [&content, &manifest] {
+        for content in contents {
             let request = partner::WriteBlobRequest {
                 ticket_id: ticket_id.into(),
-                blob: Some(blob(content)),
+                blob: Some(blob(&content)),
                 offset_bytes: 0,
-                part: content.clone().into(),
+                part: content.into(),
             };
             diagnostics.write_blob(tokio_stream::iter([request])).await.unwrap();
         }
-        let request = partner::CommitBundleRequest { ticket_id: ticket_id.into(), manifest: Some(blob(&manifest)) };
+        let request = partner::CommitBundleRequest { ticket_id: ticket_id.into(), manifest: Some(blob(manifest)) };
         diagnostics.commit_bundle(request).await.unwrap().into_inner().bundle.unwrap().bundle_id
     }
 }

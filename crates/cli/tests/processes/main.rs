@@ -4,13 +4,17 @@
 
 mod bundles;
 mod catalogues;
+mod collections;
 mod commands;
 mod demo;
+mod desk;
 mod front_line;
 mod kills;
+mod postgresql;
 mod profiles;
 mod proxy;
 mod up;
+mod uploads;
 
 use std::process::Command;
 

@@ -8,6 +8,7 @@ use std::process::{Output, Stdio};
 use serde_json::Value;
 
 use super::vouch;
+use crate::up::Up;
 
 fn run(arguments: &[&str], files: &[&Path]) -> Output {
     vouch().args(arguments).args(files).stdin(Stdio::null()).output().unwrap()
@@ -125,4 +126,52 @@ fn v07_a_profile_masks_what_only_its_software_has_and_a_rule_that_is_wrong_is_to
         told.contains("`name` is the name of a rule of the policy") && told.contains("name = \"password\""),
         "{told}"
     );
+}
+
+#[test]
+fn v10_a_profile_is_published_fetched_with_its_signature_and_collected_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let _up = Up::start(&data);
+    let file = folder.path().join("p.toml");
+    let data = data.to_str().unwrap();
+    let typed = |words: &[&str]| {
+        vouch().args(words).args(["--data", data]).current_dir(folder.path()).stdin(Stdio::null()).output().unwrap()
+    };
+    std::fs::write(&file, profile(folder.path()).replace("issue", "isue")).unwrap();
+    let publish = ["profile", "publish", "p.toml", "--product", "atlas"];
+    let refused = typed(&publish);
+    assert!(!refused.status.success() && text(&refused.stdout).contains("did you mean `issue`?"), "{refused:?}");
+    std::fs::write(&file, profile(folder.path())).unwrap();
+    let published = typed(&publish);
+    assert!(published.status.success() && text(&published.stdout).contains("published sample/3"), "{published:?}");
+    assert!(typed(&publish).status.success(), "the same again is the same publication");
+    std::fs::write(&file, profile(folder.path()) + "# another\n").unwrap();
+    assert!(text(&typed(&publish).stderr).contains("PROFILE_VERSION_TAKEN"));
+
+    let fetched = typed(&["profile", "fetch", "sample/3"]);
+    assert!(fetched.status.success() && text(&fetched.stdout).contains("signed by"), "{fetched:?}");
+    assert_eq!(std::fs::read_to_string(folder.path().join("sample-3.toml")).unwrap(), profile(folder.path()));
+    assert!(text(&typed(&["profile", "fetch", "sample/4", "--as", "customer"]).stderr).contains("NOT_FOUND"));
+    std::fs::write(folder.path().join("other.json"), "{\"keys\":[]}").unwrap();
+    let other = typed(&["profile", "fetch", "sample", "--keys", "other.json", "--output", "other.toml"]);
+    assert!(!other.status.success() && text(&other.stderr).contains("unknown key"), "{other:?}");
+    assert!(!folder.path().join("other.toml").exists(), "nothing is written that is not to be trusted");
+    let mut verify = vouch();
+    verify.args(["verify", "sample-3.toml.jws", "--keys", "sample-3.toml.keys.json"]).current_dir(folder.path());
+    let verified = text(&verify.output().unwrap().stdout);
+    assert!(verified.contains("the signature of a profile"), "{verified}");
+
+    let collect = |profile: &str, output: &str| {
+        let mut command = vouch();
+        command.args(["collect", "--yes", "--json", "--profile", profile, "--output", output]);
+        command.current_dir(folder.path()).stdin(Stdio::null()).output().unwrap()
+    };
+    let signed: Value = serde_json::from_slice(&collect("sample/3", "signed.vouch").stdout).unwrap();
+    assert!(signed["signed_by"] == "vendor.vouch" && signed["profile"] == "sample/3", "{signed}");
+    let own: Value = serde_json::from_slice(&collect("p.toml", "own.vouch").stdout).unwrap();
+    assert!(own["signed_by"].is_null() && own["profile"] == "sample/3", "one's own still runs: {own}");
+    std::fs::write(folder.path().join("sample-3.toml"), profile(folder.path()) + "# changed\n").unwrap();
+    let changed = collect("sample/3", "changed.vouch");
+    assert!(!changed.status.success() && text(&changed.stderr).contains("changed after it was signed"), "{changed:?}");
 }

@@ -17,7 +17,7 @@ struct Armed {
     released: oneshot::Receiver<()>,
 }
 
-/// The test's end of an armed barrier.
+/// The test's end of an armed barrier. Dropping it cuts the connection whose chunk waits there.
 pub(crate) struct Held {
     pub(crate) reached: oneshot::Receiver<()>,
     release: oneshot::Sender<()>,
@@ -39,7 +39,8 @@ impl Barrier {
         Held { reached: is_reached, release }
     }
 
-    async fn pass(&self) {
+    /// Whether the chunk may go on.
+    async fn pass(&self) -> bool {
         let stopped = {
             let mut armed = self.0.lock().unwrap();
             match armed.as_mut() {
@@ -51,10 +52,9 @@ impl Barrier {
                 Some(_) => armed.take(),
             }
         };
-        if let Some(armed) = stopped {
-            let _ = armed.reached.send(());
-            let _ = armed.released.await;
-        }
+        let Some(armed) = stopped else { return true };
+        let _ = armed.reached.send(());
+        armed.released.await.is_ok()
     }
 }
 
@@ -83,8 +83,7 @@ pub(crate) async fn road(to: SocketAddr, barrier: Barrier) -> SocketAddr {
 async fn forward(mut from: tokio::net::tcp::OwnedReadHalf, mut to: tokio::net::tcp::OwnedWriteHalf, barrier: Barrier) {
     let mut chunk = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = from.read(&mut chunk).await {
-        barrier.pass().await;
-        if to.write_all(&chunk[..read]).await.is_err() {
+        if !barrier.pass().await || to.write_all(&chunk[..read]).await.is_err() {
             return;
         }
     }

@@ -70,6 +70,13 @@ pub fn sealed(data: &[u8]) {
         blob.read_to_end(&mut content).unwrap();
         assert_eq!(Digest::of(&content), blob.digest());
     }
+    for entry in &bundle.manifest().entries {
+        if let Some(mut found) = bundle.content(entry) {
+            let mut content = Vec::new();
+            found.read_to_end(&mut content).unwrap();
+            assert_eq!((Digest::of(&content), content.len() as u64), (entry.sha256, entry.size_bytes));
+        }
+    }
 }
 
 /// An archive gives no path that leads out of it and no more than its limits, and the same in both passes.

@@ -12,9 +12,9 @@ pub fn analyze(bundle: &SealedBundle, analyzers: &[Analyzer]) -> io::Result<Vec<
         if let Some(reason) = &entry.failed {
             analysis.failed(&entry.collector, &entry.path, reason);
         } else if analysis.wants(&entry.collector, &entry.path) {
-            match bundle.blob(entry.sha256) {
-                Some(mut blob) => analysis.read(&entry.collector, &entry.path, &mut blob)?,
-                // An empty entry has no blob.
+            match bundle.content(entry) {
+                Some(mut content) => analysis.read(&entry.collector, &entry.path, &mut content)?,
+                // An empty entry has none.
                 None => analysis.read(&entry.collector, &entry.path, &mut io::empty())?,
             }
         }

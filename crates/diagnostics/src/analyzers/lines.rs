@@ -8,6 +8,8 @@ use regex::bytes::{Captures, Regex, RegexBuilder};
 const PIECE: usize = 256 * 1024;
 /// A longer line is looked at in parts.
 const MAX_LINE: usize = 1024 * 1024;
+/// So often a piece is searched as a whole, before its lines are looked at one by one.
+const SEARCHES: usize = 64;
 /// A pattern that becomes larger than this is refused: a profile comes from somebody else.
 const MAX_PATTERN: usize = 1024 * 1024;
 
@@ -57,11 +59,18 @@ pub(super) fn pieces(content: &mut dyn Read, each: &mut dyn FnMut(&[u8], u64)) -
 
 /// Shows every line of a piece that the pattern matches, with its number and what it captured, as often as it does.
 pub(super) fn scan(pattern: &Regex, piece: &[u8], first: u64, each: &mut dyn FnMut(u64, &[u8], &Captures<'_>)) {
-    let (mut from, mut counted, mut number) = (0, 0, first);
+    let (mut from, mut counted, mut number, mut searches) = (0, 0, first, 0);
     while from < piece.len() {
-        // A match over several lines begins in the first line that can match alone, or before it: no line is passed over.
-        let Some(found) = pattern.find_at(piece, from) else { return };
-        let start = piece[..found.start()].iter().rposition(|byte| *byte == b'\n').map_or(0, |feed| feed + 1);
+        // A search may run to the end of the piece whatever it finds, where the pattern goes on over lines. What is found often is
+        // not found faster that way than line by line, which takes as long as the piece is.
+        searches += 1;
+        let start = if searches > SEARCHES {
+            from
+        } else {
+            // A match over several lines begins in the first line that can match alone, or before it: no line is passed over.
+            let Some(found) = pattern.find_at(piece, from) else { return };
+            piece[..found.start()].iter().rposition(|byte| *byte == b'\n').map_or(0, |feed| feed + 1)
+        };
         if start >= piece.len() {
             return;
         }
@@ -114,6 +123,15 @@ mod tests {
         let mut text = "0123456789abcde\n".repeat(40_000).into_bytes();
         text.extend_from_slice(b"needle\n");
         assert_eq!(found("needle", &text), [(40_001, "needle".into())]);
+    }
+
+    #[test]
+    fn a_pattern_that_goes_on_over_lines_takes_no_longer_than_the_text_is_long() {
+        // Each of 130,000 lines may begin what runs to the end of the piece: searched from each of them it would take minutes.
+        let text = "a\n".repeat(PIECE / 2);
+        for (pattern, lines) in [("a[^x]*y|a", PIECE / 2), ("a[^x]*y", 0), ("[^x]+", PIECE / 2)] {
+            assert_eq!(found(pattern, text.as_bytes()).len(), lines, "{pattern}");
+        }
     }
 
     #[test]

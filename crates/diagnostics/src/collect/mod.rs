@@ -1,7 +1,7 @@
 //! Collecting from the host on which this program runs, by a profile.
 //!
-//! A [`Profile`](crate::profile::Profile) says what is read: files, commands, folders, probes of this program, endpoints,
-//! questions to a person, archives of other tools. A [`Plan`] is the profile on this host: what of it is there. It is shown to a person before
+//! A [`Profile`](crate::profile::Profile) says what is read: files, commands, folders, probes of this program, a PostgreSQL server (with the
+//! feature `postgresql`), endpoints, questions to a person, archives of other tools. A [`Plan`] is the profile on this host: what of it is there. It is shown to a person before
 //! anything is read; then it is the evidence that is sealed. What fails becomes an entry with its reason.
 
 mod command;
@@ -10,6 +10,8 @@ mod files;
 mod folders;
 mod host;
 mod plan;
+#[cfg(feature = "postgresql")]
+mod postgresql;
 mod probes;
 mod tls;
 

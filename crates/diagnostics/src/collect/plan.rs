@@ -7,9 +7,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::files::{self, Wanted};
+#[cfg(feature = "postgresql")]
+use super::postgresql::Server;
 use super::{command, endpoints, folders, probes};
 use crate::archive::{ArchiveEvidence, Limits};
 use crate::evidence::{CollectError, Evidence, Found};
+#[cfg(feature = "postgresql")]
+use crate::profile::Query;
 use crate::profile::{Collector, Endpoint, Probe, Profile};
 
 /// What will be read of this host. As evidence, it reads it.
@@ -18,6 +22,9 @@ pub struct Plan {
     title: String,
     now: Timestamp,
     items: Vec<Planned>,
+    /// Asked for all items over one connection.
+    #[cfg(feature = "postgresql")]
+    server: Server,
 }
 
 /// One thing that will be read.
@@ -54,12 +61,18 @@ enum Source {
         depth: usize,
     },
     Probe(Probe),
+    #[cfg(feature = "postgresql")]
+    Query {
+        query: Query,
+        timeout: Duration,
+        output_bytes: u64,
+    },
     Endpoint {
         endpoint: Endpoint,
         timeout: Duration,
     },
     Archive(PathBuf),
-    /// What a command, a probe, an endpoint or a person gave. Kept between the passes, so that both see the same.
+    /// What a command, a probe, a server, an endpoint or a person gave. Kept between the passes, so that both see the same.
     Given(Result<Vec<u8>, String>),
 }
 
@@ -77,7 +90,13 @@ impl Plan {
             item.source = Source::Given(Err(reason));
             item.size_bytes = 0;
         }
-        Self { title: profile.title(), now, items }
+        Self {
+            title: profile.title(),
+            now,
+            items,
+            #[cfg(feature = "postgresql")]
+            server: Server::default(),
+        }
     }
 
     /// What will be read, in order.
@@ -88,6 +107,12 @@ impl Plan {
     /// How many endpoints it reaches over the network. Without any, it uses none.
     pub fn endpoints(&self) -> usize {
         self.items.iter().filter(|item| matches!(item.source, Source::Endpoint { .. })).count()
+    }
+
+    /// The PostgreSQL server that it asks, and as whom, if it asks one.
+    #[cfg(feature = "postgresql")]
+    pub fn server(&self) -> Option<String> {
+        self.items.iter().any(|item| matches!(item.source, Source::Query { .. })).then(Server::place)
     }
 
     /// Takes the answer to a collector's question; whether there is such a question. An answer without a letter is none.
@@ -150,6 +175,15 @@ fn plan(collector: &Collector, now: Timestamp) -> Vec<Planned> {
         let (path, title) = (format!("probes/{}", probe.name()), format!("{} (by this program)", probe.name()));
         items.push(item(path, title, 0, Source::Probe(*probe)));
     }
+    for query in &collector.postgresql {
+        let (path, title) =
+            (format!("postgresql/{}.jsonl", query.name()), format!("{} (asked of PostgreSQL)", query.about()));
+        #[cfg(feature = "postgresql")]
+        let source = Source::Query { query: *query, timeout: collector.timeout, output_bytes: collector.output_bytes };
+        #[cfg(not(feature = "postgresql"))]
+        let source = Source::Given(Err("this program was built without PostgreSQL".to_owned()));
+        items.push(item(path, title, 0, source));
+    }
     for (number, endpoint) in (1..).zip(&collector.endpoints) {
         let source = Source::Endpoint { endpoint: endpoint.clone(), timeout: collector.timeout };
         let path = format!("endpoints/{}-{number}", collector.name);
@@ -198,6 +232,10 @@ impl Evidence for Plan {
             let given = match &item.source {
                 Source::Command { words, timeout, output_bytes } => Some(command::run(words, *timeout, *output_bytes)),
                 Source::Probe(probe) => Some(probes::run(*probe, Path::new("/proc"), self.now)),
+                #[cfg(feature = "postgresql")]
+                Source::Query { query, timeout, output_bytes } => {
+                    Some(self.server.ask(*query, *timeout, *output_bytes))
+                }
                 Source::Endpoint { endpoint, timeout } => {
                     Some(endpoints::ask(endpoint, *timeout, self.now).map(String::into_bytes))
                 }
@@ -209,6 +247,8 @@ impl Evidence for Plan {
             }
             item.visit((done, total), each)?;
         }
+        #[cfg(feature = "postgresql")]
+        self.server.close();
         Ok(())
     }
 
@@ -243,6 +283,8 @@ impl Planned {
                 Err(CollectError::Archive(reason)) => Err(reason.to_string()),
                 Err(other) => return Err(other),
             },
+            #[cfg(feature = "postgresql")]
+            Source::Query { .. } => Err("was not asked".to_owned()),
             Source::Command { .. } | Source::Endpoint { .. } | Source::Folder { .. } | Source::Probe(_) => {
                 Err("was not run".to_owned())
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Endpoint, Fields, Given, is_plain, nearest};
+use super::{Endpoint, Fields, Given, Query, is_plain, nearest};
 
 /// A longer file is cut at its beginning, unless its collector says otherwise.
 const TAIL_BYTES: u64 = 8_000_000;
@@ -50,6 +50,8 @@ pub struct Collector {
     pub depth: usize,
     /// What this program finds out itself.
     pub probes: Vec<Probe>,
+    /// What PostgreSQL is asked, over the connection that the environment names.
+    pub postgresql: Vec<Query>,
     /// Endpoints that are reached over the network, without credentials, for what their certificates and headers say.
     pub endpoints: Vec<Endpoint>,
     /// What a person is asked.
@@ -116,11 +118,12 @@ fn collector(fields: &mut Fields<'_>, before: &[Collector]) -> Collector {
     let files = paths(fields, "files");
     let commands = commands(fields);
     let folders = paths(fields, "folders");
-    let probes = probes(fields);
+    let probes = named(fields, "probes", "probe", &Probe::ALL, Probe::name);
+    let postgresql = named(fields, "postgresql", "query", &Query::ALL, Query::name);
     let endpoints = endpoints(fields);
     let questions = questions(fields);
     let archives = paths(fields, "archives");
-    let sources = ["files", "commands", "folders", "probes", "endpoints", "questions", "archives"];
+    let sources = ["files", "commands", "folders", "probes", "postgresql", "endpoints", "questions", "archives"];
     if !sources.iter().any(|source| fields.has(source)) {
         let place = fields.place();
         fields.wrong_unless_unread(
@@ -143,6 +146,7 @@ fn collector(fields: &mut Fields<'_>, before: &[Collector]) -> Collector {
         folders,
         depth: count(fields.number("depth", 1..=32), DEPTH),
         probes,
+        postgresql,
         endpoints,
         questions,
         archives,
@@ -197,19 +201,26 @@ fn commands(fields: &mut Fields<'_>) -> Vec<Vec<String>> {
     given.into_iter().map(words).collect()
 }
 
-fn probes(fields: &mut Fields<'_>) -> Vec<Probe> {
-    let mut probes = Vec::new();
-    for given in fields.texts("probes") {
-        if let Some(probe) = Probe::ALL.into_iter().find(|probe| probe.name() == given.value) {
-            probes.push(probe);
+/// What this program knows by name.
+fn named<T: Copy>(
+    fields: &mut Fields<'_>,
+    field: &'static str,
+    what: &str,
+    all: &[T],
+    name: fn(T) -> &'static str,
+) -> Vec<T> {
+    let mut found = Vec::new();
+    for given in fields.texts(field) {
+        if let Some(known) = all.iter().find(|known| name(**known) == given.value) {
+            found.push(*known);
             continue;
         }
-        let names = Probe::ALL.map(Probe::name);
-        let help = nearest(given.value, names.into_iter()).map(|near| format!("did you mean `{near}`?"));
+        let names: Vec<&str> = all.iter().map(|known| name(*known)).collect();
+        let help = nearest(given.value, names.iter().copied()).map(|near| format!("did you mean `{near}`?"));
         let help = help.unwrap_or_else(|| format!("known: {}", names.join(", ")));
-        fields.wrong_but(&given, format!("there is no probe {}", given.value), help);
+        fields.wrong_but(&given, format!("there is no {what} {}", given.value), help);
     }
-    probes
+    found
 }
 
 fn endpoints(fields: &mut Fields<'_>) -> Vec<Endpoint> {

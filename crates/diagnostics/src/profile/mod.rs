@@ -31,6 +31,7 @@
 //! timeout = "20 s"               # and `output_bytes`
 //! folders = ["/var/lib/atlas"]   # names only, to a `depth`
 //! probes = ["processes"]
+//! postgresql = ["version", "settings"]           # asked of the server that the environment names
 //! endpoints = ["https://localhost:8443/health"]
 //! questions = [{ name = "steps", ask = "Which steps show the problem?" }]
 //! archives = ["/var/tmp/sosreport-*.tar.xz"]
@@ -52,6 +53,7 @@ mod custom;
 mod document;
 mod endpoint;
 mod mistake;
+mod query;
 mod redaction;
 mod required;
 mod shipped;
@@ -73,6 +75,7 @@ pub use self::collector::{Collector, Probe, Question};
 pub use self::custom::{CustomRule, CustomRules};
 pub use self::endpoint::{Endpoint, Scheme};
 pub use self::mistake::{Mistake, Mistakes};
+pub use self::query::Query;
 pub use self::required::{Lack, Required, Situation};
 
 /// The most that a bundle may hold, unless its profile says otherwise.
@@ -270,6 +273,7 @@ mod tests {
             ("", "collects nothing"),
             ("files = [\"/x\\u001b\"]", "control character"),
             ("endpoints = [\"ldap://x\"]", "https://"),
+            ("postgresql = [\"SELECT 1\"]", "there is no query SELECT 1"),
             ("files = [\"/x\"]\ntail_bytes = 0", "tail_bytes"),
             ("files = [\"/x\"]\n[[collectors]]\nname = \"a\"\nabout = \"c\"\nfiles = [\"/x\"]", "two collectors"),
             ("files = [\"/x\"]\n[[required]]\nartefacts = [\"b\"]", "no collector"),

@@ -161,6 +161,8 @@ mod tests {
         Manifest {
             format: 1,
             profile: "x/1".into(),
+            ticket: None,
+            pseudonyms_for: None,
             collected_at: "2026-06-08T12:00:00Z".parse().unwrap(),
             redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
             packs: Vec::new(),

@@ -3,12 +3,15 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use super::ahead::examined;
 use super::policy::Rule;
 use super::span::{Found, Real, Span};
 use super::text::{is_end_of_word, is_start_of_word};
 
 /// The longest group of hexadecimal digits.
 const GROUP: usize = 4;
+/// No address is longer: a packet in a firewall's log has fourteen pairs.
+const MAX_ADDRESS: usize = 64;
 
 /// What stood around a colon.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,6 +28,12 @@ pub(super) fn colons(text: &[u8], colon: usize, found: &mut Found) -> Colons {
     let second = colon + 1 + text[colon + 1..].iter().take(GROUP).take_while(|byte| is_hex(byte)).count();
     if text.get(second) != Some(&b':') {
         return Colons::Other(colon);
+    }
+    // Most are times: two colons, with a group behind each.
+    let third = second + 1 + text[second + 1..].iter().take(GROUP).take_while(|byte| is_hex(byte)).count();
+    let goes_on = text.get(third).is_some_and(|byte| matches!(byte, b':' | b'.') || is_hex(byte));
+    if !goes_on && second > colon + 1 && third > second + 1 {
+        return Colons::Other(second);
     }
     let start = colon - text[..colon].iter().rev().take(GROUP).take_while(|byte| is_hex(byte)).count();
     let (mut end, mut group, mut last) = (colon, 0, colon);
@@ -49,6 +58,43 @@ pub(super) fn colons(text: &[u8], colon: usize, found: &mut Found) -> Colons {
     // Most are times, and have too little of everything.
     let enough = doubled || colons >= 5 || dots >= 3;
     if enough && judge(text, start, end, found) { Colons::Address(end) } else { Colons::Other(last) }
+}
+
+/// The same where colons are written `%3A`, as in a query, of which the first stands at `percent`. Gives where to go on.
+pub(super) fn coded(text: &[u8], percent: usize, found: &mut Found) -> usize {
+    let is_escape = |at: usize| {
+        text[at] == b'%' && text.get(at + 1..at + 3).is_some_and(|code| code.iter().all(u8::is_ascii_hexdigit))
+    };
+    let behind_escape = |at: usize| at.checked_sub(3).is_some_and(is_escape);
+    let mut start = percent;
+    while start > 0 && percent - start < GROUP && text[start - 1].is_ascii_hexdigit() && !behind_escape(start) {
+        start -= 1;
+    }
+    // As it would stand without a code, between what is before it and behind it, each byte with its place.
+    let before = start.checked_sub(1).filter(|_| !behind_escape(start)).map_or(b' ', |at| text[at]);
+    let (mut plain, mut places, mut at) = (vec![before], vec![start], start);
+    while plain.len() < MAX_ADDRESS
+        && let Some(byte) = text.get(at)
+    {
+        places.push(at);
+        let is_colon = is_escape(at) && text[at + 1..at + 3].eq_ignore_ascii_case(b"3a");
+        plain.push(if is_colon { b':' } else { *byte });
+        if !is_colon && !byte.is_ascii_hexdigit() && *byte != b'.' {
+            break;
+        }
+        at += if is_colon { 3 } else { 1 };
+    }
+    places.push(at);
+    examined(at - start);
+    let mut inner = Found::default();
+    let end = match colons(&plain, percent - start + 1, &mut inner) {
+        Colons::Address(end) => end,
+        Colons::Other(last) => last + 1,
+    };
+    for span in inner.spans {
+        found.push(Span { start: places[span.start], end: places[span.end], ..span });
+    }
+    places[end]
 }
 
 /// Whether this is an address of some kind. If it tells something, it is added.
@@ -181,5 +227,32 @@ pub(super) fn mac(text: &[u8], start: usize, end: usize, separator: char, found:
     );
     if !nobody {
         found.push(Span::pseudonym(start, end, Rule::Mac, Real::Mac(address, separator)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Proves V07.
+
+    use super::*;
+
+    #[test]
+    fn v07_an_address_is_found_where_its_colons_are_coded() {
+        for (text, address) in [
+            ("ip%3D2001%3Adb8%3A%3A1f&x", Some("2001%3Adb8%3A%3A1f")),
+            ("mac=00%3a1a%3a2b%3a3c%3a4d%3a5e", Some("00%3a1a%3a2b%3a3c%3a4d%3a5e")),
+            ("%3D0a%3A1a%3A2b%3A3c%3A4d%3A5e%26", Some("0a%3A1a%3A2b%3A3c%3A4d%3A5e")),
+            ("to=fe80%3A%3A1%25eth0", Some("fe80%3A%3A1")),
+            ("at=12%3A34%3A56", None),
+            ("at=2026-06-08T12%3A34%3A56%2B02%3A00", None),
+            ("x%3A", None),
+            ("xfe80%3A%3A1", None),
+        ] {
+            let mut found = Found::default();
+            let percent = text.find("%3A").or_else(|| text.find("%3a")).unwrap();
+            assert!(coded(text.as_bytes(), percent, &mut found) > percent, "{text}");
+            let places: Vec<_> = found.spans.iter().map(|span| &text[span.start..span.end]).collect();
+            assert_eq!(places, Vec::from_iter(address), "{text}");
+        }
     }
 }

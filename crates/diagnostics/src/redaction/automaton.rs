@@ -9,15 +9,24 @@ use std::collections::HashMap;
 use aho_corasick::automaton::{Automaton as _, StateID};
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, BuildError};
+use foldhash::fast::RandomState;
 
 /// How many lanes there are.
 const LANES: usize = 8;
+/// So many bytes of each lane are fetched at once.
+const STRIDE: usize = 16;
 /// How much of a text is walked at a time: what is found in it is remembered until all lanes are done.
 const BLOCK: usize = 256 * 1024;
-/// How many kinds of bytes a table knows: all of ASCII, less capitals and most controls, with room for some letters of other languages.
-const KINDS: usize = 128;
+/// A shorter text, such as a path, is walked at once.
+const SHORT: usize = 256;
+/// How many kinds of bytes a table knows. Patterns of small letters, digits and some signs have few, and half a table stays twice as near.
+const FEW_KINDS: usize = 64;
+/// All of ASCII, less capitals and most controls, with room for some letters of other languages.
+const MANY_KINDS: usize = 128;
+/// As many as a number of two bytes can name, so that none has to be checked. Memory that no state uses is never touched.
+const STATES: usize = 1 << 16;
 /// Up to so many bytes of patterns there is a table, which takes a quarter of a kilobyte for each at most.
-const MAX_TABLE: usize = 64 * 1024 - 2;
+const MAX_TABLE: usize = STATES - 2;
 
 /// Finds patterns, in either case of their letters.
 #[derive(Debug)]
@@ -30,7 +39,9 @@ pub(super) struct Automaton {
 #[derive(Debug)]
 enum Steps {
     /// A table: the fastest kind.
-    Table(Table),
+    Narrow(Table<FEW_KINDS>),
+    /// The same for patterns with more kinds of bytes.
+    Wide(Table<MANY_KINDS>),
     /// What stays small however much was learned.
     Nfa(Box<NFA>),
 }
@@ -49,15 +60,18 @@ impl Automaton {
         let small: Vec<Vec<u8>> = patterns.iter().map(|pattern| pattern.as_ref().to_ascii_lowercase()).collect();
         let nfa = NFA::builder().prefilter(false).build(&small)?;
         let lengths: Vec<usize> = small.iter().map(Vec::len).collect();
-        let table = (lengths.iter().sum::<usize>() <= MAX_TABLE).then(|| Table::new(&nfa, &small)).flatten();
-        Ok(Self { steps: table.map_or_else(|| Steps::Nfa(Box::new(nfa)), Steps::Table), lengths })
+        let fits = lengths.iter().sum::<usize>() <= MAX_TABLE;
+        let narrow = fits.then(|| Table::new(&nfa, &small).map(Steps::Narrow)).flatten();
+        let table = narrow.or_else(|| fits.then(|| Table::new(&nfa, &small).map(Steps::Wide)).flatten());
+        Ok(Self { steps: table.unwrap_or_else(|| Steps::Nfa(Box::new(nfa))), lengths })
     }
 
     /// Shows every hit, also those that overlap, in the order of where they end.
     pub(super) fn each(&self, text: &[u8], see: &mut dyn FnMut(Hit)) {
         let mut see = |pattern: usize, end: usize| see(Hit { pattern, start: end - self.lengths[pattern], end });
         match &self.steps {
-            Steps::Table(table) => table.each(text, &mut see),
+            Steps::Narrow(table) => table.each(text, &mut see),
+            Steps::Wide(table) => table.each(text, &mut see),
             Steps::Nfa(nfa) => each(nfa, text, &mut see),
         }
     }
@@ -78,17 +92,17 @@ fn each(nfa: &NFA, text: &[u8], see: &mut dyn FnMut(usize, usize)) {
 
 /// What follows on each state, by the kind of the next byte.
 #[derive(Debug)]
-struct Table {
+struct Table<const KINDS: usize> {
     /// The kind of each byte: 0 for those that are in no pattern.
     kinds: Box<[u8; 256]>,
     /// A row for each state. Texts are of fewer kinds of bytes than there are bytes.
-    next: Vec<[u16; KINDS]>,
+    next: Box<[[u16; KINDS]; STATES]>,
     start: u16,
     /// The patterns that end with a state. Such states have the lowest numbers.
     ends: Vec<Vec<usize>>,
 }
 
-impl Table {
+impl<const KINDS: usize> Table<KINDS> {
     /// None, if it had too many states, or its patterns too many kinds of bytes.
     fn new(nfa: &NFA, patterns: &[Vec<u8>]) -> Option<Self> {
         let mut kinds = Box::new([0_u8; 256]);
@@ -108,7 +122,7 @@ impl Table {
         }
         let start = nfa.start_state(Anchored::No).ok()?;
         let (mut states, mut rows) = (vec![start], Vec::new());
-        let mut numbers: HashMap<StateID, usize> = HashMap::from([(start, 0)]);
+        let mut numbers: HashMap<StateID, usize, RandomState> = [(start, 0)].into_iter().collect();
         let mut done = 0;
         while let Some(state) = states.get(done).copied() {
             done += 1;
@@ -127,7 +141,7 @@ impl Table {
         for (place, state) in order.iter().enumerate() {
             places[*state] = u16::try_from(place).ok()?;
         }
-        let mut next = vec![[0; KINDS]; states.len()];
+        let mut next: Box<[[u16; KINDS]; STATES]> = vec![[0; KINDS]; STATES].into_boxed_slice().try_into().ok()?;
         for (state, row) in rows.chunks(bytes.len()).enumerate() {
             for (kind, follows) in row.iter().enumerate() {
                 next[usize::from(places[state])][kind] = places[*follows];
@@ -140,6 +154,15 @@ impl Table {
     }
 
     fn each(&self, text: &[u8], see: &mut dyn FnMut(usize, usize)) {
+        if text.len() <= SHORT {
+            let mut state = self.start;
+            for (at, byte) in text.iter().enumerate() {
+                state = self.step(state, *byte);
+                let ends = self.ends.get(usize::from(state)).into_iter().flatten();
+                ends.for_each(|pattern| see(*pattern, at + 1));
+            }
+            return;
+        }
         let mut noted: [Noted; LANES] = Default::default();
         // A block may end within a line: the next one goes on in the same state.
         let (mut state, mut from) = (self.start, 0);
@@ -157,17 +180,20 @@ impl Table {
     /// Walks all lanes and notes where patterns end. Gives the state at the end of the last lane that has anything in it.
     fn walk(&self, text: &[u8], borders: &[usize; LANES + 1], state: u16, noted: &mut [Noted; LANES]) -> u16 {
         let lanes: [&[u8]; LANES] = std::array::from_fn(|lane| &text[borders[lane]..borders[lane + 1]]);
-        let common = lanes.iter().map(|lane| lane.len()).min().unwrap_or(0);
-        let heads: [&[u8]; LANES] = lanes.map(|lane| &lane[..common]);
+        let common = lanes.iter().map(|lane| lane.len()).min().unwrap_or(0) / STRIDE * STRIDE;
         let mut states = [self.start; LANES];
         states[0] = state;
         let ends = self.ends.len();
-        #[expect(clippy::needless_range_loop, reason = "it is the place in all lanes")]
-        for at in 0..common {
-            states = std::array::from_fn(|lane| self.step(states[lane], heads[lane][at]));
-            let least = states.iter().fold(u16::MAX, |least, state| least.min(*state));
-            if usize::from(least) < ends {
-                note(&states, ends, at, borders, noted);
+        for from in (0..common).step_by(STRIDE) {
+            let strides: [[u8; STRIDE]; LANES] =
+                std::array::from_fn(|lane| lanes[lane][from..].first_chunk().copied().unwrap_or_default());
+            #[expect(clippy::needless_range_loop, reason = "it is the place in all lanes")]
+            for at in 0..STRIDE {
+                states = std::array::from_fn(|lane| self.step(states[lane], strides[lane][at]));
+                let least = states.iter().fold(u16::MAX, |least, state| least.min(*state));
+                if usize::from(least) < ends {
+                    note(states, ends, from + at, borders, noted);
+                }
             }
         }
         let mut last = states[0];
@@ -195,10 +221,10 @@ type Noted = Vec<(u16, usize)>;
 
 /// Notes the lanes in which patterns end here. Apart from the walk, so that this keeps all of its own in registers.
 #[inline(never)]
-fn note(states: &[u16; LANES], ends: usize, at: usize, borders: &[usize; LANES + 1], noted: &mut [Noted; LANES]) {
-    for ((state, border), noted) in states.iter().zip(borders).zip(noted) {
-        if usize::from(*state) < ends {
-            noted.push((*state, border + at + 1));
+fn note(states: [u16; LANES], ends: usize, at: usize, borders: &[usize; LANES + 1], noted: &mut [Noted; LANES]) {
+    for ((state, border), noted) in states.into_iter().zip(borders).zip(noted) {
+        if usize::from(state) < ends {
+            noted.push((state, border + at + 1));
         }
     }
 }
@@ -209,7 +235,7 @@ fn borders(text: &[u8], from: usize, until: usize) -> [usize; LANES + 1] {
     borders[0] = from;
     for lane in 1..LANES {
         let about = (from + (until - from) / LANES * lane).max(borders[lane - 1]);
-        let feed = text[about..until].iter().position(|byte| *byte == b'\n');
+        let feed = memchr::memchr(b'\n', &text[about..until]);
         borders[lane] = feed.map_or(until, |feed| about + feed + 1);
     }
     borders

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use foldhash::fast::RandomState;
+
 use super::ahead::run;
 
 /// More full names are not remembered: most of them are no hosts at all.
@@ -14,7 +16,7 @@ const MAX_NAME: usize = 253;
 /// Words with dots that may be full names of hosts.
 #[derive(Debug, Default)]
 pub(super) struct Hosts {
-    seen: HashSet<Vec<u8>>,
+    seen: HashSet<Vec<u8>, RandomState>,
     /// A name in small letters, to be looked up.
     lower: Vec<u8>,
 }
@@ -23,7 +25,7 @@ impl Hosts {
     /// Looks for names of at least three parts: the first of four characters, the last of letters.
     pub(super) fn find(&mut self, text: &[u8]) {
         let mut at = 0;
-        while let Some(dot) = text.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'.')) {
+        while let Some(dot) = text.get(at..).and_then(|rest| memchr::memchr(b'.', rest)) {
             let dot = at + dot;
             let (name, end) = name(text, dot);
             if let Some((start, end)) = name {
@@ -56,9 +58,20 @@ impl Hosts {
     }
 }
 
+/// Which bytes a part of a name has.
+const PARTS: [bool; 256] = {
+    let mut parts = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        parts[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'-';
+        byte += 1;
+    }
+    parts
+};
+
 /// The name whose first part ends at a dot, and how far was looked for it.
 fn name(text: &[u8], dot: usize) -> (Option<(usize, usize)>, usize) {
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let is_part = |byte: u8| PARTS[usize::from(byte)];
     let before = &text[dot.saturating_sub(MIN_LABEL)..dot];
     let is_long = before.len() == MIN_LABEL && before.iter().all(|byte| is_part(*byte));
     if !is_long || !text.get(dot + 1).is_some_and(|byte| is_part(*byte)) {

@@ -1,7 +1,9 @@
 //! The first pass: what has to be masked wherever it stands.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{self, Read};
+
+use foldhash::fast::RandomState;
 
 use super::anchors::Finder;
 use super::hosts::Hosts;
@@ -14,6 +16,9 @@ use super::{pieces, values};
 /// More of a file that lists names is not read.
 const MAX_LIST: usize = 4 * 1024 * 1024;
 
+/// So many names of users are remembered as they were given.
+const MAX_GIVEN: usize = 20_000;
+
 /// Reads everything once and learns names and secrets.
 #[derive(Debug)]
 pub struct Learner {
@@ -23,7 +28,12 @@ pub struct Learner {
     learned: Learned,
     hosts: Hosts,
     /// The host of the last line of a log: the next is nearly always the same one's.
-    log_host: String,
+    log_host: Vec<u8>,
+    /// Names of users as texts gave them: a log gives each of them a thousand times.
+    given: HashSet<Vec<u8>, RandomState>,
+    /// What was found in the last piece, and the room for the next one.
+    found: Found,
+    room: Vec<u8>,
 }
 
 /// A file that lists names, and how.
@@ -52,7 +62,10 @@ impl Learner {
             common,
             learned: Learned::default(),
             hosts: Hosts::default(),
-            log_host: String::new(),
+            log_host: Vec::new(),
+            given: HashSet::default(),
+            found: Found::default(),
+            room: Vec::new(),
         };
         for (kind, name) in &names {
             learner.name(*kind, name);
@@ -79,19 +92,23 @@ impl Learner {
         let listing = listing(path, &self.policy);
         let mut seen = 0;
         // What is no text ends the pass; the second one says so.
-        let _ = pieces::read(content, &mut |piece, cut| {
+        let mut room = std::mem::take(&mut self.room);
+        let read = pieces::read(content, &mut room, &mut |piece, cut| {
             self.find(piece);
             if let Some(listing) = listing
                 && seen < MAX_LIST
             {
-                for line in String::from_utf8_lossy(&piece[..cut]).lines() {
-                    self.list(listing, line);
+                if listing == Listing::Log {
+                    self.log(&piece[..cut]);
+                } else {
+                    String::from_utf8_lossy(&piece[..cut]).lines().for_each(|line| self.list(listing, line));
                 }
             }
             seen += cut;
             Ok(cut)
-        })?;
-        Ok(())
+        });
+        self.room = room;
+        read.map(drop)
     }
 
     /// Makes a redactor of what was learned. The key is the ticket's: under it, pseudonyms are the same in every bundle.
@@ -105,12 +122,19 @@ impl Learner {
 
     fn find(&mut self, piece: &[u8]) {
         self.hosts.find(piece);
-        let Self { finder, learned, common, .. } = self;
-        let mut found = Found::default();
-        finder.find(piece, &mut found, &mut |kind, name| {
+        let Self { finder, learned, common, given, found, .. } = self;
+        found.clear();
+        finder.find(piece, found, &mut |kind, name| {
+            if given.contains(name) {
+                return;
+            }
+            if given.len() >= MAX_GIVEN {
+                given.clear();
+            }
+            given.insert(name.to_vec());
             learned.name(kind, &String::from_utf8_lossy(name), common);
         });
-        for span in found.spans {
+        for span in &found.spans {
             let secret = &piece[span.start..span.end];
             let learns = matches!(span.rule, Rule::Password | Rule::Token | Rule::UrlPassword | Rule::Custom(_));
             if learns && values::is_peculiar(secret) {
@@ -137,7 +161,6 @@ impl Learner {
                     .take_while(|word| !word.starts_with('#'))
                     .for_each(|name| self.name(NameKind::Host, name));
             }
-            Listing::Hosts => {}
             Listing::Resolver => {
                 if matches!(words.next(), Some("search" | "domain")) {
                     words.for_each(|name| self.name(NameKind::Domain, name));
@@ -155,14 +178,22 @@ impl Learner {
                     self.name(NameKind::User, user);
                 }
             }
-            Listing::Log => {
-                if let Some(host) = host_of_log(line)
-                    && host != self.log_host
-                {
-                    host.clone_into(&mut self.log_host);
-                    self.name(NameKind::Host, host);
-                }
+            // A remark; and a log is read line by line before.
+            Listing::Hosts | Listing::Log => {}
+        }
+    }
+
+    /// Learns the host of each line of a log.
+    fn log(&mut self, mut text: &[u8]) {
+        while !text.is_empty() {
+            let end = memchr::memchr(b'\n', text).unwrap_or(text.len());
+            if let Some(host) = host_of_log(&text[..end])
+                && host != self.log_host
+            {
+                self.log_host = host.to_vec();
+                self.learned.name(NameKind::Host, &String::from_utf8_lossy(host), &self.common);
             }
+            text = text.get(end + 1..).unwrap_or_default();
         }
     }
 
@@ -220,12 +251,11 @@ fn listing(path: &str, policy: &Policy) -> Option<Listing> {
 }
 
 /// The host in `Nov 21 19:51:27 host program[1]: …`, or behind a time like `2026-11-21T19:51:27+00:00`.
-fn host_of_log(line: &str) -> Option<&str> {
-    let mut words = line.split_whitespace();
+fn host_of_log(line: &[u8]) -> Option<&[u8]> {
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let first = words.next()?;
-    let is_time =
-        |word: &str| word.len() >= 8 && word.as_bytes().get(2) == Some(&b':') && word.as_bytes()[0].is_ascii_digit();
-    let host = if first.len() >= 19 && first.as_bytes()[4] == b'-' && first.as_bytes().get(10) == Some(&b'T') {
+    let is_time = |word: &[u8]| word.len() >= 8 && word[2] == b':' && word[0].is_ascii_digit();
+    let host = if first.len() >= 19 && first[4] == b'-' && first[10] == b'T' {
         words.next()?
     } else if first.len() == 3 {
         words.next().filter(|day| day.len() <= 2)?;
@@ -235,7 +265,7 @@ fn host_of_log(line: &str) -> Option<&str> {
         return None;
     };
     // A message without a host begins with its program: `kernel:`, `sshd[17]:`.
-    (!host.ends_with(':') && !host.contains(['[', '=', '('])).then_some(host)
+    (!host.ends_with(b":") && !host.iter().any(|byte| b"[=(".contains(byte))).then_some(host)
 }
 
 #[cfg(test)]

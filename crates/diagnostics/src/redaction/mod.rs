@@ -19,6 +19,7 @@ mod automaton;
 mod blocks;
 mod commands;
 mod custom;
+mod eights;
 #[cfg(test)]
 mod hostile;
 mod hosts;

@@ -19,6 +19,30 @@ const GROUPINGS: [&[usize]; 8] =
 const GAPS: [&[u8]; 8] = [b" ", b"-", b".", b"_", b"+", b"%20", b"\xc2\xa0", b"&nbsp;"];
 /// How far before a number the mark is looked for that closed its name.
 const MAX_BEFORE: usize = 64;
+/// What is counted or measured behind such a word is no card: `offset=…`, `rx_bytes …`. One counter in fifty looks like one.
+const COUNTED: [&[u8]; 21] = [
+    b"block",
+    b"blocks",
+    b"bytes",
+    b"count",
+    b"ctxt",
+    b"inode",
+    b"length",
+    b"lsn",
+    b"ms",
+    b"ns",
+    b"offset",
+    b"packets",
+    b"position",
+    b"rows",
+    b"sector",
+    b"sectors",
+    b"seq",
+    b"size",
+    b"timestamp",
+    b"us",
+    b"xid",
+];
 
 /// Whether five groups of five are a licence key: one of this program's, or one that looks like those of many others.
 pub(super) fn is_key(text: &[u8], start: usize, end: usize) -> bool {
@@ -34,7 +58,9 @@ pub(super) fn is_key(text: &[u8], start: usize, end: usize) -> bool {
 pub(super) fn spaced_key(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
     // A letter before it may belong to an escape.
     if let Some(start) = (start..start + 3).find(|start| start + KEY == end && is_start_of_word(text, *start)) {
-        return checks(&text[start..end]).then_some((start, end));
+        // As it was printed: who reads a 1 as an I types the hyphens too. So most numbers of tasks and the like are none.
+        let is_printed = text[start..end].iter().all(|byte| ALPHABET.contains(&byte.to_ascii_uppercase()));
+        return (is_printed && checks(&text[start..end])).then_some((start, end));
     }
     let is_group = |from: usize| {
         let group = text.get(from..from + GROUP);
@@ -97,8 +123,8 @@ pub(super) fn card(text: &[u8], start: usize, end: usize) -> Option<usize> {
         return None;
     }
     if first >= 13 {
-        return (is_card(&text[start..end]) && !is_part_of_decimal(text, start, end) && is_end_of_word(text, end))
-            .then_some(end);
+        let whole = is_end_of_word(text, end) && !is_part_of_decimal(text, start, end);
+        return (whole && is_card(&text[start..end]) && !is_counted(&text[..start])).then_some(end);
     }
     let gap = GAPS.into_iter().find(|gap| text[end..].starts_with(gap))?;
     let next = text.get(end + gap.len()..end + gap.len() + 4)?;
@@ -126,6 +152,18 @@ fn grouped(text: &[u8], start: usize, gap: &[u8], grouping: &[usize]) -> Option<
     let goes_on = text[at..].starts_with(gap) && text.get(at + gap.len()).is_some_and(u8::is_ascii_digit);
     let before = text[..start].strip_suffix(gap).is_some_and(|before| before.last().is_some_and(u8::is_ascii_digit));
     (!goes_on && !before && is_end_of_word(text, at) && is_card(&digits)).then_some(at)
+}
+
+/// Whether the last word before a number says that something is counted or measured.
+fn is_counted(before: &[u8]) -> bool {
+    let near = &before[before.len().saturating_sub(MAX_BEFORE)..];
+    let Some(last) = near.iter().rposition(|byte| !b" \t=:\"'\\".contains(byte)) else { return false };
+    let name = &near[..=last];
+    let mut start = name.len() - name.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    // `rxBytes`
+    let camel = name[start..].windows(2).rposition(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
+    start += camel.map_or(0, |at| at + 1);
+    COUNTED.iter().any(|word| name[start..].eq_ignore_ascii_case(word))
 }
 
 fn is_part_of_decimal(text: &[u8], start: usize, end: usize) -> bool {
@@ -185,4 +223,26 @@ pub(super) fn put(text: &[u8], start: usize, end: usize) -> Put {
     let backslashes = near[..mark].iter().rev().take_while(|byte| **byte == b'\\').count();
     let doubled = backslashes == 0 && near[sign] == b':' && mark > 0 && near[mark - 1] == b'"';
     Put::Quoted(Quote { mark: b'"', backslashes, doubled })
+}
+
+#[cfg(test)]
+mod tests {
+    //! Proves V07.
+
+    use super::*;
+
+    #[test]
+    fn v07_a_number_behind_a_word_that_counts_is_no_card() {
+        for (text, is) in [
+            ("offset=4111111111111111", false),
+            ("rx_bytes 4111111111111111", false),
+            ("{\"rxBytes\": 4111111111111111", false),
+            ("card=4111111111111111", true),
+            ("discount=4111111111111111", true),
+            ("4111111111111111", true),
+        ] {
+            let start = text.find('4').unwrap();
+            assert_eq!(card(text.as_bytes(), start, text.len()).is_some(), is, "{text}");
+        }
+    }
 }

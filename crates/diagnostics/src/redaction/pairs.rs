@@ -64,6 +64,10 @@ pub(super) fn find(
     seen: &mut Seen,
     found: &mut Found,
 ) {
+    // Most are within other words, and that is seen before the rest of the name is looked at.
+    if word.whole && (!ends(text, end) || word.rule != Rule::Password && !begins(text, start)) {
+        return;
+    }
     let Some(name) = name(text, start, end, seen.name(text, start, end), word, rules) else { return };
     if let Some((quote, first)) = list(text, &name) {
         let mut at = Some((quote, first));
@@ -143,13 +147,10 @@ fn name(
     word: Word,
     rules: &Rules,
 ) -> Option<Name> {
-    let camel = |at: usize| text[at].is_ascii_uppercase() && (at == 0 || text[at - 1].is_ascii_lowercase());
-    let begins = is_start_of_word(text, start) || camel(start);
-    let ends = text.get(word_end).is_none_or(|byte| !byte.is_ascii_alphanumeric() || camel(word_end));
     // `dbpass`, `PGPWD`: such a word counts also at the end of a name of one part, if it is no English word.
     let tail =
         word.rule == Rule::Password && end == word_end && word_end - start >= 3 && !is_english(&text[first..end]);
-    if word.whole && !((begins || tail) && ends) {
+    if word.whole && !((tail || begins(text, start)) && ends(text, word_end)) {
         return None;
     }
     if word_end < end {
@@ -173,6 +174,20 @@ fn name(
         flag,
         element: before.last() == Some(&b'<') || (before.last() == Some(&b':') && prefixed()),
     })
+}
+
+/// Whether a part of a name begins here.
+fn begins(text: &[u8], at: usize) -> bool {
+    is_camel(text, at) || is_start_of_word(text, at)
+}
+
+/// Whether a part of a name ends here.
+fn ends(text: &[u8], at: usize) -> bool {
+    text.get(at).is_none_or(|byte| !byte.is_ascii_alphanumeric() || is_camel(text, at))
+}
+
+fn is_camel(text: &[u8], at: usize) -> bool {
+    text[at].is_ascii_uppercase() && (at == 0 || text[at - 1].is_ascii_lowercase())
 }
 
 fn is_harmless_ending(ending: &[u8], rules: &Rules) -> bool {

@@ -18,29 +18,31 @@ pub(super) enum Unfit {
     LongLine,
 }
 
-/// Shows a file in pieces. `each` gets a piece and where it may be cut at the latest, and says where it was cut: at the start
+/// Shows a file in pieces, which lie in `piece`: room that was needed for one file is there for the next. `each` gets a piece and where it may be cut at the latest, and says where it was cut: at the start
 /// of a line, or at 0 if the piece has to be longer.
 pub(super) fn read(
     content: &mut dyn Read,
+    piece: &mut Vec<u8>,
     each: &mut dyn FnMut(&[u8], usize) -> io::Result<usize>,
 ) -> io::Result<Result<(), Unfit>> {
     let mut content = Decoded::new(content);
-    let mut piece: Vec<u8> = Vec::new();
+    piece.clear();
+    piece.shrink_to(PIECE * 2);
     let mut wanted = PIECE;
     loop {
         let before = piece.len();
-        let count = (&mut content).take((wanted - before) as u64).read_to_end(&mut piece)?;
+        let count = (&mut content).take((wanted - before) as u64).read_to_end(piece)?;
         let last = count < wanted - before;
         // A few bytes alone tell little: they are judged with those before them.
         if is_binary(&piece[before.min(piece.len().saturating_sub(4096))..]) {
             return Ok(Err(Unfit::Binary));
         }
         if last {
-            each(&piece, piece.len())?;
+            each(piece, piece.len())?;
             return Ok(Ok(()));
         }
-        let latest = line_start(&piece, piece.len().saturating_sub(AHEAD));
-        let cut = if latest == 0 { 0 } else { each(&piece, latest)? };
+        let latest = line_start(piece, piece.len().saturating_sub(AHEAD));
+        let cut = if latest == 0 { 0 } else { each(piece, latest)? };
         if cut == 0 {
             if piece.len() >= MAX_LINE {
                 return Ok(Err(Unfit::LongLine));
@@ -55,5 +57,5 @@ pub(super) fn read(
 
 /// The start of the line that is here.
 pub(super) fn line_start(text: &[u8], at: usize) -> usize {
-    text[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |feed| feed + 1)
+    memchr::memrchr(b'\n', &text[..at]).map_or(0, |feed| feed + 1)
 }

@@ -1,7 +1,8 @@
 //! The policy: what is masked, as data.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
 use serde::Deserialize;
 
 use super::custom::Pattern;
@@ -145,9 +146,9 @@ pub(super) struct Words {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SecretNames {
-    pub(super) harmless_endings: BTreeSet<String>,
+    pub(super) harmless_endings: HashSet<String, RandomState>,
     pub(super) directives: Vec<String>,
-    pub(super) harmless_values: BTreeSet<String>,
+    pub(super) harmless_values: HashSet<String, RandomState>,
     pub(super) harmless_rows: Vec<String>,
 }
 
@@ -287,6 +288,8 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     //! Proves V07.
+
+    use std::collections::BTreeSet;
 
     use serde::de::IntoDeserializer as _;
     use serde::de::value::{Error, StrDeserializer};

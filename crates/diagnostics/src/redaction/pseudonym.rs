@@ -1,13 +1,16 @@
 //! Pseudonyms: the same under one key, unreadable without it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use aws_lc_rs::hmac;
 use data_encoding::HEXLOWER;
+use foldhash::fast::RandomState;
 
 use super::policy::Rule;
 use super::span::Real;
+use crate::pseudonyms::{Gathered, PseudonymKind};
 
 /// How many pseudonyms of a kind are remembered: a log repeats them a thousand times.
 const REMEMBERED: usize = 100_000;
@@ -16,49 +19,43 @@ const REMEMBERED: usize = 100_000;
 #[derive(Debug)]
 pub(super) struct Pseudonyms {
     key: hmac::Key,
-    /// What was made, by the rule and the text in small letters.
+    /// What was made, by the rule and the text as it was written.
     made: Vec<(Rule, Made)>,
-    /// A text in small letters, to be looked up.
-    lower: Vec<u8>,
+    /// What they stand for.
+    known: Gathered,
 }
 
-/// Pseudonyms of a kind.
-#[derive(Debug, Default)]
-struct Made {
-    /// The last text in small letters, and its pseudonym: in a log the next is often the same one.
-    last: (Vec<u8>, String),
-    all: HashMap<Vec<u8>, String>,
-}
+/// Pseudonyms by what they stand for.
+type Made = HashMap<Vec<u8>, String, RandomState>;
 
 impl Pseudonyms {
     pub(super) fn new(key: &[u8; 32]) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), made: Vec::new(), lower: Vec::new() }
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), made: Vec::new(), known: Gathered::default() }
     }
 
     /// Writes the pseudonym of what stands in a text. The rule and its name say what kind of name it is.
     pub(super) fn write(&mut self, (rule, name): (Rule, &str), real: Real, text: &[u8], out: &mut Vec<u8>) {
-        self.lower.clear();
-        self.lower.extend(text.iter().map(u8::to_ascii_lowercase));
         let place = self.made.iter().position(|(made, _)| *made == rule).unwrap_or_else(|| {
             self.made.push((rule, Made::default()));
             self.made.len() - 1
         });
-        let Made { last, all } = &mut self.made[place].1;
-        if last.0 != self.lower {
-            if let Some(made) = all.get(&self.lower) {
-                last.1.clone_from(made);
-            } else {
-                let made = self.make(name, real, text);
-                let Made { last, all } = &mut self.made[place].1;
-                if all.len() >= REMEMBERED {
-                    all.clear();
-                }
-                all.insert(self.lower.clone(), made.clone());
-                last.1 = made;
-            }
-            self.made[place].1.last.0.clone_from(&self.lower);
+        if let Some(made) = self.made[place].1.get(text) {
+            out.extend_from_slice(made.as_bytes());
+            return;
         }
-        out.extend_from_slice(self.made[place].1.last.1.as_bytes());
+        let made = self.make(name, real, text);
+        self.known.note(kind(rule, real), &made, &readable(text));
+        out.extend_from_slice(made.as_bytes());
+        let all = &mut self.made[place].1;
+        if all.len() >= REMEMBERED {
+            all.clear();
+        }
+        all.insert(text.to_vec(), made);
+    }
+
+    /// What those that were written stand for.
+    pub(super) fn known(&self) -> &Gathered {
+        &self.known
     }
 
     fn make(&self, name: &str, real: Real, text: &[u8]) -> String {
@@ -139,6 +136,24 @@ impl Pseudonyms {
         let groups: Vec<String> = bytes.chunks(group).map(|bytes| HEXLOWER.encode(bytes)).collect();
         groups.join(&separator.to_string())
     }
+}
+
+/// What kind of thing a pseudonym stands for.
+fn kind(rule: Rule, real: Real) -> PseudonymKind {
+    match real {
+        Real::Name if rule == Rule::Domain => PseudonymKind::Domain,
+        Real::Name if rule == Rule::User => PseudonymKind::User,
+        Real::Name => PseudonymKind::Host,
+        Real::Mail => PseudonymKind::Mail,
+        Real::Ipv4(_) => PseudonymKind::Ipv4,
+        Real::Ipv6(_) => PseudonymKind::Ipv6,
+        Real::Mac(..) => PseudonymKind::Mac,
+    }
+}
+
+/// A name as text: what is not UTF-8 is Latin 1.
+fn readable(text: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(text).map_or_else(|_| text.iter().map(|byte| char::from(*byte)).collect(), Cow::Borrowed)
 }
 
 /// Kinds of IPv4 addresses that a reader wants to tell apart still.

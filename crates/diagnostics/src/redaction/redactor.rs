@@ -9,6 +9,7 @@ use super::pseudonym::Pseudonyms;
 use super::shapes;
 use super::span::{self, Counts, Found};
 use super::text::{HEAD, begins_binary};
+use crate::pseudonyms::Gathered;
 use crate::{Masked, Redaction};
 
 /// What a manifest says of a binary that was kept as it is.
@@ -20,6 +21,10 @@ pub struct Redactor {
     policy: Policy,
     finder: Finder,
     pseudonyms: Pseudonyms,
+    /// Room for a piece, for what is found in it, and for what is written of it: the next file needs it too.
+    room: Vec<u8>,
+    found: Found,
+    masked: Vec<u8>,
 }
 
 /// What became of a file.
@@ -34,12 +39,18 @@ pub enum Outcome {
 impl Redactor {
     /// The finder knows what was learned.
     pub(super) fn new(policy: Policy, finder: Finder, key: &[u8; 32]) -> Self {
-        Self { policy, finder, pseudonyms: Pseudonyms::new(key) }
+        let (room, found, masked) = (Vec::new(), Found::default(), Vec::new());
+        Self { policy, finder, pseudonyms: Pseudonyms::new(key), room, found, masked }
     }
 
     /// What a manifest says of the policy.
     pub fn redaction(&self) -> Redaction {
         self.policy.redaction()
+    }
+
+    /// What the pseudonyms stand for that were written so far, in files that were dropped in the end too.
+    pub fn pseudonyms(&self) -> &Gathered {
+        self.pseudonyms.known()
     }
 
     /// Masks a file's content, as it is read: memory does not grow with it. The path tells what kind of file it is.
@@ -56,15 +67,15 @@ impl Redactor {
             }
         }
         let mut counts = Counts::default();
-        let mut masked = Vec::new();
-        let read = pieces::read(&mut head.as_slice().chain(content), &mut |piece, latest| {
-            let mut found = self.find(piece);
+        let Self { policy, finder, pseudonyms, room, found, masked } = self;
+        let read = pieces::read(&mut head.as_slice().chain(content), room, &mut |piece, latest| {
+            find(finder, piece, found);
             let cut = found.cut(piece, latest);
-            let mut spans = span::settle(found.spans);
-            spans.retain(|span| span.end <= cut);
+            span::settle(&mut found.spans);
+            let within = found.spans.partition_point(|span| span.end <= cut);
             masked.clear();
-            span::replace(&piece[..cut], &spans, &self.policy, &mut self.pseudonyms, &mut counts, &mut masked);
-            out.write_all(&masked)?;
+            span::replace(&piece[..cut], &found.spans[..within], policy, pseudonyms, &mut counts, masked);
+            out.write_all(masked)?;
             Ok(cut)
         })?;
         Ok(match read {
@@ -80,23 +91,24 @@ impl Redactor {
     pub fn mask_path(&mut self, path: &str) -> String {
         // As an absolute one, so that `home/anna` is the home of a user here too.
         let whole = format!("/{path}");
-        let spans = span::settle(self.find(whole.as_bytes()).spans);
+        let Self { policy, finder, pseudonyms, found, .. } = self;
+        find(finder, whole.as_bytes(), found);
+        span::settle(&mut found.spans);
         let mut out = Vec::new();
-        let (policy, pseudonyms) = (&self.policy, &mut self.pseudonyms);
-        span::replace(whole.as_bytes(), &spans, policy, pseudonyms, &mut Counts::default(), &mut out);
+        span::replace(whole.as_bytes(), &found.spans, policy, pseudonyms, &mut Counts::default(), &mut out);
         let plain = |c: char| if c.is_control() || matches!(c, ':' | '\\') { '_' } else { c };
         let text: String = String::from_utf8_lossy(&out).chars().map(plain).collect();
         let parts = text.split('/').filter(|part| !part.is_empty());
         let parts: Vec<&str> = parts.map(|part| if matches!(part, "." | "..") { "_" } else { part }).collect();
         if parts.is_empty() { "_".to_owned() } else { parts.join("/") }
     }
+}
 
-    fn find(&self, piece: &[u8]) -> Found {
-        let mut found = Found::default();
-        self.finder.find(piece, &mut found, &mut |_, _| {});
-        shapes::find(piece, &mut found);
-        found
-    }
+/// Finds all that has to be masked in a piece, and forgets what was found before.
+fn find(finder: &Finder, piece: &[u8], found: &mut Found) {
+    found.clear();
+    finder.find(piece, found, &mut |_, _| {});
+    shapes::find(piece, found);
 }
 
 #[cfg(test)]

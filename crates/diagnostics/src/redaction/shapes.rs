@@ -5,23 +5,23 @@
 
 use super::addresses::{self, Colons};
 use super::ahead::run;
-use super::numbers;
 use super::policy::Rule;
 use super::span::{Found, Real, Span};
 use super::text::{is_end_of_word, is_start_of_word};
+use super::{eights, numbers};
 
 /// Finds shapes.
 pub(super) fn find(text: &[u8], found: &mut Found) {
     let mut shapes = Shapes { text, found, word_end: 0, address_end: None };
-    let mut at = 0;
+    let mut at = eights::next_sign(text, 0);
     while let Some(byte) = text.get(at) {
         at = match byte {
             b'0'..=b'9' => shapes.digits(at),
             b':' => shapes.colon(at),
             b'.' => shapes.dot(at),
             b'-' => shapes.hyphen(at),
-            // From the hyphen to the colon they stand side by side in ASCII: one comparison passes over the others.
-            _ => at + 1 + text[at + 1..].iter().take_while(|byte| byte.wrapping_sub(b'-') > b':' - b'-').count(),
+            // The slash, which stands between them in ASCII, and what somebody ended before.
+            _ => eights::next_sign(text, at + 1),
         };
     }
 }
@@ -39,10 +39,18 @@ impl Shapes<'_, '_> {
     /// Digits: an address of version 4, a payment card, or a part of a licence key. Gives where to go on.
     fn digits(&mut self, mut at: usize) -> usize {
         let text = self.text;
-        let end = run(text, at, |byte| byte.is_ascii_digit());
+        let end = eights::digits(text, at);
+        let before = at.checked_sub(1).map_or(b' ', |at| text[at]);
+        let behind = text.get(end).copied().unwrap_or(b' ');
         // Most numbers stand by themselves, and are neither a key nor a group of one.
-        let is_alone =
-            is_end_of_word(text, end) && at.checked_sub(1).is_none_or(|at| !text[at].is_ascii_alphanumeric());
+        let is_alone = !before.is_ascii_alphanumeric() && !behind.is_ascii_alphanumeric();
+        let is_short = end - at < 4 && behind != b'.' || end - at == 4 && self.is_last_group(end, behind);
+        if is_alone && is_short && before != b'%' {
+            return end;
+        }
+        if before == b'%' && text[at] == b'3' && matches!(text.get(at + 1), Some(b'A' | b'a')) {
+            return addresses::coded(text, at - 1, self.found).max(at + 1);
+        }
         let could_be_key = !is_alone || matches!(end - at, numbers::GROUP | numbers::KEY..);
         if at >= self.word_end
             && could_be_key
@@ -51,7 +59,7 @@ impl Shapes<'_, '_> {
             return end;
         }
         // `%2010.0.0.1`: the first two belong to a blank.
-        if end > at + 2 && at.checked_sub(1).is_some_and(|before| text[before] == b'%') {
+        if end > at + 2 && before == b'%' {
             at += 2;
         }
         if end - at <= 3
@@ -60,8 +68,8 @@ impl Shapes<'_, '_> {
         {
             let follows = self.address_end.is_some_and(|last| last + 1 == at && text[last] == b'-');
             let next = end + 1;
-            let leads = text.get(end) == Some(&b'-')
-                && addresses::dotted(text, next, run(text, next, |byte| byte.is_ascii_digit())).is_some();
+            let leads =
+                text.get(end) == Some(&b'-') && addresses::dotted(text, next, eights::digits(text, next)).is_some();
             addresses::ipv4(text, at, end, follows || leads, self.found);
             self.address_end = Some(end);
             return end;
@@ -75,13 +83,19 @@ impl Shapes<'_, '_> {
         end
     }
 
+    /// Whether no other group of a card's digits follows on four, as none does on a year. Where a code may stand between them, nothing is said.
+    fn is_last_group(&self, end: usize, behind: u8) -> bool {
+        let next = || self.text.get(end + 3..end + 5).is_some_and(|two| two.iter().all(u8::is_ascii_digit));
+        !matches!(behind, b'%' | b'&' | 0x80..) && !next()
+    }
+
     /// The word that these digits stand in: it may be a licence key, or a group of one. Gives where it ends if nothing else can be in it: with
     /// letters and without an escape before it, as in numbers of commits, it is passed over whole.
     fn word(&mut self, at: usize, digits: usize) -> Option<usize> {
         let text = self.text;
         let near = text[..at].iter().rev().take(numbers::KEY_ESCAPED);
         let start = at - near.take_while(|byte| byte.is_ascii_alphanumeric()).count();
-        self.word_end = run(text, digits, |byte| byte.is_ascii_alphanumeric());
+        self.word_end = eights::alphanumerics(text, digits);
         let end = self.word_end;
         if matches!(end - start, numbers::GROUP | numbers::KEY..=numbers::KEY_ESCAPED)
             && let Some((start, end)) = numbers::spaced_key(text, start, end)

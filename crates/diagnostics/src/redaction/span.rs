@@ -79,6 +79,13 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Forgets what was found, and keeps the room for it.
+    pub(super) fn clear(&mut self) {
+        self.spans.clear();
+        self.bonds.clear();
+        (self.anchor, self.covered) = (None, (0, 0));
+    }
+
     /// What is found from now on is found because of what stands here.
     pub(super) fn because_of(&mut self, anchor: Option<(usize, usize)>) {
         self.anchor = anchor;
@@ -141,11 +148,13 @@ impl Found {
 
 /// Puts spans in order without overlaps. Secrets win, and two that overlap become one: nothing of either is left. Of names and
 /// addresses the first and longest is kept.
-pub(super) fn settle(spans: Vec<Span>) -> Vec<Span> {
-    let (mut found, mut names): (Vec<Span>, Vec<Span>) =
-        spans.into_iter().filter(|span| span.start < span.end).partition(Span::is_secret);
-    found.sort_by_key(Span::place);
-    names.sort_by_key(Span::place);
+pub(super) fn settle(spans: &mut Vec<Span>) {
+    spans.retain(|span| span.start < span.end);
+    spans.sort_by_key(Span::place);
+    if spans.is_sorted_by(|one, next| one.end <= next.start) {
+        return;
+    }
+    let (found, names): (Vec<Span>, Vec<Span>) = spans.drain(..).partition(Span::is_secret);
     let mut secrets: Vec<Span> = Vec::with_capacity(found.len());
     for span in found {
         match secrets.last_mut() {
@@ -153,22 +162,20 @@ pub(super) fn settle(spans: Vec<Span>) -> Vec<Span> {
             _ => secrets.push(span),
         }
     }
-    let mut settled: Vec<Span> = Vec::with_capacity(secrets.len() + names.len());
     let mut ahead = secrets.into_iter().peekable();
     let mut free = 0;
     for name in names {
         while let Some(secret) = ahead.next_if(|secret| secret.start < name.end) {
             // A secret that begins within a name already kept cannot be: the name was dropped for it below.
             free = free.max(secret.end);
-            settled.push(secret);
+            spans.push(secret);
         }
         if name.start >= free {
             free = name.end;
-            settled.push(name);
+            spans.push(name);
         }
     }
-    settled.extend(ahead);
-    settled
+    spans.extend(ahead);
 }
 
 /// How often each rule masked something.
@@ -240,7 +247,8 @@ mod tests {
     fn secrets_that_overlap_become_one_and_win_over_names() {
         let name = |start, end| Span::pseudonym(start, end, Rule::Host, Real::Name);
         let secret = |start, end| Span::secret(start, end, Rule::Token);
-        let settled = settle(vec![name(0, 3), name(4, 9), secret(6, 12), secret(10, 20), name(15, 30), name(20, 24)]);
+        let mut settled = vec![name(0, 3), name(4, 9), secret(6, 12), secret(10, 20), name(15, 30), name(20, 24)];
+        settle(&mut settled);
         let places: Vec<_> = settled.iter().map(|span| (span.start, span.end)).collect();
         assert_eq!(places, [(0, 3), (6, 20), (20, 24)]);
     }
@@ -265,7 +273,8 @@ mod tests {
             } else {
                 Span::pseudonym(start, start + length, Rule::Host, Real::Name)
             }).collect();
-            let settled = settle(spans.clone());
+            let mut settled = spans.clone();
+            settle(&mut settled);
             prop_assert!(settled.windows(2).all(|pair| pair[0].end <= pair[1].start));
             for span in spans.iter().filter(|span| span.is_secret()) {
                 for at in span.start..span.end {

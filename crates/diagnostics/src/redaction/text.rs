@@ -35,7 +35,7 @@ pub(super) fn begins_binary(head: &[u8]) -> bool {
 
 /// Whether a piece of a file is no text: it has NUL bytes, or much of it is neither UTF-8 nor printable.
 pub(super) fn is_binary(piece: &[u8]) -> bool {
-    if piece.contains(&0) {
+    if memchr::memchr(0, piece).is_some() {
         return true;
     }
     // Few at a time: a sum of bytes is made of many at once.

@@ -16,13 +16,13 @@ pub(super) struct Urls {
 
 /// Looks behind `://`, which ends at `after`.
 pub(super) fn find(text: &[u8], after: usize, seen: &mut Urls, found: &mut Found) {
-    let end = seen.ends.first(text.len(), after, |at| ends_address(text[at]));
-    let authority = &text[after..run(&text[..end], after, |byte| !b"/?#".contains(&byte))];
+    let authority = &text[after..run(text, after, |byte| !ENDS_AUTHORITY[usize::from(byte)])];
     let at = match authority.iter().rposition(|byte| *byte == b'@') {
         Some(at) => at,
         // A password with a slash in it: what stands where a port would is no number, and an `@` comes later.
         None => match authority.iter().position(|byte| *byte == b':') {
             Some(colon) if !authority[colon + 1..].iter().all(u8::is_ascii_digit) => {
+                let end = seen.ends.first(text.len(), after, |at| ends_address(text[at]));
                 let at = seen.signs.first(text.len(), after, |at| text[at] == b'@');
                 if at >= end {
                     return;
@@ -60,6 +60,17 @@ pub(super) fn oracle(text: &[u8], after: usize, seen: &mut Urls, found: &mut Fou
     }
 }
 
-fn ends_address(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || b"\"'<>\\`".contains(&byte)
+/// Which bytes end the part of an address that may name somebody.
+const ENDS_AUTHORITY: [bool; 256] = {
+    let mut ends = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        ends[byte as usize] = ends_address(byte) || matches!(byte, b'/' | b'?' | b'#');
+        byte += 1;
+    }
+    ends
+};
+
+const fn ends_address(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'\\' | b'`')
 }

@@ -178,13 +178,15 @@ fn trimmed(text: &[u8], start: usize, mut end: usize) -> Value {
 
 /// The end of the line, without its line feed.
 pub(super) fn line_end(text: &[u8], from: usize) -> usize {
-    run(text, from, |byte| byte != b'\n')
+    let end = text.get(from..).map_or(from, |rest| from + memchr::memchr(b'\n', rest).unwrap_or(rest.len()));
+    examined(end - from);
+    end
 }
 
 /// The start of the line, if it is near.
 pub(super) fn line_start(text: &[u8], at: usize) -> usize {
     let near = at.saturating_sub(MAX_BEFORE);
-    text[near..at].iter().rposition(|byte| *byte == b'\n').map_or(near, |feed| near + feed + 1)
+    memchr::memrchr(b'\n', &text[near..at]).map_or(near, |feed| near + feed + 1)
 }
 
 /// Whether such a byte cannot follow directly on a value.

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{Context, SHA256};
 use flate2::bufread::GzDecoder;
 
-use super::{MANIFEST, ROOT, SealedError, blob_name};
-use crate::{Digest, Manifest};
+use super::content::Packs;
+use super::{MANIFEST, PSEUDONYMS, ROOT, SealedError, blob_name};
+use crate::pseudonyms::MAX_TABLE_BYTES;
+use crate::{Contents, Digest, Manifest};
 
 /// A larger manifest is not read; the manifest has the same limit for itself.
 const MAX_MANIFEST: u64 = 32 * 1024 * 1024;
@@ -22,7 +24,7 @@ const TRAILER: u64 = 1024;
 /// The size of a block of tar.
 const BLOCK: u64 = 512;
 
-/// A sealed bundle that was verified: every blob is there and is what its digest says, and nothing else is.
+/// A sealed bundle that was verified: every blob is there, it and every content in it is what its digest says, and nothing else is.
 #[derive(Debug)]
 pub struct SealedBundle {
     file: Arc<File>,
@@ -30,13 +32,16 @@ pub struct SealedBundle {
     manifest_bytes: Vec<u8>,
     root: Digest,
     places: BTreeMap<Digest, Place>,
+    pseudonyms: Option<Vec<u8>>,
+    pub(super) packs: Packs,
 }
 
 /// Where a blob is in the file.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     offset: u64,
-    packed: u64,
+    /// Its length there, compressed.
+    length: u64,
     size: u64,
 }
 
@@ -44,8 +49,8 @@ impl SealedBundle {
     /// Opens a sealed bundle and verifies it: reads all of it once, with flat memory but for the manifest.
     pub fn open(path: &Path) -> Result<Self, SealedError> {
         let file = Arc::new(File::open(path)?);
-        let length = file.metadata()?.len();
-        let mut archive = tar::Archive::new(BufReader::new(Window { file: Arc::clone(&file), at: 0, end: length }));
+        let whole = file.metadata()?.len();
+        let mut archive = tar::Archive::new(BufReader::new(Window { file: Arc::clone(&file), at: 0, end: whole }));
         // Raw: names are short here, so that extended ones, which would be read into memory, are refused as they stand.
         let mut entries = archive.entries().map_err(|_| SealedError::Malformed)?.raw(true);
         let mut first = entries.next().ok_or(SealedError::Malformed)?.map_err(|_| SealedError::Malformed)?;
@@ -59,37 +64,44 @@ impl SealedBundle {
             return Err(SealedError::Malformed);
         }
         let (manifest, root) = Manifest::read(&manifest_bytes)?;
-        let mut places = BTreeMap::new();
+        let (mut places, mut packed) = (BTreeMap::new(), manifest.packed());
         let mut wanted = manifest.blobs().into_iter();
-        let mut sealed_root = None;
+        let (mut sealed_root, mut pseudonyms) = (None, None);
         for entry in entries {
             let mut entry = entry.map_err(|_| SealedError::Malformed)?;
-            let (offset, packed) = (entry.raw_file_position(), entry.size());
+            let (offset, length) = (entry.raw_file_position(), entry.size());
             let found = String::from_utf8_lossy(&name(&entry)).into_owned();
             let Some((digest, size)) = wanted.next() else {
+                let is_table = found == PSEUDONYMS && manifest.pseudonyms_for.is_some();
+                if is_table && pseudonyms.is_none() && sealed_root.is_none() {
+                    pseudonyms = Some(table(&mut entry)?);
+                    end = (offset + entry.size()).next_multiple_of(BLOCK);
+                    continue;
+                }
                 // The root comes last, and once.
-                if found != ROOT || sealed_root.is_some() || packed > MAX_ROOT {
+                if found != ROOT || sealed_root.is_some() || length > MAX_ROOT {
                     return Err(SealedError::Extra(found));
                 }
                 let mut text = String::new();
                 entry.read_to_string(&mut text).map_err(|_| SealedError::Malformed)?;
                 sealed_root = Some(text);
-                end = (offset + packed).next_multiple_of(BLOCK);
+                end = (offset + length).next_multiple_of(BLOCK);
                 continue;
             };
             if found != blob_name(digest) || !entry.header().entry_type().is_file() {
                 // Blobs are in order, and before the root: one further on means that this one is not there.
-                let later = found == ROOT || wanted.any(|(digest, _)| found == blob_name(digest));
+                let later =
+                    found == ROOT || found == PSEUDONYMS || wanted.any(|(digest, _)| found == blob_name(digest));
                 return Err(if later { SealedError::Missing(digest) } else { SealedError::Extra(found) });
             }
-            verify(&mut entry, digest, size)?;
-            places.insert(digest, Place { offset, packed, size });
-            end = (offset + packed).next_multiple_of(BLOCK);
+            verify(&mut entry, digest, size, packed.get_mut(&digest))?;
+            places.insert(digest, Place { offset, length, size });
+            end = (offset + length).next_multiple_of(BLOCK);
         }
         if let Some((digest, _)) = wanted.next() {
             return Err(SealedError::Missing(digest));
         }
-        if length != end + TRAILER {
+        if whole != end + TRAILER {
             return Err(SealedError::Malformed);
         }
         match sealed_root {
@@ -97,7 +109,11 @@ impl SealedBundle {
             Some(_) => return Err(SealedError::Root(root)),
             None => return Err(SealedError::Malformed),
         }
-        Ok(Self { file, manifest, manifest_bytes, root, places })
+        if pseudonyms.is_some() != manifest.pseudonyms_for.is_some() {
+            return Err(SealedError::NoTable);
+        }
+        drop(packed);
+        Ok(Self { file, manifest, manifest_bytes, root, places, pseudonyms, packs: Packs::default() })
     }
 
     /// What the bundle says of itself.
@@ -115,10 +131,15 @@ impl SealedBundle {
         self.root
     }
 
+    /// The table of pseudonyms, encrypted to the key that the manifest names. Nothing of it was verified: only who has the private key can.
+    pub fn pseudonyms(&self) -> Option<&[u8]> {
+        self.pseudonyms.as_deref()
+    }
+
     /// A blob to be read from its beginning, whatever was read before.
     pub fn blob(&self, digest: Digest) -> Option<Blob> {
         let place = self.places.get(&digest)?;
-        let window = Window { file: Arc::clone(&self.file), at: place.offset, end: place.offset + place.packed };
+        let window = Window { file: Arc::clone(&self.file), at: place.offset, end: place.offset + place.length };
         Some(Blob { digest, size: place.size, content: GzDecoder::new(BufReader::new(window)).take(place.size) })
     }
 
@@ -176,9 +197,23 @@ fn name<R: Read>(entry: &tar::Entry<'_, R>) -> Vec<u8> {
     entry.header().path_bytes().into_owned()
 }
 
-/// Unpacks a blob up to its size, and compares.
-fn verify(packed: &mut dyn Read, digest: Digest, size: u64) -> Result<(), SealedError> {
-    let mut content = GzDecoder::new(BufReader::new(packed));
+/// Reads the table of pseudonyms as it is.
+fn table<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<Vec<u8>, SealedError> {
+    let size = usize::try_from(entry.size()).ok().filter(|size| *size <= MAX_TABLE_BYTES);
+    let (size, is_file) = (size.ok_or(SealedError::Malformed)?, entry.header().entry_type().is_file());
+    let mut sealed = Vec::with_capacity(size);
+    entry.read_to_end(&mut sealed).map_err(|_| SealedError::Malformed)?;
+    if is_file && sealed.len() == size { Ok(sealed) } else { Err(SealedError::Malformed) }
+}
+
+/// Unpacks a blob up to its size, and compares; of a pack, what lies in it, too.
+fn verify(
+    compressed: &mut dyn Read,
+    digest: Digest,
+    size: u64,
+    mut contents: Option<&mut Contents<'_>>,
+) -> Result<(), SealedError> {
+    let mut content = GzDecoder::new(BufReader::new(compressed));
     let (mut context, mut count) = (Context::new(&SHA256), 0);
     let mut buffer = [0; 16 * 1024];
     loop {
@@ -191,6 +226,9 @@ fn verify(packed: &mut dyn Read, digest: Digest, size: u64) -> Result<(), Sealed
             break;
         }
         context.update(&buffer[..length]);
+        if let Some(contents) = &mut contents {
+            contents.pass(&buffer[..length]).map_err(|entry| SealedError::Content(entry.path.clone()))?;
+        }
     }
     // Nothing may hide behind the compressed content.
     let behind = content.into_inner().read(&mut buffer).map_err(|_| SealedError::Malformed)?;

@@ -11,6 +11,8 @@ mod planted;
 mod requests;
 mod sealed;
 mod seeds;
+mod tickets;
+mod translations;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -50,8 +52,8 @@ fn texts(bundle: &SealedBundle) -> BTreeMap<String, String> {
     let mut texts = BTreeMap::new();
     for entry in &bundle.manifest().entries {
         let mut text = String::new();
-        if let Some(mut blob) = bundle.blob(entry.sha256) {
-            blob.read_to_string(&mut text).unwrap();
+        if let Some(mut content) = bundle.content(entry) {
+            content.read_to_string(&mut text).unwrap();
         }
         texts.insert(entry.path.clone(), text);
     }

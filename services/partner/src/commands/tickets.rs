@@ -15,7 +15,7 @@ use vouch_storage::{Dialect, WriteError, outbox};
 use super::charges;
 use crate::domain::customer::Customer;
 use crate::domain::ticket::{Audience, Note, Ticket, TicketState, TicketStep, Viewer};
-use crate::store::{customers, notes, tickets};
+use crate::store::{customers, notes, retention, tickets};
 
 /// What is sent to the vendor, as the outbox names it.
 pub mod kinds {
@@ -333,7 +333,8 @@ pub async fn mark_ready(
 async fn check_bundle(tx: &mut AnyConnection, ticket: &Ticket, bundle_id: BundleId) -> Result<(), WriteError> {
     let found = tickets::bundle_fetch(tx, ticket.id, bundle_id).await?;
     let unknown = || Error::field("bundle_id", "must be a bundle that was committed for this ticket");
-    found.map(|_| ()).ok_or_else(|| unknown().into())
+    found.ok_or_else(unknown)?.check_kept()?;
+    retention::bundle_keep(tx, bundle_id).await
 }
 
 pub(super) async fn send(

@@ -12,13 +12,13 @@ mod succession;
 use jiff::{SignedDuration, Timestamp};
 use vouch_core::code::{PartnerId, VendorId};
 use vouch_core::escalation::{Escalation, FrontLineWork, KnowledgeSearch, Problem, Replication, TroubleshootingStep};
-use vouch_core::id::{BundleId, CaseId, CustomerId, EscalationId, TicketId};
-use vouch_core::{Channel, Error, World, short_number};
+use vouch_core::id::{BundleId, CaseId, CollectionTicketId, CustomerId, EscalationId, TicketId};
+use vouch_core::{Channel, Error, Kind, Reason, World, short_number};
 use vouch_diagnostics::Digest;
 
 pub use charge::{Charge, ChargeState, ChargeStep, Told as ChargeTold, Wanted};
 pub use history::{CaseChange, Fit, Head, Link, Told};
-pub use note::{Audience, Note, Viewer};
+pub use note::{Audience, Note, VENDOR, Viewer};
 pub use state::{TicketState, TicketStep};
 pub use succession::{Closing, Kept, Lapse, Removed, Succession, Successor};
 
@@ -174,6 +174,25 @@ pub struct Bundle {
     pub size_bytes: u64,
     /// When it was committed.
     pub committed_at: Timestamp,
+    /// By which collection ticket it was collected, where its manifest names one.
+    pub collection_ticket_id: Option<CollectionTicketId>,
+    /// How long its contents are kept after the ticket ended; `None` for one from before that was said, which is kept for good.
+    pub retention: Option<SignedDuration>,
+    /// The region in which they are kept.
+    pub region: String,
+    /// Until when; `None` while the ticket is open.
+    pub expires_at: Option<Timestamp>,
+    /// When its contents were deleted.
+    pub content_deleted_at: Option<Timestamp>,
+}
+
+impl Bundle {
+    /// Refuses a bundle whose contents were deleted: `BUNDLE_INCOMPLETE`.
+    pub fn check_kept(&self) -> Result<(), Error> {
+        let Some(at) = self.content_deleted_at else { return Ok(()) };
+        let message = format!("the contents of bundle {} were deleted at {at}: upload and commit it again", self.id);
+        Err(Error::Refused { kind: Kind::Refused, reason: Reason::BundleIncomplete, message })
+    }
 }
 
 impl Ticket {

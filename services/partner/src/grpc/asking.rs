@@ -64,7 +64,9 @@ impl Handlers {
         if let Some(known) = self.categories.known(vendor_id, product_id, self.rpc.world.now()) {
             return Ok(known);
         }
-        let policy = link.policy(product_id).await.map_err(|status| as_error(&status))?;
+        let answer = link.policy(product_id).await.map_err(|status| as_error(&status))?;
+        self.promised.learn(vendor_id, answer.diagnostics);
+        let policy = answer.policy.unwrap_or_default();
         self.categories.learn(vendor_id, product_id, self.rpc.world.now(), policy.categories.clone());
         Ok(policy.categories)
     }

@@ -1,7 +1,8 @@
-//! The RPC services: parse, call, wrap, map. One file for each; `read_tickets` and `view` turn messages into values and back, `asking` asks vendors
-//! beforehand.
+//! The RPC services: parse, call, wrap, map. One file for each; `read_tickets`, `collections` and `view` turn messages into values and back,
+//! `asking` asks vendors beforehand.
 
 mod asking;
+mod collections;
 mod diagnostics;
 mod end_user;
 mod key_set;
@@ -18,8 +19,10 @@ use vouch_host::{Bell, Rpc, SigningKeys};
 use vouch_storage::blobs::{Blobs, MAX_PART_BYTES};
 
 use crate::categories::Categories;
-use crate::config::VendorEntry;
+use crate::config::{DiagnosticsSettings, VendorEntry};
 use crate::links::Links;
+use crate::profiles::Profiles;
+use crate::promised::Promised;
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -34,8 +37,14 @@ pub(crate) struct Handlers {
     pub links: Links,
     /// The categories that they publish.
     pub categories: Arc<Categories>,
+    /// The profiles that they publish.
+    pub profiles: Profiles,
+    /// What they promise about diagnostics.
+    pub promised: Arc<Promised>,
     /// Diagnostics.
     pub blobs: Blobs,
+    /// How they are kept.
+    pub diagnostics: Arc<DiagnosticsSettings>,
     /// Rung after every change that is to be sent.
     pub bell: Bell,
 }

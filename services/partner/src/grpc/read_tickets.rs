@@ -25,6 +25,14 @@ pub(super) enum Named {
     Number(u64),
 }
 
+/// One ticket to be shown.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    pub named: Named,
+    /// With the originals in the place of pseudonyms.
+    pub translate: bool,
+}
+
 /// A page of tickets.
 #[derive(Debug, Clone)]
 pub(super) struct Listed(pub Page);
@@ -142,17 +150,17 @@ fn about<T>(ticket_id: &str, read: impl FnOnce(TicketId, &mut Violations) -> Opt
     violations.finish(command)
 }
 
-impl TryFrom<pb::GetTicketRequest> for Named {
+impl TryFrom<pb::GetTicketRequest> for Shown {
     type Error = Violations;
 
     fn try_from(request: pb::GetTicketRequest) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         let named = match (request.ticket_id.as_str(), request.number.as_str()) {
-            (id, "") => violations.take("ticket_id", id::parse(id)).map(Self::Id),
-            ("", number) => violations.take("number", short_number::parse(number)).map(Self::Number),
+            (id, "") => violations.take("ticket_id", id::parse(id)).map(Named::Id),
+            ("", number) => violations.take("number", short_number::parse(number)).map(Named::Number),
             (_, _) => violations.take("number", Err("must be empty beside a ticket_id")),
         };
-        violations.finish(named)
+        violations.finish(named.map(|named| Self { named, translate: request.translate }))
     }
 }
 

@@ -13,10 +13,10 @@ use vouch_storage::{Tx, WriteError};
 
 use super::Handlers;
 use super::read_tickets::{
-    Adopt, Answer, Confirm, Escalate, Judge, Listed, Named, OfProduct, Ready, Record, Restate, Said, Search, Step,
-    Withdraw, WriteNote,
+    Adopt, Answer, Confirm, Escalate, Judge, Listed, Named, OfProduct, Ready, Record, Restate, Said, Search, Shown,
+    Step, Withdraw, WriteNote,
 };
-use super::view::{ticket_line, ticket_message};
+use super::view::{known_problems, ticket_line, ticket_message, translated_notes};
 use crate::commands::tickets::{self as commands, Doing, OpenTicket};
 use crate::commands::{charges, successions};
 use crate::domain::ticket::{Entitlement, Ticket, Viewer};
@@ -65,10 +65,13 @@ impl TicketService for Handlers {
         request: Request<pb::GetTicketRequest>,
     ) -> Result<Response<pb::GetTicketResponse>, Status> {
         self.rpc
-            .query(request, |call: Call<Named>| async move {
+            .query(request, |call: Call<Shown>| async move {
                 let viewer = viewer_of(&call.caller)?;
+                if call.command.translate && !is_agent(&call.caller) {
+                    return Err(Error::field("translate", "must be false: it is for agents"));
+                }
                 let mut snapshot = self.rpc.store.snapshot().await?;
-                let (id, named) = match &call.command {
+                let (id, named) = match &call.command.named {
                     Named::Id(id) => (Some(*id), id.to_string()),
                     Named::Number(number) => {
                         (tickets::ticket_id_of(&mut snapshot, *number).await?, short_number::show(*number))
@@ -80,7 +83,13 @@ impl TicketService for Handlers {
                     None => None,
                 };
                 let ticket = ticket.ok_or_else(|| Error::not_found("ticket", named))?;
-                Ok(pb::GetTicketResponse { ticket: Some(ticket_message(&mut snapshot, &viewer, &ticket).await?) })
+                let mut message = ticket_message(&mut snapshot, &viewer, &ticket).await?;
+                drop(snapshot);
+                if call.command.translate {
+                    let notes = std::mem::take(&mut message.notes);
+                    message.notes = self.translated(&ticket, |by| translated_notes(notes, by)).await?;
+                }
+                Ok(pb::GetTicketResponse { ticket: Some(message) })
             })
             .await
     }
@@ -316,7 +325,8 @@ impl TicketService for Handlers {
                 let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
                 commands::escalate(&mut tx, &doing, &mut ticket, call.command.bundle_id).await?;
                 let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
-                Ok((tx, pb::EscalateTicketResponse { ticket: Some(ticket) }))
+                let findings = known_problems(&ticket, &call.command.bundle_id.to_string());
+                Ok((tx, pb::EscalateTicketResponse { ticket: Some(ticket), findings }))
             })
             .await?;
         self.bell.ring();
@@ -403,7 +413,7 @@ impl TicketService for Handlers {
 }
 
 impl Handlers {
-    fn doing<'a, C>(&self, call: &'a Call<C>) -> Result<Doing<'a>, Error> {
+    pub(super) fn doing<'a, C>(&self, call: &'a Call<C>) -> Result<Doing<'a>, Error> {
         Ok(Doing {
             dialect: self.rpc.store.dialect(),
             world: &call.world,
@@ -437,6 +447,11 @@ pub(super) fn viewer_of(caller: &Caller) -> Result<Viewer, Error> {
         | CallerKind::VendorStaff
         | CallerKind::Anonymous => Err(Error::internal("a caller came for whom no tickets are meant")),
     }
+}
+
+/// Whether somebody works on tickets.
+fn is_agent(caller: &Caller) -> bool {
+    caller.kind == CallerKind::PartnerStaff && caller.roles.iter().any(|role| role == "agent")
 }
 
 /// The address that a request may name: an end user's own only, which its token vouches for; any for an agent, who answers for it.

@@ -2,19 +2,21 @@
 
 use prost::Message;
 use sqlx::AnyConnection;
-use vouch_contract::convert::{channel, timestamp};
+use vouch_contract::convert::{channel, finding, timestamp};
 use vouch_contract::escalation as messages;
 use vouch_contract::pb::common::v1 as common;
 use vouch_contract::pb::license::v1 as license;
 use vouch_contract::pb::partner::v1 as pb;
 use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_core::{Error, short_number};
+use vouch_diagnostics::pseudonyms::Translation;
 use vouch_storage::{StoreError, outbox};
 
 use crate::domain::ticket::{
-    Audience, Charge, ChargeState, Closing, EscalationRecord, EscalationStatus, Note, Ticket, TicketState, Viewer,
+    Audience, Charge, ChargeState, Closing, EscalationRecord, EscalationStatus, Note, Ticket, TicketState, VENDOR,
+    Viewer,
 };
-use crate::store::{history, notes, tickets};
+use crate::store::{analyses, history, notes, tickets};
 
 /// A ticket as a viewer may see it: an end user sees neither the escalation nor what was not written for it.
 pub(super) async fn ticket_message(
@@ -27,6 +29,8 @@ pub(super) async fn ticket_message(
     message.notes = notes.into_iter().filter(|note| viewer.may_read(note.audience)).map(note_message).collect();
     if let Viewer::Partner(_) = viewer {
         message.work = Some(messages::write_work(ticket.work.clone()));
+        let found = analyses::analysis_list(connection, ticket.id).await?;
+        message.analyses = found.into_iter().map(vouch_host::analyses::message).collect::<Result<_, _>>()?;
     }
     Ok(message)
 }
@@ -87,6 +91,12 @@ async fn escalation_view(
         parked: waiting.parked > 0,
         ..pb::EscalationView::default()
     };
+    view.vendor_request = history::vendor_request_fetch(connection, ticket).await?.map(|request| pb::VendorRequest {
+        questions: request.questions,
+        collectors: request.collectors,
+        profile: request.profile,
+        ask_time: Some(timestamp(request.asked_at)),
+    });
     if let Some(case) = &escalation.case {
         let head = history::head_fetch(connection, &ticket.vendor_id, case.id).await?;
         view.case_id = case.id.to_string();
@@ -98,6 +108,12 @@ async fn escalation_view(
         view.case_state = state.unwrap_or_default().into();
     }
     Ok(view)
+}
+
+/// Known problems that were found in a bundle so far: what an agent should have read before it is escalated.
+pub(super) fn known_problems(ticket: &pb::Ticket, bundle_id: &str) -> Vec<common::Finding> {
+    let found = ticket.analyses.iter().filter(|analysis| analysis.bundle_id == bundle_id);
+    found.flat_map(vouch_host::analyses::warnings).map(|warning| finding(&warning)).collect()
 }
 
 fn charge_message(charge: &Charge) -> Result<pb::TicketCharge, Error> {
@@ -133,6 +149,19 @@ fn closing_message(closing: &Closing) -> pb::TicketClosing {
     }
 }
 
+/// Notes with the originals in what the vendor wrote.
+pub(super) fn translated_notes(notes: Vec<pb::Note>, by: &Translation) -> Vec<pb::Note> {
+    let translated = |note: pb::Note| {
+        // What this side wrote says what it was meant to say.
+        if note.author != VENDOR {
+            return note;
+        }
+        let (text, replaced) = by.translate(&note.text);
+        pb::Note { text, translated: replaced > 0, ..note }
+    };
+    notes.into_iter().map(translated).collect()
+}
+
 fn note_message(note: Note) -> pb::Note {
     pb::Note {
         note_id: note.id.to_string(),
@@ -146,6 +175,7 @@ fn note_message(note: Note) -> pb::Note {
         text: note.text,
         written_at: Some(timestamp(note.written_at)),
         pending: note.pending,
+        translated: false,
     }
 }
 

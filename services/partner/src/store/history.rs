@@ -1,11 +1,14 @@
 //! The joint histories that are held here, and how far each vendor's feed was applied.
 
+use prost::{Message, Name};
 use sqlx::AnyConnection;
+use vouch_contract::pb::vendor::v1 as pb;
 use vouch_core::code::{PartnerId, VendorId};
 use vouch_core::id::CaseId;
 use vouch_storage::{StoreError, WriteError, row};
 
-use crate::domain::ticket::{Head, Link};
+use crate::domain::collection::VendorRequest;
+use crate::domain::ticket::{Head, Link, Ticket};
 
 /// The head of a case's history as it is held here.
 pub async fn head_fetch(
@@ -24,6 +27,30 @@ pub async fn head_fetch(
         None => Ok(Head::START),
         Some(found) => Ok(Head { sequence: row::integer(&found, "sequence")?, hash: row::array(&found, "hash")? }),
     }
+}
+
+/// What the vendor asks for; `None` while it waits for no answer.
+pub async fn vendor_request_fetch(
+    connection: &mut AnyConnection,
+    ticket: &Ticket,
+) -> Result<Option<VendorRequest>, StoreError> {
+    let is_asked = ticket.escalation.as_ref().is_some_and(|escalation| escalation.asked);
+    let Some(case) = ticket.case().filter(|_| is_asked) else { return Ok(None) };
+    let found = sqlx::query(
+        "SELECT payload, committed_at FROM case_events WHERE vendor_id = $1 AND case_id = $2 AND type_name = $3
+         ORDER BY sequence DESC LIMIT 1",
+    )
+    .bind(ticket.vendor_id.as_str())
+    .bind(case.id.to_string())
+    .bind(pb::InformationRequested::full_name())
+    .fetch_optional(connection)
+    .await?;
+    let Some(found) = found else { return Ok(None) };
+    let asked = pb::InformationRequested::decode(row::bytes(&found, "payload")?.as_slice())
+        .map_err(|error| StoreError::Corrupt { column: "payload", problem: error.to_string() })?;
+    let asked_at = row::instant(&found, "committed_at")?;
+    let pb::InformationRequested { questions, collectors, profile } = asked;
+    Ok(Some(VendorRequest { questions, collectors, profile, asked_at }))
 }
 
 /// Adds an event behind the head.

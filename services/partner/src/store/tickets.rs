@@ -1,5 +1,6 @@
 //! Tickets, and the bundles committed for them.
 
+use jiff::{SignedDuration, Timestamp};
 use prost::Message;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -65,8 +66,8 @@ pub async fn ticket_update(connection: &mut AnyConnection, ticket: &Ticket) -> R
     .bind(ticket.state.as_str())
     .bind(&ticket.liaison_email)
     .bind(messages::write_problem(ticket.problem.clone()).encode_to_vec())
-    .bind(ticket.statement_confirmed_at.map(jiff::Timestamp::as_microsecond))
-    .bind(ticket.solution_confirmed_at.map(jiff::Timestamp::as_microsecond))
+    .bind(ticket.statement_confirmed_at.map(Timestamp::as_microsecond))
+    .bind(ticket.solution_confirmed_at.map(Timestamp::as_microsecond))
     .bind(messages::write_work(ticket.work.clone()).encode_to_vec())
     .bind(i16::from(ticket.entitlement.as_ref().is_some_and(|entitlement| entitlement.entitled)))
     .bind(ticket.entitlement.as_ref().map(|entitlement| entitlement.told.clone()))
@@ -87,7 +88,7 @@ pub async fn ticket_update(connection: &mut AnyConnection, ticket: &Ticket) -> R
     .bind(charge.map_or(0, |charge| i64::from(charge.units)))
     .bind(charge.and_then(|charge| charge.refusal.clone()))
     .bind(charge.map(|charge| charge.turned_over_at.as_microsecond()))
-    .bind(charge.and_then(|charge| charge.responded_at).map(jiff::Timestamp::as_microsecond))
+    .bind(charge.and_then(|charge| charge.responded_at).map(Timestamp::as_microsecond))
     .bind(i16::from(ticket.vendor_responded))
     .bind(closing.map(|closing| closing.notice_id.to_string()))
     .bind(closing.map(|closing| closing.after.as_microsecond()))
@@ -190,13 +191,15 @@ async fn select(
     rows.iter().map(read_ticket).collect()
 }
 
-/// Adds a bundle, unless the ticket has one with this root, which is signed anew; returns the one that is there then.
+/// Adds a bundle, unless the ticket has one with this root, which is signed anew; returns the one that is there then. Where its
+/// contents were deleted, they are there again.
 pub async fn bundle_upsert(connection: &mut AnyConnection, bundle: &Bundle) -> Result<Bundle, WriteError> {
     sqlx::query(
         "INSERT INTO bundles (bundle_id, ticket_id, root, manifest_size, manifest_signature, entries, size_bytes,
-             committed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (ticket_id, root)
-         DO UPDATE SET manifest_signature = excluded.manifest_signature",
+             committed_at, collection_ticket_id, retention, region)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (ticket_id, root)
+         DO UPDATE SET manifest_signature = excluded.manifest_signature, retention = excluded.retention,
+             region = excluded.region, content_deleted_at = NULL, expires_at = NULL",
     )
     .bind(bundle.id.to_string())
     .bind(bundle.ticket_id.to_string())
@@ -206,6 +209,9 @@ pub async fn bundle_upsert(connection: &mut AnyConnection, bundle: &Bundle) -> R
     .bind(i64::from(bundle.entries))
     .bind(row::as_bigint(bundle.size_bytes)?)
     .bind(bundle.committed_at.as_microsecond())
+    .bind(bundle.collection_ticket_id.map(|id| id.to_string()))
+    .bind(bundle.retention.map(|retention| i64::try_from(retention.as_micros()).unwrap_or(i64::MAX)))
+    .bind(&bundle.region)
     .execute(&mut *connection)
     .await?;
     let found = sqlx::query("SELECT * FROM bundles WHERE ticket_id = $1 AND root = $2")
@@ -239,7 +245,7 @@ pub async fn bundle_ids(connection: &mut AnyConnection, ticket_id: TicketId) -> 
     rows.iter().map(|found| row::text(found, "bundle_id")).collect()
 }
 
-fn read_bundle(found: &AnyRow) -> Result<Bundle, StoreError> {
+pub(super) fn read_bundle(found: &AnyRow) -> Result<Bundle, StoreError> {
     Ok(Bundle {
         id: row::id(found, "bundle_id")?,
         ticket_id: row::id(found, "ticket_id")?,
@@ -249,6 +255,11 @@ fn read_bundle(found: &AnyRow) -> Result<Bundle, StoreError> {
         entries: row::number(found, "entries")?,
         size_bytes: row::number(found, "size_bytes")?,
         committed_at: row::instant(found, "committed_at")?,
+        collection_ticket_id: row::optional_parsed(found, "collection_ticket_id", id::parse)?,
+        retention: row::optional_integer(found, "retention")?.map(SignedDuration::from_micros),
+        region: row::text(found, "region")?,
+        expires_at: row::optional_instant(found, "expires_at")?,
+        content_deleted_at: row::optional_instant(found, "content_deleted_at")?,
     })
 }
 

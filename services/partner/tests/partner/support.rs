@@ -23,8 +23,8 @@ impl Service {
             authorities: ground.path().join("vendor-ca.pem"),
             audience: "vendor.vouch".into(),
         };
-        let blobs = BlobSettings { folder: ground.path().join("blobs") };
-        let config = PartnerConfig { blobs, organisations: Vec::new(), vendors: vec![vendor] };
+        let blobs = BlobSettings { folder: ground.path().join("blobs"), ..Default::default() };
+        let config = PartnerConfig { blobs, vendors: vec![vendor], ..Default::default() };
         let running = Running::start(ground.config(database.config.clone()), |host, listeners, shutdown| {
             vouch_partner::serve(host, config, World::system(), listeners, shutdown)
         })

@@ -9,9 +9,10 @@ use vouch_core::id::{BundleId, CaseId, EscalationId, HoldId, ReceiptTag};
 use vouch_core::{Error, Kind, Reason, Violations, World, id, short_number};
 use vouch_diagnostics::Digest;
 use vouch_host::SigningKeys;
+use vouch_host::analyses::{message, warnings};
 use vouch_proof::history::GENESIS;
 use vouch_proof::{AdmissionReceipt, CLOCK_SKEW, EntitlementProof, PromisedTime, VerifyError};
-use vouch_storage::{Dialect, Tx, WriteError};
+use vouch_storage::{Dialect, Tx, WriteError, analyses};
 
 use super::cases::{Doing, Of, chain, lock, record, settle};
 use crate::domain::admission::{BundleEvidence, Decision, Evidence, ProofEvidence, Revocation, admit};
@@ -23,6 +24,7 @@ use crate::history::decision_message;
 use crate::published::{read_coverage, read_policy};
 use crate::store::escalations::{self, Status};
 use crate::store::history::{StoredEvent, event_append};
+use crate::store::retention::bundle_hold;
 use crate::store::{bundles, cases, policies};
 
 /// An escalation as it came, and as it was read.
@@ -133,6 +135,7 @@ pub async fn escalate(
     let doing = gate.doing("");
     let event = chain_first(&mut case, &doing);
     cases::case_insert(&mut tx, &case, bytes, &recorded).await?;
+    bundle_hold(&mut tx, case.id, case.bundle_id, now).await?;
     escalations::escalation_update(&mut tx, partner_id, escalation.id, &known).await?;
     event_append(&mut tx, gate.dialect, partner_id, &event).await?;
     Ok((tx, Ok(Admitted { case, decision: recorded })))
@@ -214,7 +217,11 @@ async fn judge(
     let escalation = &request.hand_over.escalation;
     let policy = policy_of(connection, &escalation.problem.product_id).await?;
     let bundle = match request.bundle_id {
-        Some(id) => bundles::bundle_fetch(connection, gate.partner_id, id).await?,
+        // One whose contents were deleted is committed no longer.
+        Some(id) => {
+            let found = bundles::bundle_fetch(connection, gate.partner_id, id).await?;
+            found.filter(|bundle| bundle.content_deleted_at.is_none())
+        }
         None => None,
     };
     let proof = match verified {
@@ -226,6 +233,11 @@ async fn judge(
             ProofEvidence::Genuine { claims: Box::new(claims.clone()), used }
         }
     };
+    let analysis = match &bundle {
+        Some(bundle) => analyses::fetch(connection, bundle.id).await?,
+        None => None,
+    };
+    let known_problems = analysis.map(message).transpose()?.as_ref().map(warnings).unwrap_or_default();
     let evidence = Evidence {
         partner_id: gate.partner_id.clone(),
         holder: gate.holder.to_owned(),
@@ -237,6 +249,7 @@ async fn judge(
             artefacts: bundle.artefacts.clone(),
         }),
         bundle_named: request.bundle_id.is_some(),
+        known_problems,
         revocation: gate.revocation,
     };
     let decision = admit(&policy, escalation, &evidence, gate.now);

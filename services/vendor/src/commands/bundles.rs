@@ -1,14 +1,17 @@
 //! Committing bundles.
 
+use std::collections::BTreeSet;
+
 use vouch_core::code::PartnerId;
 use vouch_core::{Error, Kind, Reason};
 use vouch_host::Call;
 use vouch_host::uploads::{self, Whole};
 use vouch_proof::KeySet;
-use vouch_storage::Store;
-use vouch_storage::blobs::{BlobRef, Blobs};
+use vouch_storage::blobs::{self, BlobRef, Blobs};
+use vouch_storage::{Store, analyses};
 
 use crate::domain::bundle::{Bundle, is_signed_by};
+use crate::domain::retention::Terms;
 use crate::store::bundles::bundle_upsert;
 
 /// A bundle to be committed.
@@ -20,12 +23,14 @@ pub struct CommitBundle {
     pub signature: String,
 }
 
-/// Commits a bundle: its manifest and every blob that it names are there and verified. The same manifest is the same bundle.
+/// Commits a bundle: its manifest and every blob that it names are there and verified, and what lies in packs, too. They are pinned in
+/// the transaction that commits it. The same manifest is the same bundle.
 pub async fn commit(
     store: &Store,
     blobs: &Blobs,
     partner_id: &PartnerId,
     keys: &KeySet,
+    terms: &Terms,
     call: &Call<CommitBundle>,
 ) -> Result<Bundle, Error> {
     let CommitBundle { manifest, signature } = &call.command;
@@ -35,9 +40,9 @@ pub async fn commit(
         let message = "the manifest is not signed by the calling partner with a registered key".to_owned();
         return Err(Error::Refused { kind: Kind::Refused, reason: Reason::ManifestUnsigned, message });
     }
-    uploads::check_whole(blobs, owner, &whole).await?;
+    uploads::check_packs(blobs, owner, &whole).await?;
     let Whole { manifest: read, root, blobs: named } = whole;
-    let artefacts = read.artefacts();
+    let (artefacts, profile) = (read.artefacts(), &read.profile);
     let bundle = &Bundle {
         id: call.world.id(),
         partner_id: partner_id.clone(),
@@ -49,10 +54,19 @@ pub async fn commit(
         entries: u32::try_from(read.entries.len()).map_err(Error::internal)?,
         size_bytes: named.iter().map(|blob| blob.size_bytes).sum(),
         committed_at: call.now,
+        retention: Some(terms.retention),
+        region: terms.region.clone(),
+        // Until a case holds it.
+        expires_at: Some(call.now + terms.lease),
+        content_deleted_at: None,
     };
+    let pinned: &BTreeSet<BlobRef> = &named.into_iter().chain([*manifest]).collect();
     store
         .write(|mut tx| async move {
+            // Ordering: the bundle's row, then those of its blobs, as whoever gives its contents up takes them.
             let kept = bundle_upsert(&mut tx, bundle).await?;
+            blobs::pin(&mut tx, owner, pinned, &kept.id.to_string()).await?;
+            analyses::enter(&mut tx, kept.id, profile, manifest.size_bytes, call.now).await?;
             Ok((tx, kept))
         })
         .await

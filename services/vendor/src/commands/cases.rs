@@ -14,6 +14,7 @@ use super::admission::policy_of;
 use crate::domain::case::{Case, CaseEvent, HistoryHead, Settlement, Side};
 use crate::history;
 use crate::store::history::{InternalNote, StoredEvent, event_append, internal_note_insert};
+use crate::store::retention::bundle_hold;
 use crate::store::{bundles, cases, escalations};
 
 /// What is sent to the licence service about a hold.
@@ -65,6 +66,9 @@ pub async fn record(
     let settlement = case.apply(event, doing.side, doing.now)?;
     let stored = chain(&mut case, event, doing);
     cases::case_update(tx, &case).await?;
+    if let Some(bundle_id) = event.bundle() {
+        bundle_hold(tx, case.id, bundle_id, doing.now).await?;
+    }
     if let Some(settlement) = settlement {
         settle(tx, &case.id.to_string(), case.cover.hold_id, settlement, doing).await?;
     }
@@ -129,6 +133,7 @@ pub async fn check_bundle(
     let Some(id) = bundle_id else { return Ok(()) };
     let unknown = || Error::field(field, "must be a bundle that the partner committed");
     let bundle = bundles::bundle_fetch(tx, &case.partner_id, id).await?.ok_or_else(unknown)?;
+    bundle.check_kept()?;
     let policy = policy_of(tx, &case.product_id).await?;
     if !policy.terms.redaction_policies.contains(&bundle.redaction) {
         let message = format!("the bundle was redacted under {}, which the vendor does not accept", bundle.redaction);

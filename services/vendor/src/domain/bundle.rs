@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use vouch_core::code::PartnerId;
 use vouch_core::id::BundleId;
+use vouch_core::{Error, Kind, Reason};
 use vouch_diagnostics::{Digest, Manifest};
 use vouch_proof::{KeySet, ManifestSignature};
 
@@ -31,6 +32,24 @@ pub struct Bundle {
     pub size_bytes: u64,
     /// When it was committed.
     pub committed_at: Timestamp,
+    /// How long its contents are kept after the last case that holds it ended, as promised when it was committed; `None` for one from
+    /// before that was promised, which is kept for good.
+    pub retention: Option<SignedDuration>,
+    /// The region in which they are kept.
+    pub region: String,
+    /// Until when; `None` while a case that is open holds it.
+    pub expires_at: Option<Timestamp>,
+    /// When its contents were deleted.
+    pub content_deleted_at: Option<Timestamp>,
+}
+
+impl Bundle {
+    /// Refuses a bundle whose contents were deleted: `BUNDLE_INCOMPLETE`.
+    pub fn check_kept(&self) -> Result<(), Error> {
+        let Some(at) = self.content_deleted_at else { return Ok(()) };
+        let message = format!("the contents of bundle {} were deleted at {at}: upload and commit it again", self.id);
+        Err(Error::Refused { kind: Kind::Refused, reason: Reason::BundleIncomplete, message })
+    }
 }
 
 /// Whether a manifest is signed by this partner: the signature is genuine, and says this partner, this root and this policy.

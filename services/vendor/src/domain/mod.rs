@@ -3,7 +3,11 @@
 pub mod admission;
 pub mod article;
 pub mod bundle;
+pub mod bundle_read;
+pub mod bundle_search;
 pub mod case;
 pub mod coverage;
 pub mod policy;
+pub mod profile;
+pub mod retention;
 pub mod revocations;

@@ -7,8 +7,10 @@ use vouch_contract::pb::vendor::v1 as pb;
 use vouch_contract::pb::vendor::v1::case_desk_service_server::CaseDeskService;
 use vouch_core::id::CaseId;
 use vouch_core::{Error, Violations, id, short_number, text};
+use vouch_diagnostics::ProfileName;
+use vouch_host::analyses::message;
 use vouch_host::{Call, Page};
-use vouch_storage::{Tx, WriteError};
+use vouch_storage::{Tx, WriteError, analyses};
 
 use super::Handlers;
 use super::read::{LONG, One, note, one};
@@ -64,12 +66,14 @@ impl CaseDeskService for Handlers {
                 let more_events = events.len() > fitting;
                 events.truncate(fitting);
                 let notes = internal_note_list(&mut snapshot, case.id).await?;
+                let analysis = analyses::fetch(&mut snapshot, case.bundle_id).await?;
                 Ok(pb::GetDeskCaseResponse {
                     case: Some(case_message(&case)),
                     escalation: Some(pb::Escalation::decode(escalation.as_slice()).map_err(Error::internal)?),
                     events: events.into_iter().map(event_message).collect(),
                     internal_notes: notes.into_iter().map(Into::into).collect(),
                     more_events,
+                    analysis: analysis.map(message).transpose()?,
                 })
             })
             .await
@@ -316,7 +320,11 @@ impl TryFrom<pb::RequestInformationRequest> for Act<pb::RequestInformationReques
             v.nested("request", request.request, |asked, v| {
                 let questions = lines("questions", &asked.questions, 1, v);
                 let collectors = lines("collectors", &asked.collectors, 0, v);
-                Some(CaseEvent::InformationRequested { questions, collectors })
+                let profile = match asked.profile.as_str() {
+                    "" => None,
+                    named => v.take("profile", ProfileName::parse(named)),
+                };
+                Some(CaseEvent::InformationRequested { questions, collectors, profile })
             })
         })
     }

@@ -9,6 +9,7 @@ use vouch_core::code::PartnerId;
 use vouch_core::id::{CaseId, EscalationId};
 use vouch_core::{Error, Reason};
 use vouch_host::{Call, Streamed, streamed};
+use vouch_storage::analyses;
 
 use super::bundles::partner_of;
 use super::read::{Contribution, ListOfCases, One, Withdrawal};
@@ -34,7 +35,8 @@ impl EscalationService for Handlers {
                 let mut snapshot = self.rpc.store.snapshot().await?;
                 let found = policies::policy_fetch::<pb::AdmissionPolicy>(&mut snapshot, product_id).await?;
                 let found = found.ok_or_else(|| Error::not_found("admission policy of product", product_id))?;
-                Ok(pb::GetAdmissionPolicyResponse { policy: Some(super::policies::wrap_policy(found)) })
+                let policy = Some(super::policies::wrap_policy(found));
+                Ok(pb::GetAdmissionPolicyResponse { policy, diagnostics: Some(self.diagnostics.terms().into()) })
             })
             .await
     }
@@ -125,7 +127,9 @@ impl EscalationService for Handlers {
                     .await?
                     .filter(|case| case.partner_id == partner_id)
                     .ok_or_else(|| Error::not_found("case", id))?;
-                Ok(pb::GetCaseResponse { case: Some(case_message(&case)) })
+                let analysis = analyses::fetch(&mut snapshot, case.bundle_id).await?;
+                let analysis = analysis.map(vouch_host::analyses::message).transpose()?;
+                Ok(pb::GetCaseResponse { case: Some(case_message(&case)), analysis })
             })
             .await
     }

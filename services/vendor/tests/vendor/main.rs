@@ -5,6 +5,8 @@
 mod entitlements;
 mod knowledge;
 mod life;
+mod profiles;
+mod retention;
 mod schema;
 mod script;
 mod support;

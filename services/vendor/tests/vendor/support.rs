@@ -18,9 +18,10 @@ impl Service {
         let authorities = ground.path().join("vendor-ca.pem");
         let license = LicenseService::at("https://127.0.0.1:1".into(), authorities);
         let name = vouch_vendor::DOMAIN.to_owned();
-        let blobs = BlobSettings { folder: ground.path().join("blobs") };
+        let blobs = BlobSettings { folder: ground.path().join("blobs"), ..Default::default() };
         let running = Running::start(ground.config(database.config.clone()), |config, listeners, shutdown| {
-            vouch_vendor::serve(config, VendorConfig { name, license, blobs }, World::system(), listeners, shutdown)
+            let own = VendorConfig { name, license, blobs, ..Default::default() };
+            vouch_vendor::serve(config, own, World::system(), listeners, shutdown)
         })
         .await;
         Self { ground, running }

@@ -18,14 +18,14 @@ use vouch_storage::testing::Database;
 use crate::support::VendorSide;
 
 /// A vendor, and two partners with their authorities and signing keys.
-struct Scene {
-    side: VendorSide,
-    authorities: [Authority; 2],
+pub(crate) struct Scene {
+    pub(crate) side: VendorSide,
+    pub(crate) authorities: [Authority; 2],
     key: SigningKey,
 }
 
 impl Scene {
-    async fn start(database: &Database) -> Self {
+    pub(crate) async fn start(database: &Database) -> Self {
         let side = VendorSide::start(database).await;
         let authorities = [Authority::new("north").unwrap(), Authority::new("south").unwrap()];
         let key = SigningKey::generate(&World::system()).unwrap();
@@ -34,7 +34,7 @@ impl Scene {
         Self { side, authorities, key }
     }
 
-    fn north(&self) -> BundleServiceClient<Channel> {
+    pub(crate) fn north(&self) -> BundleServiceClient<Channel> {
         let client = BundleServiceClient::new(self.side.partner("north", &self.authorities[0]));
         client.max_encoding_message_size(16 * 1024 * 1024)
     }
@@ -43,7 +43,7 @@ impl Scene {
         BundleServiceClient::new(self.side.partner("south", &self.authorities[1]))
     }
 
-    fn sign(&self, partner: &str, root: Digest, policy: &str) -> String {
+    pub(crate) fn sign(&self, partner: &str, root: Digest, policy: &str) -> String {
         let claims = ManifestSignature {
             iss: partner.into(),
             iat: World::system().now().as_second(),
@@ -54,7 +54,7 @@ impl Scene {
     }
 }
 
-fn blob(content: &[u8]) -> pb::BlobRef {
+pub(crate) fn blob(content: &[u8]) -> pb::BlobRef {
     let size_bytes = i64::try_from(content.len()).unwrap();
     pb::BlobRef { sha256: Digest::of(content).0.to_vec().into(), size_bytes }
 }
@@ -78,7 +78,7 @@ async fn send(
     client.write_blob(tokio_stream::iter(messages)).await
 }
 
-fn content(length: usize) -> Vec<u8> {
+pub(crate) fn content(length: usize) -> Vec<u8> {
     (0..length).map(|n| u8::try_from(n % 251).unwrap()).collect()
 }
 
@@ -97,6 +97,8 @@ fn manifest(entries: &[(&str, &[u8])]) -> (Vec<u8>, Digest) {
     let manifest = Manifest {
         format: 1,
         profile: "linux-host/1".into(),
+        ticket: None,
+        pseudonyms_for: None,
         collected_at: "2026-06-08T12:00:00Z".parse().unwrap(),
         redaction,
         packs: Vec::new(),
@@ -195,6 +197,8 @@ on_both_engines! {
         assert_eq!((bundle.entries, bundle.size_bytes, bundle.committed), (3, 11, true));
         assert_eq!(bundle.root.as_ref(), root.0);
         let again = scene.north().commit_bundle(commit(signature)).await.unwrap().into_inner().bundle.unwrap();
+        assert!(again.expire_time.unwrap().seconds >= bundle.expire_time.unwrap().seconds, "kept from now on");
+        let again = pb::Bundle { expire_time: bundle.expire_time, ..again };
         assert_eq!(again, bundle, "the same manifest is the same bundle");
     }
 

@@ -36,6 +36,7 @@ on_both_engines! {
             request: Some(vendor::InformationRequested {
                 questions: vec!["Which driver?".into()],
                 collectors: vec!["packages".into()],
+                ..Default::default()
             }),
         };
         scene.desk().request_information(ask).await.unwrap();

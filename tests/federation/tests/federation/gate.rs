@@ -270,7 +270,7 @@ on_both_engines! {
         let ask = vendor::RequestInformationRequest {
             request_id: fresh(),
             case_id: case_id.clone(),
-            request: Some(vendor::InformationRequested { questions: vec!["Why?".into()], collectors: vec![] }),
+            request: Some(vendor::InformationRequested { questions: vec!["Why?".into()], ..Default::default() }),
         };
         scene.desk().request_information(ask).await.unwrap();
         scene.gate().provide_information(answer).await.unwrap();

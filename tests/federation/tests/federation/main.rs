@@ -2,17 +2,27 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bundle_desk;
+mod bundle_reads;
+mod bundle_search;
 mod bundles;
 mod charges;
+mod collections;
 mod configurations;
 mod desk;
+mod desk_bundle;
 mod escalation;
 mod gate;
+mod keeping;
 mod liaisons;
+mod profiles;
+mod pseudonyms;
 mod registry;
 mod required;
 mod revocation;
+mod road;
 mod samples;
 mod scene;
 mod support;
 mod tickets;
+mod transfers;

@@ -201,6 +201,8 @@ pub(crate) fn manifest(artefacts: &[&str]) -> (Vec<u8>, Vec<Vec<u8>>) {
     let manifest = Manifest {
         format: 1,
         profile: "linux-host/1".into(),
+        ticket: None,
+        pseudonyms_for: None,
         collected_at: World::system().now(),
         redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
         packs: Vec::new(),

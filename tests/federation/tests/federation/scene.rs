@@ -34,6 +34,13 @@ use crate::samples;
 /// The named contact of the covered end user.
 pub(crate) const ADA: &str = "ada@contoso.example";
 
+/// The region that the vendor promises.
+pub(crate) const REGION: &str = "eu-central";
+/// How much a ticket may have stored at the partner.
+pub(crate) const TICKET_BYTES: u64 = 24 * 1024 * 1024;
+/// How much south may have stored at the vendor.
+pub(crate) const SOUTH_BYTES: u64 = 1000;
+
 /// Three services, in this process, over real sockets.
 pub(crate) struct Scene {
     pub(crate) license_ground: Ground,
@@ -85,7 +92,12 @@ impl Scene {
         partner_ground.write("north-key.pem", own.key_pem.as_bytes());
         let file = |name: &str| partner_ground.path().join(name);
         let config = PartnerConfig {
-            blobs: vouch_partner::BlobSettings { folder: file("blobs") },
+            blobs: vouch_partner::BlobSettings { folder: file("blobs"), ..Default::default() },
+            diagnostics: vouch_partner::DiagnosticsSettings {
+                sweep_seconds: 1,
+                bytes_per_ticket: TICKET_BYTES,
+                ..Default::default()
+            },
             organisations: vec![Organisation {
                 id: "north".into(),
                 certificate: file("north.pem"),
@@ -413,7 +425,13 @@ async fn start_vendor(ground: &Ground, license_address: &str, database: &Databas
     let config = VendorConfig {
         name: vouch_vendor::DOMAIN.into(),
         license: LicenseService::at(license_address.into(), authorities),
-        blobs: vouch_vendor::BlobSettings { folder: ground.path().join("blobs") },
+        blobs: vouch_vendor::BlobSettings { folder: ground.path().join("blobs"), ..Default::default() },
+        diagnostics: vouch_vendor::DiagnosticsSettings {
+            sweep_seconds: 1,
+            region: REGION.into(),
+            bytes_of: [("south".into(), SOUTH_BYTES)].into(),
+            ..Default::default()
+        },
     };
     Running::start(ground.config(database.config.clone()), |host, listeners, shutdown| {
         vouch_vendor::serve(host, config, world, listeners, shutdown)

@@ -1,5 +1,7 @@
 //! A vendor's two services for a test: the licence service, and the vendor service that follows its registry.
 
+use std::net::SocketAddr;
+
 use tonic::transport::Channel;
 use vouch_contract::pb::license::v1::partner_registry_service_client::PartnerRegistryServiceClient;
 use vouch_contract::pb::vendor::v1 as vendor;
@@ -36,7 +38,8 @@ impl VendorSide {
         let config = VendorConfig {
             name: vouch_vendor::DOMAIN.into(),
             license: LicenseService::at(format!("https://{}", license.address), ground.path().join("vendor-ca.pem")),
-            blobs: BlobSettings { folder: ground.path().join("blobs") },
+            blobs: BlobSettings { folder: ground.path().join("blobs"), ..Default::default() },
+            ..Default::default()
         };
         let vendor = Running::start(ground.config(database.config.clone()), |host, listeners, shutdown| {
             vouch_vendor::serve(host, config, World::system(), listeners, shutdown)
@@ -76,6 +79,16 @@ impl VendorSide {
 
     /// A partner's channel to the vendor service.
     pub(crate) fn partner(&self, id: &str, authority: &Authority) -> Channel {
-        self.ground.workload(self.vendor.address, authority, &format!("spiffe://{id}.example/partner/{id}"))
+        self.partner_at(id, authority, self.address())
+    }
+
+    /// The same by another way.
+    pub(crate) fn partner_at(&self, id: &str, authority: &Authority, address: SocketAddr) -> Channel {
+        self.ground.workload(address, authority, &format!("spiffe://{id}.example/partner/{id}"))
+    }
+
+    /// Where the vendor service is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.vendor.address
     }
 }

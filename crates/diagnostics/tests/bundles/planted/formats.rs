@@ -114,9 +114,11 @@ fn plain(value: &str) -> bool {
     no_blank(value) && !value.contains([';', '&', '=', '#', '?', '%', '+', ','])
 }
 
-/// Letters, digits and few signs are themselves; what a redactor is to read of the others is `@`, and a blank between digits.
-fn percent(value: &str) -> Option<String> {
-    let known = |c: char| c.is_ascii_alphanumeric() || "-._~@".contains(c);
+/// Letters, digits and few signs are themselves; what a redactor is to read of the others is `@`, `:`, and a blank between digits.
+pub(super) fn percent(value: &str) -> Option<String> {
+    let known = |c: char| c.is_ascii_alphanumeric() || "-._~@:".contains(c);
     let digits = |c: char| c.is_ascii_digit() || c == ' ';
-    (value.chars().all(known) || value.chars().all(digits)).then(|| value.replace('@', "%40").replace(' ', "%20"))
+    let codes = [('@', "%40"), (':', "%3A"), (' ', "%20")];
+    let coded = |value: &str| codes.iter().fold(value.to_owned(), |value, (sign, code)| value.replace(*sign, code));
+    (value.chars().all(known) || value.chars().all(digits)).then(|| coded(value))
 }

@@ -126,7 +126,7 @@ pub(super) fn changed(bundle: &SealedBundle, files: &[(String, String)]) -> Vec<
     for (path, text) in files {
         let entry = bundle.manifest().entries.iter().find(|entry| entry.path == *path).unwrap();
         let mut masked = String::new();
-        bundle.blob(entry.sha256).unwrap().read_to_string(&mut masked).unwrap();
+        bundle.content(entry).unwrap().read_to_string(&mut masked).unwrap();
         let lines = text.lines().zip(masked.lines()).filter(|(before, after)| before != after);
         changed.extend(lines.map(|(before, after)| format!("{before}\n    {after}")));
     }

@@ -53,12 +53,13 @@ fn sealed(folder: &Path, files: &[(String, Vec<u8>)]) -> (SealedBundle, Vec<u8>)
 fn everything(bundle: &SealedBundle, file: Vec<u8>) -> Vec<(String, Vec<u8>)> {
     let mut all = vec![("the file".to_owned(), file), ("the manifest".to_owned(), bundle.manifest_bytes().to_vec())];
     all.extend(bundle.manifest().entries.iter().map(|entry| ("a path".to_owned(), entry.path.clone().into_bytes())));
-    for mut blob in bundle.blobs() {
+    // Every byte of a pack belongs to an entry.
+    for entry in &bundle.manifest().entries {
         let mut content = Vec::new();
-        blob.read_to_end(&mut content).unwrap();
-        let digest = blob.digest();
-        let paths = bundle.manifest().entries.iter().filter(|entry| entry.sha256 == digest);
-        all.push((paths.map(|entry| entry.path.clone()).collect::<Vec<_>>().join(", "), content));
+        if let Some(mut found) = bundle.content(entry) {
+            found.read_to_end(&mut content).unwrap();
+        }
+        all.push((entry.path.clone(), content));
     }
     all
 }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::dice::Dice;
-use super::formats::FORMATS;
+use super::formats::{FORMATS, percent};
 use super::kinds::{KINDS, Secret};
 use crate::tar;
 
@@ -131,6 +131,8 @@ impl Plants {
     fn text(&mut self, place: usize, format: usize, label: &str) -> Option<String> {
         let Secret { written, needle } = self.secret(place);
         let text = (FORMATS[format].write)(KINDS[place].name, &written)?;
+        // What is written in codes is looked for in codes.
+        let needle = percent(&needle).filter(|coded| !text.contains(&needle) && text.contains(coded)).unwrap_or(needle);
         self.add(place, &format!("{} in {label}", FORMATS[format].label), needle);
         Some(text)
     }

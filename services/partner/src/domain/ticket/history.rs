@@ -99,6 +99,8 @@ pub enum CaseChange {
         questions: Vec<String>,
         /// Collectors whose output is wanted.
         collectors: Vec<String>,
+        /// The profile that has them; may be empty.
+        profile: String,
     },
     /// The partner answered.
     Answered,
@@ -148,9 +150,12 @@ impl Ticket {
     pub fn take(&mut self, change: CaseChange) -> Option<Told> {
         let told = match &change {
             CaseChange::Note(text) => Some(Told(text.clone())),
-            CaseChange::Asked { questions, collectors } if collectors.is_empty() => Some(Told(questions.join("\n"))),
-            CaseChange::Asked { questions, collectors } => {
-                Some(Told(format!("{}\nCollect: {}", questions.join("\n"), collectors.join(", "))))
+            CaseChange::Asked { questions, collectors, .. } if collectors.is_empty() => {
+                Some(Told(questions.join("\n")))
+            }
+            CaseChange::Asked { questions, collectors, profile } => {
+                let of = if profile.is_empty() { String::new() } else { format!(", of {profile}") };
+                Some(Told(format!("{}\nCollect: {}{of}", questions.join("\n"), collectors.join(", "))))
             }
             CaseChange::Solved(text) => Some(Told(format!("Solution: {text}"))),
             CaseChange::Closed(summary) => Some(Told(format!("Closed: {summary}"))),

@@ -34,6 +34,9 @@ impl Audience {
     }
 }
 
+/// Who wrote what came from the vendor's side.
+pub const VENDOR: &str = "vendor";
+
 /// A note.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {

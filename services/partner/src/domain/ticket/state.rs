@@ -115,6 +115,11 @@ impl TicketState {
         }
     }
 
+    /// Whether it is over: nothing more is done with it.
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Closed | Self::Answered)
+    }
+
     /// Whether the vendor has a part in it.
     pub fn is_with_vendor(self) -> bool {
         matches!(

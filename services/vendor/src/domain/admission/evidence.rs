@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use vouch_core::Finding;
 use vouch_core::code::PartnerId;
 use vouch_diagnostics::Digest;
 use vouch_proof::{EntitlementProof, VerifyError};
@@ -86,6 +87,8 @@ pub struct Evidence {
     pub bundle: Option<BundleEvidence>,
     /// Whether a bundle was named at all.
     pub bundle_named: bool,
+    /// Known problems that were found in the bundle so far: warnings, whose articles the partner should read.
+    pub known_problems: Vec<Finding>,
     /// What is known of revocations.
     pub revocation: Revocation,
 }

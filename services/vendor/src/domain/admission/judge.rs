@@ -51,6 +51,8 @@ pub fn admit(policy: &AdmissionPolicy, escalation: &Escalation, evidence: &Evide
         }
     }
     judge_language(&mut findings, policy, escalation);
+    // Invariant: nobody is refused for what an analyzer says.
+    findings.extend(evidence.known_problems.iter().cloned().map(Finding::as_warning));
     let revocation = match evidence.proof {
         ProofEvidence::Genuine { .. } => Some(evidence.revocation),
         ProofEvidence::NotAskedFor | ProofEvidence::Missing | ProofEvidence::Refused(_) => None,

@@ -1,6 +1,6 @@
 //! The gate by examples: one complete escalation, and what each thing that is wrong with it adds.
 //!
-//! Proves B02, B03, M07, Q02, Q07, V01, V02.
+//! Proves B02, B03, M07, Q02, Q07, V01, V02, V10.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use vouch_core::escalation::{
     Environment, Escalation, FrontLineWork, KnowledgeSearch, Origin, Problem, Replication, TroubleshootingStep,
 };
 use vouch_core::id::EscalationId;
-use vouch_core::{Reason, Severity, World, id};
+use vouch_core::{CureBy, Finding, Reason, Severity, World, id};
 use vouch_diagnostics::Digest;
 use vouch_proof::{Act, Agreement, Bundle, EntitlementProof, Incident, License, VerifyError};
 
@@ -133,6 +133,7 @@ fn evidence() -> Evidence {
             artefacts: ["os", "logs", "disks"].map(str::to_owned).into(),
         }),
         bundle_named: true,
+        known_problems: Vec::new(),
         revocation: Revocation { partner: Standing::Good, license: Standing::Good },
     }
 }
@@ -167,6 +168,14 @@ fn b02_b03_a_proven_and_complete_escalation_is_accepted() {
     let decision = admit(&policy(), &escalation(), &evidence(), noon());
     assert!(decision.accepts(), "{:?}", decision.findings);
     assert_eq!((decision.policy_version, decision.findings.reasons()), (3, vec![]));
+}
+
+#[test]
+fn v10_a_known_problem_is_told_and_stands_in_nobodys_way() {
+    let known = Finding::blocking(Reason::KnownProblem, "ATL-7", "It is known.", CureBy::Partner, "Read on.");
+    let decision = admit(&policy(), &escalation(), &Evidence { known_problems: vec![known], ..evidence() }, noon());
+    assert!(decision.accepts(), "{:?}", decision.findings);
+    assert_eq!(decision.findings.reasons(), [Reason::KnownProblem]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use vouch_core::id::{ArticleId, BundleId, ContactId, LiaisonNoticeId, NoteId};
+use vouch_diagnostics::ProfileName;
 
 use super::{Case, CaseStep};
 
@@ -28,6 +29,8 @@ pub enum CaseEvent {
         questions: Vec<String>,
         /// Collectors whose output is wanted.
         collectors: Vec<String>,
+        /// The profile that has them, where one is named.
+        profile: Option<ProfileName>,
     },
     /// The partner answered.
     InformationProvided {
@@ -108,6 +111,24 @@ impl CaseEvent {
 }
 
 impl CaseEvent {
+    /// The bundle that comes with it, and that the case holds from then on.
+    pub fn bundle(&self) -> Option<BundleId> {
+        match self {
+            Self::Accepted(case) => Some(case.bundle_id),
+            Self::InformationProvided { bundle_id, .. } | Self::DutiesCompleted { bundle_id, .. } => *bundle_id,
+            Self::Claimed { .. }
+            | Self::Note { .. }
+            | Self::InformationRequested { .. }
+            | Self::SolutionProvided { .. }
+            | Self::SolutionDeclined { .. }
+            | Self::MarkedReadyToClose { .. }
+            | Self::Closed { .. }
+            | Self::DutiesNotDone { .. }
+            | Self::LiaisonChanged { .. }
+            | Self::Withdrawn { .. } => None,
+        }
+    }
+
     /// Whether a person answers the partner by it: a question counts, taking the case does not, and neither does sending it
     /// back for duties that were not done.
     pub(super) fn is_response(&self) -> bool {

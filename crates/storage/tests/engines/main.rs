@@ -4,6 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod keeping;
+#[cfg(feature = "s3")]
+mod s3;
+
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 use vouch_core::testing::ManualClock;
@@ -14,8 +18,8 @@ use vouch_storage::{
     Dialect, Migrations, Secrets, Step, Store, StoreConfig, StoreError, WriteError, on_both_engines, outbox, row,
 };
 
-const SQLITE: &[Step] = &[(1000, "accounts", include_str!("migrations/sqlite/1000_accounts.sql"))];
-const POSTGRES: &[Step] = &[(1000, "accounts", include_str!("migrations/postgres/1000_accounts.sql"))];
+const SQLITE: &[Step] = &[(1000, "accounts", include_str!("../migrations/sqlite/1000_accounts.sql"))];
+const POSTGRES: &[Step] = &[(1000, "accounts", include_str!("../migrations/postgres/1000_accounts.sql"))];
 static MIGRATIONS: Migrations = Migrations::new(SQLITE, POSTGRES);
 
 fn noon() -> Timestamp {

@@ -1,0 +1,122 @@
+//! `vouch bundle upload`: a sealed bundle to the partner, for a ticket.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use serde_json::json;
+use tonic::Status;
+use vouch_contract::pb::partner::v1 as pb;
+use vouch_contract::pb::partner::v1::ticket_service_client::TicketServiceClient;
+
+use crate::folder::Folder;
+use crate::identities::Role;
+use crate::output::{self, Problem};
+use crate::upload::{self, Committed, Desk, Failed};
+use crate::{DataFolder, call};
+
+#[derive(Args)]
+pub(crate) struct UploadArguments {
+    #[command(flatten)]
+    folder: DataFolder,
+    /// The sealed bundle, as `vouch collect` writes it.
+    file: PathBuf,
+    /// The ticket: its id, or its short number.
+    #[arg(long, value_name = "TICKET")]
+    ticket: String,
+    /// Who calls: an agent of the partner, or the customer.
+    #[arg(long = "as", value_enum, default_value = "agent")]
+    role: Role,
+    /// Print one line of JSON, for machines.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(arguments: &UploadArguments) -> Result<ExitCode, Problem> {
+    let folder = Folder::open(&arguments.folder.data)?;
+    let file = arguments.file.clone();
+    let opened = tokio::task::spawn_blocking(move || super::open(&file)).await;
+    let bundle = Arc::new(opened.map_err(|error| Problem::new(format!("the bundle cannot be read: {error}")))??);
+    // Asked before anything is sent: a ticket that is not there should not be told by a blob.
+    let ticket = match ticket(&folder, arguments).await? {
+        Ok(ticket) => ticket,
+        Err(status) => {
+            call::tell(&status, &said);
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let desk = Desk::open(&folder, arguments.role, &ticket.ticket_id)?;
+    let bar = bar(arguments.json);
+    let uploaded = upload::upload(&desk, Arc::clone(&bundle), &bar).await;
+    bar.finish_and_clear();
+    let committed = match uploaded {
+        Ok(committed) => committed,
+        Err(Failed::Read(error)) => {
+            return Err(Problem::new(format!("{} cannot be read any more: {error}", arguments.file.display()))
+                .next("What was sent is kept. Start it again when the file can be read."));
+        }
+        Err(Failed::Refused(status)) => {
+            call::tell(&status, &said);
+            output::remark("       What was sent is kept: started again, it goes on from there.");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let Committed { bundle_id, entries, size_bytes, manifest_signature, sent_bytes } = committed;
+    if arguments.json {
+        let told = json!({
+            "ticket_id": ticket.ticket_id, "bundle_id": bundle_id, "root": bundle.root(), "entries": entries,
+            "size_bytes": size_bytes, "sent_bytes": sent_bytes, "manifest_signature": manifest_signature,
+        });
+        output::line(&told.to_string());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let size = HumanBytes(u64::try_from(size_bytes).unwrap_or(0));
+    output::done(&format!("the partner verified and signed it, for ticket {}", ticket.number));
+    output::field("bundle", &bundle_id);
+    output::field("root", &bundle.root().to_string());
+    output::field("entries", &format!("{entries} with {size}"));
+    output::field("sent", &HumanBytes(sent_bytes).to_string());
+    output::line("");
+    let (vouch, data) = (output::program(), output::path(&arguments.folder.data));
+    let ticket_id = ticket.ticket_id;
+    output::remark(&format!(
+        "To hand the ticket over with it: {vouch} ticket escalate --data {data} {ticket_id} --bundle-id {bundle_id}"
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The ticket, by its id or its number.
+async fn ticket(folder: &Folder, arguments: &UploadArguments) -> Result<Result<pb::Ticket, Status>, Problem> {
+    let given = arguments.ticket.trim().to_owned();
+    let request = if given.starts_with("tkt_") {
+        pb::GetTicketRequest { ticket_id: given, ..Default::default() }
+    } else {
+        pb::GetTicketRequest { number: given, ..Default::default() }
+    };
+    let channel = arguments.role.channel(folder, "partner")?;
+    let bearer = arguments.role.bearer(folder, vouch_partner::DOMAIN).map_err(|problem| {
+        problem.next("Tickets belong to an agent of the partner and to the customer: --as agent, --as customer.")
+    })?;
+    let mut tickets = TicketServiceClient::with_interceptor(channel, bearer);
+    Ok(tickets.get_ticket(request).await.map(|answer| answer.into_inner().ticket.unwrap_or_default()))
+}
+
+/// How the fields of a ticket's question were given.
+fn said(field: &str) -> Option<String> {
+    matches!(field, "ticket_id" | "number").then(|| "--ticket".to_owned())
+}
+
+fn bar(json: bool) -> ProgressBar {
+    if json || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(1);
+    let style = "{percent:>3}% {bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} to go";
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    bar
+}

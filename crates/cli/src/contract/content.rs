@@ -1,0 +1,136 @@
+//! A stream that is the content of something: its bytes as they are, to standard output or into a file.
+//!
+//! By its shape: an RPC whose stream of messages has a field of bytes called `chunk`. The other fields tell about it, and are for `--json`.
+
+use std::io::{ErrorKind, IsTerminal, Stdout, Write, stdout};
+use std::path::{Path, PathBuf};
+
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MethodDescriptor};
+use tempfile::NamedTempFile;
+use tonic::codec::Streaming;
+use tonic::{Code, Status};
+
+use crate::output::Problem;
+
+/// The field of an RPC's messages that has the content; `None` where its stream is not one of content.
+pub(super) fn field(method: &MethodDescriptor) -> Option<FieldDescriptor> {
+    let chunk = method.output().get_field_by_name("chunk")?;
+    (method.is_server_streaming() && chunk.kind() == Kind::Bytes && !chunk.is_list()).then_some(chunk)
+}
+
+/// Where content goes.
+pub(super) enum Sink {
+    /// To a person: what a terminal would take for an order is left out.
+    Terminal(Stdout),
+    /// To another program.
+    Pipe(Stdout),
+    /// Into a file, which has its name once it is whole. Until then nobody else may read it.
+    File(Box<NamedTempFile>, PathBuf),
+}
+
+impl Sink {
+    /// Standard output, or the file that was named.
+    pub(super) fn open(file: Option<&Path>) -> Result<Self, Problem> {
+        let Some(path) = file else {
+            let out = stdout();
+            return Ok(if out.is_terminal() { Self::Terminal(out) } else { Self::Pipe(out) });
+        };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let cannot = |error| Problem::new(format!("{} cannot be written: {error}", path.display()));
+        let file = NamedTempFile::new_in(folder).map_err(cannot)?;
+        Ok(Self::File(Box::new(file), path.to_owned()))
+    }
+
+    /// Takes the next bytes; whether there is somebody to read on.
+    fn take(&mut self, bytes: &[u8]) -> Result<bool, Status> {
+        let written = match self {
+            Self::Terminal(out) => out.write_all(&printable(bytes)),
+            Self::Pipe(out) => out.write_all(bytes),
+            Self::File(file, _) => file.write_all(bytes),
+        };
+        heard(written)
+    }
+
+    /// Everything came.
+    fn end(self) -> Result<(), Status> {
+        match self {
+            Self::Terminal(mut out) | Self::Pipe(mut out) => heard(out.flush()).map(|_| ()),
+            Self::File(file, path) => {
+                let cannot =
+                    |error| Status::new(Code::Aborted, format!("{} cannot be written: {error}", path.display()));
+                file.as_file().sync_all().map_err(cannot)?;
+                file.persist(&path).map(|_| ()).map_err(|error| cannot(error.error))
+            }
+        }
+    }
+}
+
+/// Writes a stream of content until it ends. What was cut off or is not what it should be leaves no file.
+pub(super) async fn write(
+    mut stream: Streaming<DynamicMessage>,
+    chunk: &FieldDescriptor,
+    mut sink: Sink,
+) -> Result<(), Status> {
+    while let Some(message) = stream.message().await? {
+        let content = message.get_field(chunk);
+        if !sink.take(content.as_bytes().map(AsRef::as_ref).unwrap_or_default())? {
+            return Ok(());
+        }
+    }
+    sink.end()
+}
+
+/// Whether what was written was read. A reader that has gone is no failure.
+fn heard(written: std::io::Result<()>) -> Result<bool, Status> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Status::new(Code::Aborted, format!("what came cannot be written: {error}"))),
+    }
+}
+
+/// Bytes without what a terminal would take for an order.
+fn printable(bytes: &[u8]) -> Vec<u8> {
+    let is_order = |byte: u8| (byte < b' ' && !matches!(byte, b'\n' | b'\t')) || byte == 0x7f;
+    bytes.iter().map(|byte| if is_order(*byte) { b' ' } else { *byte }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn method(service: &str, name: &str) -> MethodDescriptor {
+        let service = vouch_contract::pool().get_service_by_name(&format!("vouch.{service}")).unwrap();
+        service.methods().find(|method| method.name() == name).unwrap()
+    }
+
+    #[test]
+    fn a_stream_of_chunks_is_content_and_other_streams_are_not() {
+        assert!(field(&method("vendor.v1.BundleDeskService", "ReadBundleEntry")).is_some());
+        assert!(field(&method("vendor.v1.BundleDeskService", "SearchBundle")).is_none());
+        assert!(field(&method("license.v1.EntitlementService", "WatchEntitlements")).is_none());
+    }
+
+    #[test]
+    fn a_file_has_its_name_once_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("os.txt");
+        let open = || Sink::open(Some(&path)).unwrap_or_else(|problem| panic!("{}", problem.what));
+        let mut cut = open();
+        assert!(cut.take(b"half").unwrap());
+        drop(cut);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let mut whole = open();
+        whole.take(b"whole\n").unwrap();
+        whole.end().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"whole\n");
+        assert!(
+            Sink::open(Some(&path.join("within"))).is_err_and(|problem| problem.what.contains("cannot be written"))
+        );
+    }
+
+    #[test]
+    fn a_terminal_gets_no_orders() {
+        assert_eq!(printable("a\u{1b}[31m\tж\r\n".as_bytes()), "a [31m\tж \n".as_bytes());
+    }
+}

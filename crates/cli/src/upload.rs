@@ -1,0 +1,258 @@
+//! A sealed bundle on its way to the partner: what is missing of it, several blobs at a time, on from where it was cut, until all of
+//! it is there and committed.
+
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
+use tonic::{Code, Response, Status};
+use vouch_contract::pb::partner::v1 as pb;
+use vouch_contract::pb::partner::v1::diagnostics_service_client::DiagnosticsServiceClient;
+use vouch_contract::pb::vendor::v1::BlobRef as Named;
+use vouch_contract::status::reason_of;
+use vouch_core::{Error, World};
+use vouch_diagnostics::Digest;
+use vouch_diagnostics::sealed::SealedBundle;
+use vouch_host::uploads::{self, BlobRef, Far, Near, Outlet, Part, Told};
+
+use crate::contract;
+use crate::folder::Folder;
+use crate::identities::{Bearer, Role};
+use crate::output::{self, Problem};
+
+/// How many bytes one message carries.
+const PIECE: u64 = 1024 * 1024;
+/// How often it is tried in a row without anything more arriving.
+const ATTEMPTS: u32 = 10;
+
+/// A bundle that was committed for a ticket.
+pub(crate) struct Committed {
+    pub(crate) bundle_id: String,
+    pub(crate) entries: i32,
+    pub(crate) size_bytes: i64,
+    pub(crate) manifest_signature: String,
+    /// How many bytes were sent, those included that were sent in vain.
+    pub(crate) sent_bytes: u64,
+}
+
+/// The partner's diagnostics of one ticket.
+pub(crate) struct Desk<'f> {
+    folder: &'f Folder,
+    role: Role,
+    channel: Channel,
+    ticket_id: String,
+    /// How many bytes the partner said that it has, in this attempt.
+    there: AtomicU64,
+}
+
+type Client = DiagnosticsServiceClient<InterceptedService<Channel, Bearer>>;
+
+impl<'f> Desk<'f> {
+    pub(crate) fn open(folder: &'f Folder, role: Role, ticket_id: &str) -> Result<Self, Problem> {
+        let channel = role.channel(folder, "partner")?;
+        Ok(Self { folder, role, channel, ticket_id: ticket_id.to_owned(), there: AtomicU64::new(0) })
+    }
+
+    /// A client with a token of now: an upload may last longer than one.
+    pub(crate) fn client(&self) -> Result<Client, Status> {
+        let bearer = self.role.bearer(self.folder, vouch_partner::DOMAIN);
+        let bearer = bearer.map_err(|problem| Status::unauthenticated(problem.what))?;
+        Ok(DiagnosticsServiceClient::with_interceptor(self.channel.clone(), bearer))
+    }
+
+    /// Commits a bundle by its manifest; its blobs are there.
+    pub(crate) async fn commit(&self, manifest: &[u8]) -> Result<Committed, Status> {
+        let manifest = uploads::write_blob(&reference(Digest::of(manifest), manifest.len() as u64));
+        let request = pb::CommitBundleRequest { ticket_id: self.ticket_id.clone(), manifest: Some(manifest) };
+        let answer = self.client()?.commit_bundle(request).await?.into_inner();
+        let bundle = answer.bundle.unwrap_or_default();
+        Ok(Committed {
+            bundle_id: bundle.bundle_id,
+            entries: bundle.entries,
+            size_bytes: bundle.size_bytes,
+            manifest_signature: answer.manifest_signature,
+            sent_bytes: 0,
+        })
+    }
+
+    /// Commits a bundle whose blobs are there, and hands over what its pseudonyms stand for, where its file has that.
+    async fn take(&self, bundle: &SealedBundle) -> Result<Committed, Status> {
+        let committed = self.commit(bundle.manifest_bytes()).await?;
+        if let Some(sealed) = bundle.pseudonyms() {
+            let request = pb::PutPseudonymsRequest {
+                request_id: contract::fresh(),
+                ticket_id: self.ticket_id.clone(),
+                bundle_id: committed.bundle_id.clone(),
+                sealed: sealed.to_vec().into(),
+            };
+            self.client()?.put_pseudonyms(request).await?;
+        }
+        Ok(committed)
+    }
+
+    fn is_there(&self, bytes: i64) {
+        self.there.fetch_add(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
+    }
+}
+
+impl Far for Desk<'_> {
+    async fn missing(&self, blobs: Vec<Named>) -> Result<Vec<Named>, Status> {
+        let all: i64 = blobs.iter().map(|blob| blob.size_bytes).sum();
+        let request = pb::FindMissingBlobsRequest { ticket_id: self.ticket_id.clone(), blobs };
+        let missing = self.client()?.find_missing_blobs(request).await?.into_inner().missing;
+        self.is_there(all - missing.iter().map(|blob| blob.size_bytes).sum::<i64>());
+        Ok(missing)
+    }
+
+    async fn committed(&self, blob: Named) -> Result<i64, Status> {
+        let request = pb::QueryBlobRequest { ticket_id: self.ticket_id.clone(), blob: Some(blob) };
+        let committed = self.client()?.query_blob(request).await?.into_inner().committed_bytes;
+        self.is_there(committed);
+        Ok(committed)
+    }
+
+    async fn write(&self, parts: ReceiverStream<Part>) -> Result<bool, Status> {
+        let ticket_id = self.ticket_id.clone();
+        let messages = parts.map(move |Part { blob, offset_bytes, content }| {
+            // Said in the first message, as the blob is.
+            let ticket_id = blob.as_ref().map(|_| ticket_id.clone()).unwrap_or_default();
+            pb::WriteBlobRequest { ticket_id, blob, offset_bytes, part: content }
+        });
+        self.client()?.write_blob(messages).await.map(Response::into_inner).map(|answer| answer.complete)
+    }
+}
+
+/// The blobs of a sealed file, and its manifest.
+struct Sealed {
+    bundle: Arc<SealedBundle>,
+    sent: Arc<AtomicU64>,
+}
+
+impl Near for Sealed {
+    async fn read(&self, mut outlet: Outlet) -> Result<(), Error> {
+        let (bundle, sent) = (Arc::clone(&self.bundle), Arc::clone(&self.sent));
+        let reading = tokio::task::spawn_blocking(move || {
+            let blob = bundle.blob(Digest(outlet.blob().sha256));
+            let mut content: Box<dyn Read> = match blob {
+                Some(blob) => Box::new(blob),
+                None => Box::new(bundle.manifest_bytes()),
+            };
+            io::copy(&mut content.by_ref().take(outlet.offset()), &mut io::sink())?;
+            loop {
+                let left = outlet.blob().size_bytes.saturating_sub(outlet.offset()).min(PIECE);
+                let mut piece = Vec::with_capacity(usize::try_from(left).unwrap_or_default());
+                content.by_ref().take(PIECE).read_to_end(&mut piece)?;
+                sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
+                if piece.is_empty() || !outlet.send_blocking(piece.into()) {
+                    return Ok::<_, io::Error>(());
+                }
+            }
+        });
+        reading.await.map_err(Error::internal)?.map_err(Error::internal)
+    }
+}
+
+/// Uploads a bundle for a ticket and commits it. What passes is tried again with growing pauses, and told; a status is what does not.
+pub(crate) async fn upload(desk: &Desk<'_>, bundle: Arc<SealedBundle>, bar: &ProgressBar) -> Result<Committed, Failed> {
+    let manifest = bundle.manifest_bytes();
+    let mut blobs: Vec<_> =
+        bundle.manifest().blobs().into_iter().map(|(digest, size)| reference(digest, size)).collect();
+    blobs.push(reference(bundle.root(), manifest.len() as u64));
+    bar.set_length(blobs.iter().map(|blob| blob.size_bytes).sum());
+    let near = Sealed { bundle: Arc::clone(&bundle), sent: Arc::default() };
+    let (told, world) = (shown(bar), World::system());
+    let (mut most, mut failures) = (0, 0);
+    loop {
+        desk.there.store(0, Ordering::Relaxed);
+        let outcome = match uploads::send(&near, desk, &blobs, &told).await {
+            Ok(Ok(())) => desk.take(&bundle).await,
+            Ok(Err(status)) => Err(status),
+            Err(error) => return Err(Failed::Read(error)),
+        };
+        let status = match outcome {
+            Ok(committed) => return Ok(Committed { sent_bytes: near.sent.load(Ordering::Relaxed), ..committed }),
+            Err(status) => status,
+        };
+        let there = desk.there.load(Ordering::Relaxed);
+        failures = if there > most { 1 } else { failures + 1 };
+        most = most.max(there);
+        if !is_passing(&status) || failures == ATTEMPTS {
+            return Err(Failed::Refused(status));
+        }
+        let pause = pause(failures, u16::from_be_bytes(world.random::<2>()));
+        let (said, seconds) = (status.message(), pause.as_secs_f64());
+        let text = format!(
+            "The upload was cut ({said}). It goes on in {seconds:.1} s, attempt {} of {ATTEMPTS}.",
+            failures + 1
+        );
+        bar.suspend(|| output::remark(&text));
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Why a bundle is not there.
+pub(crate) enum Failed {
+    /// The sealed file cannot be read any more.
+    Read(Error),
+    /// The partner's service does not take it.
+    Refused(Status),
+}
+
+/// A blob by its digest and size.
+pub(crate) fn reference(digest: Digest, size_bytes: u64) -> BlobRef {
+    BlobRef { sha256: digest.0, size_bytes }
+}
+
+/// Shows how far each blob is; one that was cut may be further back than it seemed.
+fn shown(bar: &ProgressBar) -> Told {
+    let (bar, at) = (bar.clone(), Mutex::new(HashMap::new()));
+    Arc::new(move |blob, position| {
+        let before = at.lock().unwrap_or_else(PoisonError::into_inner).insert(blob.sha256, position).unwrap_or(0);
+        if position >= before { bar.inc(position - before) } else { bar.dec(before - position) }
+    })
+}
+
+/// Whether it may be otherwise the next time: no answer, a cut, or somebody else at the same blob.
+fn is_passing(status: &Status) -> bool {
+    let is_cut = matches!(
+        status.code(),
+        Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled | Code::DeadlineExceeded | Code::Aborted
+    );
+    is_cut || matches!(reason_of(status).as_str(), "OFFSET_MISMATCH" | "DIGEST_MISMATCH" | "BUNDLE_INCOMPLETE")
+}
+
+/// The pause after so many failures: a quarter of a second, doubled each time up to half a minute, less up to half of it.
+fn pause(failures: u32, jitter: u16) -> Duration {
+    let full = Duration::from_millis(125).saturating_mul(1 << failures.clamp(1, 8)).min(Duration::from_secs(30));
+    full.mul_f64(1.0 - f64::from(jitter) / f64::from(u16::MAX) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_half_a_minute_and_differ() {
+        assert_eq!(pause(1, 0), Duration::from_millis(250));
+        assert_eq!(pause(1, u16::MAX), Duration::from_millis(125));
+        assert!((1..ATTEMPTS).all(|failures| pause(failures, 7) <= pause(failures + 1, 7)));
+        assert_eq!(pause(ATTEMPTS, 0), Duration::from_secs(30));
+    }
+
+    #[test]
+    fn what_a_cut_leaves_is_tried_again_and_a_refusal_is_not() {
+        assert!([Status::unavailable(""), Status::unknown("h2"), Status::cancelled("")].iter().all(is_passing));
+        assert!(
+            ![Status::not_found(""), Status::permission_denied(""), Status::invalid_argument("")]
+                .iter()
+                .any(is_passing)
+        );
+    }
+}

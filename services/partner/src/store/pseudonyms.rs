@@ -1,0 +1,56 @@
+//! What the pseudonyms of bundles stand for: encrypted, as it came.
+
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+use vouch_core::id::{BundleId, TicketId};
+use vouch_storage::{StoreError, WriteError, row};
+
+/// The table of a bundle.
+pub async fn table_fetch(connection: &mut AnyConnection, id: BundleId) -> Result<Option<Vec<u8>>, StoreError> {
+    let found = sqlx::query("SELECT sealed FROM bundle_pseudonyms WHERE bundle_id = $1")
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await?;
+    found.map(|found| row::bytes(&found, "sealed")).transpose()
+}
+
+/// Adds the table of a bundle that has none, under its ticket's lock.
+pub async fn table_insert(
+    connection: &mut AnyConnection,
+    id: BundleId,
+    sealed: &[u8],
+    received_at: Timestamp,
+) -> Result<(), WriteError> {
+    sqlx::query("INSERT INTO bundle_pseudonyms (bundle_id, sealed, received_at) VALUES ($1, $2, $3)")
+        .bind(id.to_string())
+        .bind(sealed)
+        .bind(received_at.as_microsecond())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Deletes the table of a bundle whose contents are given up.
+pub async fn table_delete(connection: &mut AnyConnection, id: BundleId) -> Result<(), WriteError> {
+    let delete = sqlx::query("DELETE FROM bundle_pseudonyms WHERE bundle_id = $1").bind(id.to_string());
+    delete.execute(connection).await?;
+    Ok(())
+}
+
+/// The tables of a ticket's bundles, the youngest first.
+pub async fn table_list(
+    connection: &mut AnyConnection,
+    ticket_id: TicketId,
+    most: i64,
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT bundle_pseudonyms.sealed FROM bundle_pseudonyms
+         JOIN bundles ON bundles.bundle_id = bundle_pseudonyms.bundle_id
+         WHERE bundles.ticket_id = $1 ORDER BY received_at DESC, bundle_pseudonyms.bundle_id DESC LIMIT $2",
+    )
+    .bind(ticket_id.to_string())
+    .bind(most)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|found| row::bytes(found, "sealed")).collect()
+}

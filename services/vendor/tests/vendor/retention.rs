@@ -1,0 +1,147 @@
+//! A bundle that a case takes while its contents are given up is the case's, or is refused to it.
+//!
+//! Proves B03, W23.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use vouch_core::code::{EndUserId, PartnerId, ProductId};
+use vouch_core::{Error, Severity, World};
+use vouch_diagnostics::Digest;
+use vouch_storage::blobs::{self, BlobRef, Blobs};
+use vouch_storage::{Store, on_both_engines};
+use vouch_vendor::domain::bundle::Bundle;
+use vouch_vendor::domain::case::{Case, CaseState, FrozenCover, HistoryHead};
+use vouch_vendor::retention::Retention;
+use vouch_vendor::store::bundles::{bundle_fetch, bundle_upsert};
+use vouch_vendor::store::cases::case_insert;
+use vouch_vendor::store::retention::bundle_hold;
+
+fn bundle(world: &World, manifest: &BlobRef) -> Bundle {
+    let now = world.now();
+    Bundle {
+        id: world.id(),
+        partner_id: PartnerId::parse("north").unwrap(),
+        root: Digest(manifest.sha256),
+        manifest_signature: "signed".into(),
+        redaction: "standard/1".into(),
+        collected_at: now,
+        artefacts: BTreeSet::new(),
+        entries: 0,
+        size_bytes: manifest.size_bytes,
+        committed_at: now,
+        retention: Some(SignedDuration::from_hours(24)),
+        region: "eu".into(),
+        // Nobody held it, and its time is over.
+        expires_at: Some(now),
+        content_deleted_at: None,
+    }
+}
+
+fn case(world: &World, bundle: &Bundle) -> Case {
+    let cover = FrozenCover {
+        end_user_id: EndUserId::parse("contoso").unwrap(),
+        contact_id: String::new(),
+        license_id: world.id(),
+        license_revision: 1,
+        agreement_id: None,
+        tier_id: "premium".into(),
+        coverage: "always".into(),
+        priority: 1,
+        hold_id: world.id(),
+    };
+    Case {
+        id: world.id(),
+        number: u64::from(u32::from_be_bytes(world.random())),
+        partner_id: bundle.partner_id.clone(),
+        escalation_id: world.id(),
+        ticket_number: "1".into(),
+        state: CaseState::Accepted,
+        severity: Severity::Two,
+        subject: "It does not print.".into(),
+        product_id: ProductId::parse("atlas").unwrap(),
+        version: "7".into(),
+        cover,
+        proof_id: world.id(),
+        bundle_id: bundle.id,
+        receipt: String::new(),
+        liaison: String::new(),
+        engineer: None,
+        accepted_at: world.now(),
+        first_response_due: None,
+        first_response_at: None,
+        test_case: false,
+        revision: 1,
+        head: HistoryHead { sequence: 0, hash: [0; 32] },
+    }
+}
+
+/// Commits a bundle whose manifest is some content, pinned and due.
+async fn commit(store: &Store, blobs: &Blobs, world: &World, content: &[u8]) -> (Bundle, BlobRef) {
+    let manifest = BlobRef { sha256: Digest::of(content).0, size_bytes: content.len() as u64 };
+    blobs.append("north", &manifest, 0, content.to_vec().into()).await.unwrap();
+    blobs.verify("north", &manifest).await.unwrap();
+    let bundle = &bundle(world, &manifest);
+    let committed = store.write(|mut tx| async move {
+        let kept = bundle_upsert(&mut tx, bundle).await?;
+        blobs::pin(&mut tx, "north", &BTreeSet::from([manifest]), &kept.id.to_string()).await?;
+        Ok((tx, kept))
+    });
+    (committed.await.unwrap(), manifest)
+}
+
+async fn open(store: &Store, case: &Case) -> Result<(), Error> {
+    let opened = store.write(|mut tx| async move {
+        case_insert(&mut tx, case, b"", b"").await?;
+        bundle_hold(&mut tx, case.id, case.bundle_id, case.accepted_at).await?;
+        Ok((tx, ()))
+    });
+    opened.await
+}
+
+async fn given_up_at(store: &Store, bundle: &Bundle) -> Option<Timestamp> {
+    let mut snapshot = store.snapshot().await.unwrap();
+    let found = bundle_fetch(&mut snapshot, &bundle.partner_id, bundle.id).await.unwrap().unwrap();
+    found.content_deleted_at
+}
+
+on_both_engines! {
+    async fn b03_w23_a_case_and_whoever_gives_contents_up_never_both_have_a_bundle(database: Database) {
+        let store = database.open(&vouch_vendor::MIGRATIONS).await;
+        let (folder, world) = (tempfile::tempdir().unwrap(), World::system());
+        // What is unpinned goes at once.
+        let blobs = Blobs::local(store.clone(), folder.path(), world.clone()).unwrap().leased_for(SignedDuration::ZERO);
+        let retention = Retention::new(store.clone(), blobs.clone(), world.clone());
+        let (mut cases, mut given_up) = (0, 0);
+        for round in 0..24_u8 {
+            let content = [round; 64];
+            let (bundle, manifest) = commit(&store, &blobs, &world, &content).await;
+            let case = case(&world, &bundle);
+            let (store_of_case, swept) = (store.clone(), retention.clone());
+            // Which of them is spawned first changes, so that each wins now and then.
+            let opening = async move { open(&store_of_case, &case).await };
+            let giving_up = async move { swept.run().await };
+            let (opened, gone) = if round % 2 == 0 {
+                let (opening, giving_up) = (tokio::spawn(opening), tokio::spawn(giving_up));
+                (opening.await.unwrap(), giving_up.await.unwrap())
+            } else {
+                let (giving_up, opening) = (tokio::spawn(giving_up), tokio::spawn(opening));
+                (opening.await.unwrap(), giving_up.await.unwrap())
+            };
+            gone.unwrap();
+            retention.run().await.unwrap();
+            let read = blobs.read("north", &manifest, 1000).await.unwrap();
+            if opened.is_ok() {
+                cases += 1;
+                assert_eq!((given_up_at(&store, &bundle).await, read.as_deref()), (None, Some(content.as_slice())));
+            } else {
+                given_up += 1;
+                assert!(given_up_at(&store, &bundle).await.is_some() && read.is_none());
+                // Committed once more, it is whole, and a case may have it.
+                let (again, _) = commit(&store, &blobs, &world, &content).await;
+                assert_eq!((again.id, again.content_deleted_at), (bundle.id, None));
+            }
+        }
+        assert_eq!(cases + given_up, 24);
+    }
+}
