@@ -140,12 +140,10 @@ pub fn insert<const N: usize>(
     rows: &Rows<N>,
     conflict: &str,
 ) -> Query<'static, Any, AnyArguments> {
-    let names = columns.map(|(name, _)| name).join(", ");
-    let (mut into, mut values) = (names.clone(), names);
-    for (place, name) in same.iter().enumerate() {
-        into.push_str(&format!(", {name}"));
-        values.push_str(&format!(", ${}", rows.parameters() + place + 1));
-    }
+    let own = columns.map(|(name, _)| name.to_owned());
+    let bound = (rows.parameters() + 1..).zip(same).map(|(number, _)| format!("${number}"));
+    let into = own.iter().cloned().chain(same.iter().map(|name| (*name).to_owned())).collect::<Vec<_>>().join(", ");
+    let values = own.iter().cloned().chain(bound).collect::<Vec<_>>().join(", ");
     // SQLite cannot tell a conflict clause from a join's without a WHERE.
     rows.bind(format!(
         "INSERT INTO {table} ({into}) SELECT {values} FROM {} AS given WHERE TRUE {conflict}",

@@ -203,7 +203,7 @@ fn license_row<'a>(license: &'a License, facts: &'a [u8]) -> [Cell<'a>; 21] {
         license.key.0.as_slice().into(),
         license.key_hint.as_str().into(),
         terms.product_id.as_str().into(),
-        i64::from(terms.quantity).into(),
+        terms.quantity.into(),
         terms.end_user_id.as_str().into(),
         terms.end_user_name.as_str().into(),
         terms.responsible_partner_id.as_str().into(),

@@ -112,7 +112,7 @@ on_both_engines! {
         }
         assert!(told[1].1.contains("did you mean `version`?"), "{told:?}");
 
-        let many = "x = 1\n".to_owned() + &(0..200).map(|n| format!("y{n} = 1\n")).collect::<String>();
+        let many = ["x = 1".to_owned()].into_iter().chain((0..200).map(|n| format!("y{n} = 1"))).collect::<Vec<_>>().join("\n");
         let refusal = manager(&service).publish_profile(request(&many, &["atlas"])).await.unwrap_err();
         let told = violations_of(&refusal);
         assert!(told.len() == 26 && told[25].1.contains("more mistakes"), "{told:?}");
