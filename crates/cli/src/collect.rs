@@ -152,7 +152,7 @@ fn prepare(
     if let Some(archive) = from {
         return Ok((OneOf::Archive(open(archive)?), None));
     }
-    let requested = request.and_then(|request| request.profile.split('/').next());
+    let requested = request.map(|request| profile::requested(&request.profile));
     let (mut profile, origin) = profile::find_with_origin(name.or(requested).unwrap_or(LINUX_HOST))?;
     if let Some(request) = request {
         let names: Vec<&str> = profile.collectors.iter().map(|collector| collector.name.as_str()).collect();

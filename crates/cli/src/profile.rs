@@ -86,6 +86,15 @@ pub(crate) fn find_with_origin(name: &str) -> Result<(Profile, Origin), Problem>
     Ok((profile, origin))
 }
 
+/// How a profile that is asked for by its title is looked for: a fetched one first, then one that this program brings along.
+pub(crate) fn requested(title: &str) -> &str {
+    let fetched = vouch_host::analyses::read_title(title).map(|(name, version)| file_of(name.as_str(), version));
+    let name = title.split('/').next().unwrap_or(title);
+    let is_shipped =
+        Profile::shipped(name).is_some_and(|shipped| shipped.is_ok_and(|profile| profile.title() == title));
+    if is_shipped && !fetched.is_some_and(|file| file.exists()) { name } else { title }
+}
+
 /// The file into which a profile is fetched.
 fn file_of(name: &str, version: u32) -> PathBuf {
     PathBuf::from(format!("{name}-{version}.toml"))

@@ -40,6 +40,8 @@ pub(crate) struct Committed {
     pub(crate) manifest_signature: String,
     /// How many bytes were sent, those included that were sent in vain.
     pub(crate) sent_bytes: u64,
+    /// Why the partner did not take what its pseudonyms stand for.
+    pub(crate) table_refused: Option<Status>,
 }
 
 /// The partner's diagnostics of one ticket.
@@ -79,12 +81,13 @@ impl<'f> Desk<'f> {
             size_bytes: bundle.size_bytes,
             manifest_signature: answer.manifest_signature,
             sent_bytes: 0,
+            table_refused: None,
         })
     }
 
     /// Commits a bundle whose blobs are there, and hands over what its pseudonyms stand for, where its file has that.
     async fn take(&self, bundle: &SealedBundle) -> Result<Committed, Status> {
-        let committed = self.commit(bundle.manifest_bytes()).await?;
+        let mut committed = self.commit(bundle.manifest_bytes()).await?;
         if let Some(sealed) = bundle.pseudonyms() {
             let request = pb::PutPseudonymsRequest {
                 request_id: contract::fresh(),
@@ -92,7 +95,12 @@ impl<'f> Desk<'f> {
                 bundle_id: committed.bundle_id.clone(),
                 sealed: sealed.to_vec().into(),
             };
-            self.client()?.put_pseudonyms(request).await?;
+            match self.client()?.put_pseudonyms(request).await {
+                Ok(_) => {}
+                Err(status) if is_passing(&status) => return Err(status),
+                // The bundle is there all the same.
+                Err(status) => committed.table_refused = Some(status),
+            }
         }
         Ok(committed)
     }

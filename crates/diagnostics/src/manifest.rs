@@ -13,6 +13,8 @@ const FORMAT: u32 = 1;
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 /// More entries are not read.
 const MAX_ENTRIES: usize = 200_000;
+/// A larger content is not taken.
+const MAX_CONTENT_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 /// A larger pack is not taken.
 pub const MAX_PACK_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -150,8 +152,8 @@ pub enum ManifestError {
     /// A pack is empty, too large or there twice, or an entry's place in it is none, or something in it belongs to no entry.
     #[error("pack {0} is empty, too large or there twice, or does not consist of its entries")]
     Pack(usize),
-    /// One digest is said to have two sizes.
-    #[error("entry {0} has another size than a blob with the same digest")]
+    /// One digest is said to have two sizes, a size is out of bounds, or what is empty has a digest of something.
+    #[error("entry {0} is too large, or has a size that its digest cannot have")]
     Size(usize),
 }
 
@@ -221,10 +223,14 @@ impl Manifest {
         self.check_sizes()
     }
 
-    /// A digest has one size, or one of two entries would have no content.
+    /// A digest has one size, or one of two entries would have no content; and what is empty has the digest of nothing.
     fn check_sizes(&self) -> Result<(), ManifestError> {
-        let mut sizes = BTreeMap::new();
+        let (mut sizes, nothing) = (BTreeMap::new(), Digest::of(b""));
         for (index, entry) in self.entries.iter().enumerate() {
+            let is_empty = entry.size_bytes == 0 && entry.failed.is_none();
+            if entry.size_bytes > MAX_CONTENT_BYTES || is_empty && entry.sha256 != nothing {
+                return Err(ManifestError::Size(index));
+            }
             let Some(place) = self.place(entry) else { continue };
             if *sizes.entry(place.blob).or_insert(place.blob_bytes) != place.blob_bytes {
                 return Err(ManifestError::Size(index));
@@ -403,6 +409,16 @@ mod tests {
         let other = Entry { size_bytes: 4, ..entry("b", "os") };
         let refused = manifest(vec![entry("a", "os"), other]).write();
         assert_eq!(refused.unwrap_err(), ManifestError::Size(1));
+    }
+
+    #[test]
+    fn what_is_empty_has_the_digest_of_nothing_and_nothing_is_larger_than_a_blob_may_be() {
+        for (size_bytes, sha256) in [(0, Digest::of(b"abc")), (MAX_CONTENT_BYTES + 1, Digest::of(b"abc"))] {
+            let refused = manifest(vec![Entry { size_bytes, sha256, ..entry("a", "os") }]).write();
+            assert_eq!(refused.unwrap_err(), ManifestError::Size(0), "{size_bytes}");
+        }
+        let empty = Entry { size_bytes: 0, sha256: Digest::of(b""), ..entry("a", "os") };
+        assert!(manifest(vec![empty]).write().is_ok());
     }
 
     #[test]

@@ -64,6 +64,9 @@ pub enum RequestError {
     /// It is no request, or has something that is not known.
     #[error("the request cannot be read: {0}")]
     Malformed(String),
+    /// It asks too much.
+    #[error("the request is longer than {MAX_BYTES} bytes")]
+    TooLong,
     /// It has another format.
     #[error("the request has format {0}, and this program reads format 1")]
     Format(u32),
@@ -107,7 +110,7 @@ impl CollectionRequest {
     /// Reads a request (TOML). A field that it does not know is refused.
     pub fn parse(text: &str) -> Result<Self, RequestError> {
         if text.len() > MAX_BYTES {
-            return Err(RequestError::Malformed("it is too long".to_owned()));
+            return Err(RequestError::TooLong);
         }
         // The message only: the whole error quotes the line, and that may be the key's.
         let request: Self =
@@ -120,7 +123,11 @@ impl CollectionRequest {
     pub fn write(&self) -> Result<String, RequestError> {
         self.check()?;
         let text = toml::to_string(self).map_err(|error| RequestError::Malformed(error.to_string()))?;
-        Ok(format!("{ABOUT}{text}"))
+        let file = format!("{ABOUT}{text}");
+        if file.len() > MAX_BYTES {
+            return Err(RequestError::TooLong);
+        }
+        Ok(file)
     }
 
     /// Whether a collector of the profile is wanted.
@@ -149,8 +156,9 @@ impl CollectionRequest {
         let is_name = |text: &String, signs: &str| {
             (1..=100).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || signs.contains(c))
         };
-        let is_question =
-            |text: &String| text.chars().count() <= 2000 && !text.chars().any(|c| c.is_control() && c != '\n');
+        let is_question = |text: &String| {
+            text.chars().count() <= 2000 && !text.chars().any(|c| c.is_control() && !"\n\r\t".contains(c))
+        };
         let fields = [
             ("id", self.id.as_ref().map_or(self.recipient.is_none(), |id| is_name(id, "_"))),
             ("ticket", is_name(&self.ticket, "_-")),
@@ -241,6 +249,6 @@ mod tests {
         assert!(matches!(refused("format = 1", "format = 1\nshell = \"rm\""), RequestError::Malformed(_)));
         let key = refused("0707", "xyz");
         assert!(!key.to_string().contains("0707"), "{key}");
-        assert!(matches!(CollectionRequest::parse(&"#".repeat(MAX_BYTES + 1)), Err(RequestError::Malformed(_))));
+        assert!(matches!(CollectionRequest::parse(&"#".repeat(MAX_BYTES + 1)), Err(RequestError::TooLong)));
     }
 }

@@ -63,6 +63,9 @@ pub async fn receive(
                 return Ok(());
             }
             part = match next(rpc, &mut parts).await? {
+                Some(part) if part.content.is_empty() => {
+                    return Err(told(Error::field("part", "may be empty in the first message only")));
+                }
                 Some(part) => part,
                 None => return Ok(()),
             };

@@ -109,11 +109,12 @@ pub async fn forget(connection: &mut AnyConnection, bundle_id: BundleId) -> Resu
     Ok(())
 }
 
-/// Has the bundles analysed that name a profile of which nothing was known, or which could not be had.
+/// Has the bundles analysed that name a profile of which nothing was known, or which could not be had. What somebody is about to find out
+/// of it is from before, and is not written any more.
 pub async fn reopen(connection: &mut AnyConnection, profile: &str, now: Timestamp) -> Result<(), WriteError> {
     sqlx::query(
         "UPDATE bundle_analyses SET state = 'waiting', attempts = 0, due_at = $2
-         WHERE profile = $1 AND state IN ('profile-unknown', 'failed')",
+         WHERE profile = $1 AND state IN ('waiting', 'profile-unknown', 'failed')",
     )
     .bind(profile)
     .bind(now.as_microsecond())
@@ -193,18 +194,19 @@ async fn decide(
     found: Option<&Found>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let id = &due.bundle_id.to_string();
+    let (id, attempts) = (&due.bundle_id.to_string(), i64::from(due.attempts));
     store
         .write(|mut tx| async move {
             sqlx::query(
                 "UPDATE bundle_analyses SET state = $2, told = $3, profile_sha256 = $4, decided_at = $5
-                 WHERE bundle_id = $1 AND state = 'waiting'",
+                 WHERE bundle_id = $1 AND state = 'waiting' AND attempts = $6",
             )
             .bind(id)
             .bind(state.as_str())
             .bind(found.map(|found| found.told.clone()))
             .bind(found.map(|found| found.profile_sha256.to_vec()))
             .bind(now.as_microsecond())
+            .bind(attempts)
             .execute(&mut *tx)
             .await?;
             Ok::<_, WriteError>((tx, ()))

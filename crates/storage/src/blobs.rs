@@ -162,7 +162,8 @@ impl Blobs {
             let got = self.objects.get(&ObjectPath::from(object.as_str())).await.map_err(unavailable)?;
             content.extend_from_slice(&got.bytes().await.map_err(unavailable)?);
         }
-        Ok(Some(content))
+        // Swept meanwhile, it is not there.
+        Ok(Some(content).filter(|content| content.len() as u64 == blob.size_bytes))
     }
 
     /// The objects of a blob in their order, with their sizes.

@@ -37,7 +37,11 @@ impl Retention {
             drop(snapshot);
             let mut settled = 0;
             for id in &found {
-                settled += usize::from(self.settle(*id).await?);
+                match self.settle(*id).await {
+                    Ok(is_settled) => settled += usize::from(is_settled),
+                    // One that cannot be given up must not keep the others.
+                    Err(error) => tracing::error!(bundle.id = %id, %error, "a bundle cannot be given up"),
+                }
             }
             // A bundle whose row somebody holds is looked at again next time.
             if settled == 0 {

@@ -173,6 +173,8 @@ impl Running {
                 return Err(Stop::At(End::Matches));
             }
             self.tally.matches += 1;
+            // Whoever reads slowly does not search for longer.
+            self.check()?;
             self.send(Told::Match(told(entry, line))).await?;
         }
         Ok(())

@@ -11,6 +11,7 @@ use serde_json::json;
 use tonic::Status;
 use vouch_contract::pb::partner::v1 as pb;
 use vouch_contract::pb::partner::v1::ticket_service_client::TicketServiceClient;
+use vouch_contract::status::reason_of;
 
 use crate::folder::Folder;
 use crate::identities::Role;
@@ -64,11 +65,13 @@ pub(super) async fn run(arguments: &UploadArguments) -> Result<ExitCode, Problem
             return Ok(ExitCode::FAILURE);
         }
     };
-    let Committed { bundle_id, entries, size_bytes, manifest_signature, sent_bytes } = committed;
+    let Committed { bundle_id, entries, size_bytes, manifest_signature, sent_bytes, table_refused } = committed;
+    let refused = table_refused.map(|status| format!("{}: {}", reason_of(&status), status.message()));
     if arguments.json {
         let told = json!({
             "ticket_id": ticket.ticket_id, "bundle_id": bundle_id, "root": bundle.root(), "entries": entries,
             "size_bytes": size_bytes, "sent_bytes": sent_bytes, "manifest_signature": manifest_signature,
+            "pseudonyms_refused": refused,
         });
         output::line(&told.to_string());
         return Ok(ExitCode::SUCCESS);
@@ -79,6 +82,12 @@ pub(super) async fn run(arguments: &UploadArguments) -> Result<ExitCode, Problem
     output::field("root", &bundle.root().to_string());
     output::field("entries", &format!("{entries} with {size}"));
     output::field("sent", &HumanBytes(sent_bytes).to_string());
+    if let Some(refused) = refused {
+        output::field(
+            "pseudonyms",
+            &format!("what they stand for was not taken, so that they stay as they are: {refused}"),
+        );
+    }
     output::line("");
     let (vouch, data) = (output::program(), output::path(&arguments.folder.data));
     let ticket_id = ticket.ticket_id;

@@ -108,6 +108,13 @@ pub(super) async fn fetch(arguments: &FetchArguments) -> Result<ExitCode, Proble
         .map_err(|_| Problem::new("the profile needs a later version of this program").next("Install that first."))?;
     let issuer = signed::verify(&text, &profile, &found.signature, &jwks)
         .map_err(|problem| Problem::new(format!("{} is not to be trusted: {problem}", profile.title())))?;
+    if !told.issuer.is_empty() && told.issuer != issuer {
+        return Err(Problem::new(format!(
+            "{} is signed by {issuer}, and the vendor is {}",
+            profile.title(),
+            told.issuer
+        )));
+    }
     if name != profile.name || (version != 0 && version != i64::from(profile.version)) {
         return Err(Problem::new(format!("the partner answered with {}", profile.title())));
     }

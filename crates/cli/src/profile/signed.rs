@@ -23,12 +23,13 @@ impl Origin {
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Program => "part of this program".to_owned(),
-            Self::Signed(issuer) => format!("signed by {issuer}"),
+            // The keys came the way the file came: they tell that it is whole, and whose it is said to be.
+            Self::Signed(issuer) => format!("as {issuer} signed it, by the keys that lie beside it"),
             Self::Nobody => "a file of one's own: no vendor has signed it".to_owned(),
         }
     }
 
-    /// The vendor that signed it.
+    /// The vendor that signed it, by the keys that lie beside it.
     pub(crate) fn signer(&self) -> Option<&str> {
         match self {
             Self::Signed(issuer) => Some(issuer),

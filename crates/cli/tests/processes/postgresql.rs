@@ -66,7 +66,7 @@ fn answers(bundle: &Path) -> BTreeMap<String, Result<String, String>> {
         let Some(name) = entry.path.strip_prefix("postgresql/") else { continue };
         let mut text = String::new();
         if entry.failed.is_none() && entry.size_bytes > 0 {
-            bundle.blob(entry.sha256).unwrap().read_to_string(&mut text).unwrap();
+            bundle.content(entry).unwrap().read_to_string(&mut text).unwrap();
         }
         let answer = entry.failed.clone().map_or(Ok(text), Err);
         answers.insert(name.trim_end_matches(".jsonl").to_owned(), answer);

@@ -20,7 +20,7 @@ const GAPS: [&[u8]; 8] = [b" ", b"-", b".", b"_", b"+", b"%20", b"\xc2\xa0", b"&
 /// How far before a number the mark is looked for that closed its name.
 const MAX_BEFORE: usize = 64;
 /// What is counted or measured behind such a word is no card: `offset=…`, `rx_bytes …`. One counter in fifty looks like one.
-const COUNTED: [&[u8]; 21] = [
+const COUNTED: [&[u8]; 18] = [
     b"block",
     b"blocks",
     b"bytes",
@@ -29,8 +29,6 @@ const COUNTED: [&[u8]; 21] = [
     b"inode",
     b"length",
     b"lsn",
-    b"ms",
-    b"ns",
     b"offset",
     b"packets",
     b"position",
@@ -40,7 +38,6 @@ const COUNTED: [&[u8]; 21] = [
     b"seq",
     b"size",
     b"timestamp",
-    b"us",
     b"xid",
 ];
 
@@ -58,9 +55,11 @@ pub(super) fn is_key(text: &[u8], start: usize, end: usize) -> bool {
 pub(super) fn spaced_key(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
     // A letter before it may belong to an escape.
     if let Some(start) = (start..start + 3).find(|start| start + KEY == end && is_start_of_word(text, *start)) {
-        // As it was printed: who reads a 1 as an I types the hyphens too. So most numbers of tasks and the like are none.
-        let is_printed = text[start..end].iter().all(|byte| ALPHABET.contains(&byte.to_ascii_uppercase()));
-        return (is_printed && checks(&text[start..end])).then_some((start, end));
+        // In small letters only as it was printed: numbers of tasks and the like are written so, and are none.
+        let word = &text[start..end];
+        let is_printed = word.iter().all(|byte| ALPHABET.contains(&byte.to_ascii_uppercase()));
+        let is_shouted = word.iter().any(u8::is_ascii_uppercase) && !word.iter().any(u8::is_ascii_lowercase);
+        return ((is_printed || is_shouted) && checks(word)).then_some((start, end));
     }
     let is_group = |from: usize| {
         let group = text.get(from..from + GROUP);
@@ -239,6 +238,8 @@ mod tests {
             ("{\"rxBytes\": 4111111111111111", false),
             ("card=4111111111111111", true),
             ("discount=4111111111111111", true),
+            ("Country: US 4111111111111111", true),
+            ("the customer gave us: 4111111111111111", true),
             ("4111111111111111", true),
         ] {
             let start = text.find('4').unwrap();

@@ -27,6 +27,15 @@ const OBJECTS_AT_A_TIME: usize = 200;
 pub const ORPHAN_AGE: SignedDuration = SignedDuration::from_hours(24);
 
 /// By what objects are looked for.
+/// `<sha256>/<random>`.
+fn is_named_here(location: &ObjectPath) -> bool {
+    let mut parts = location.as_ref().rsplit('/');
+    let is_hexadecimal = |part: Option<&str>, length: usize| {
+        part.is_some_and(|part| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    is_hexadecimal(parts.next(), 32) && is_hexadecimal(parts.next(), 64)
+}
+
 const OBJECT: [(&str, Column); 1] = [("object", Column::Text)];
 
 impl Blobs {
@@ -43,13 +52,17 @@ impl Blobs {
         }
     }
 
-    /// Deletes objects that no row names and that are older than [`ORPHAN_AGE`]. Returns how many went.
+    /// Deletes objects that no row names and that are older than [`ORPHAN_AGE`]. Returns how many went. What is not named as this program
+    /// names objects is somebody else's.
     pub async fn sweep_orphans(&self) -> Result<u64, Error> {
         let before = self.world.now() - ORPHAN_AGE;
         let mut listed = self.objects.list(None).try_chunks(OBJECTS_AT_A_TIME);
         let mut gone = 0;
         while let Some(some) = listed.try_next().await.map_err(|error| unavailable(error.1))? {
-            let old = some.into_iter().filter(|object| is_older(object, before)).map(|object| object.location.into());
+            let old = some
+                .into_iter()
+                .filter(|object| is_older(object, before) && is_named_here(&object.location))
+                .map(|object| object.location.into());
             let orphans = self.unnamed(old.collect()).await?;
             gone += orphans.len() as u64;
             self.delete_objects(&orphans).await?;

@@ -5,7 +5,7 @@ use vouch_core::code::PartnerId;
 use vouch_core::id::{CollectionTicketId, TicketId};
 use vouch_core::{Error, Kind, Reason};
 use vouch_diagnostics::pseudonyms::{Identity, Recipient};
-use vouch_diagnostics::request::{CollectionRequest, PseudonymKey};
+use vouch_diagnostics::request::{CollectionRequest, PseudonymKey, RequestError};
 use vouch_storage::{Secrets, StoreError, WriteError};
 
 use super::tickets::{Doing, lock};
@@ -60,7 +60,10 @@ pub async fn issue(
     let request = CollectionRequest::new(&ticket.id.to_string(), issued.wanted.profile.as_str(), pseudonym_key)
         .issued(&issued.id.to_string(), recipient.clone());
     let (collectors, questions) = (issued.wanted.collectors.clone(), issued.questions.clone());
-    let file = CollectionRequest { collectors, questions, ..request }.write().map_err(Error::internal)?;
+    let file = CollectionRequest { collectors, questions, ..request }.write().map_err(|error| match error {
+        RequestError::TooLong => Error::field("questions", "are too long together: the file has at most 64 KiB"),
+        error => Error::internal(error),
+    })?;
     Ok(Issued { ticket: issued, recipient, file })
 }
 

@@ -36,6 +36,9 @@ pub async fn put(
     let ticket = lock(tx, doing, *ticket_id).await?;
     let bundle = tickets::bundle_fetch(tx, ticket.id, *bundle_id).await?;
     let bundle = bundle.ok_or_else(|| Error::not_found("bundle", bundle_id))?;
+    bundle.check_kept()?;
+    // Ordering: the ticket, then the bundle: whoever gives its contents up, and the table with them, locks its row.
+    pseudonyms::bundle_hold(tx, doing.dialect, *bundle_id).await?;
     let identity = collections::identity(tx, secrets, &ticket.partner_id).await?;
     let identity = identity.ok_or_else(|| unreadable("this partner issued no collection ticket yet".to_owned()))?;
     let table = PseudonymTable::open(sealed, &identity).map_err(|refused| unreadable(refused.to_string()))?;

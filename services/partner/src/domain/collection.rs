@@ -5,7 +5,7 @@ use vouch_core::id::{CollectionTicketId, TicketId};
 use vouch_core::{Error, Kind, Reason};
 use vouch_diagnostics::ProfileName;
 
-use super::ticket::{Ticket, TicketState, Viewer};
+use super::ticket::{Ticket, Viewer};
 
 /// A request for diagnostics that was issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub struct VendorRequest {
 impl Asked {
     /// What is to be collected for a ticket. What the vendor asks is between it and the partner: an end user does not ask for that.
     pub fn settle(&self, ticket: &Ticket, viewer: &Viewer, request: Option<&VendorRequest>) -> Result<Wanted, Error> {
-        if matches!(ticket.state, TicketState::Closed | TicketState::Answered) {
+        if ticket.state.has_ended() {
             return Err(ticket.refuses("have diagnostics collected for it"));
         }
         let named = match (self, viewer) {

@@ -3,7 +3,16 @@
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 use vouch_core::id::{BundleId, TicketId};
-use vouch_storage::{StoreError, WriteError, row};
+use vouch_storage::{Dialect, StoreError, WriteError, row};
+
+/// Holds a bundle whose contents are there, until the transaction ends.
+pub async fn bundle_hold(connection: &mut AnyConnection, dialect: Dialect, id: BundleId) -> Result<(), WriteError> {
+    let lock = dialect.for_update();
+    let sql = format!("SELECT bundle_id FROM bundles WHERE bundle_id = $1 AND content_deleted_at IS NULL{lock}");
+    // The text is a constant and a suffix of the dialect's.
+    let found = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(connection).await?;
+    found.map(|_| ()).ok_or_else(|| WriteError::Store(StoreError::lost_race()))
+}
 
 /// The table of a bundle.
 pub async fn table_fetch(connection: &mut AnyConnection, id: BundleId) -> Result<Option<Vec<u8>>, StoreError> {

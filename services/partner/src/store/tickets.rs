@@ -198,7 +198,12 @@ pub async fn bundle_upsert(connection: &mut AnyConnection, bundle: &Bundle) -> R
         "INSERT INTO bundles (bundle_id, ticket_id, root, manifest_size, manifest_signature, entries, size_bytes,
              committed_at, collection_ticket_id, retention, region)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (ticket_id, root)
-         DO UPDATE SET manifest_signature = excluded.manifest_signature, retention = excluded.retention,
+         DO UPDATE SET manifest_signature = excluded.manifest_signature,
+             retention = CASE
+                 WHEN bundles.content_deleted_at IS NULL AND bundles.retention IS NULL THEN NULL
+                 WHEN bundles.content_deleted_at IS NULL AND bundles.retention > excluded.retention
+                     THEN bundles.retention
+                 ELSE excluded.retention END,
              region = excluded.region, content_deleted_at = NULL, expires_at = NULL",
     )
     .bind(bundle.id.to_string())

@@ -11,17 +11,21 @@ use vouch_storage::{Dialect, StoreError, WriteError, row};
 use crate::domain::bundle::Bundle;
 
 /// Adds a bundle, unless the partner has one with this root, whose signature is renewed; returns the one that is there then. It is
-/// promised to be kept as long as a new one; where its contents were deleted, they are there again.
+/// promised to be kept at least as long as a new one, and for good where no end was said; where its contents were deleted, they are there again.
 pub async fn bundle_upsert(connection: &mut AnyConnection, bundle: &Bundle) -> Result<Bundle, WriteError> {
     sqlx::query(
         "INSERT INTO bundles (bundle_id, partner_id, root, manifest_signature, redaction, collected_at, entries,
              size_bytes, committed_at, artefacts, retention, region, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (partner_id, root)
-         DO UPDATE SET manifest_signature = excluded.manifest_signature, retention = excluded.retention,
+         DO UPDATE SET manifest_signature = excluded.manifest_signature,
+             retention = CASE
+                 WHEN bundles.content_deleted_at IS NULL AND bundles.retention IS NULL THEN NULL
+                 WHEN bundles.content_deleted_at IS NULL AND bundles.retention > excluded.retention
+                     THEN bundles.retention
+                 ELSE excluded.retention END,
              region = excluded.region, content_deleted_at = NULL,
              expires_at = CASE
-                 WHEN bundles.expires_at IS NULL AND bundles.content_deleted_at IS NULL
-                     AND bundles.retention IS NOT NULL THEN NULL
+                 WHEN bundles.expires_at IS NULL AND bundles.content_deleted_at IS NULL THEN NULL
                  WHEN bundles.expires_at > excluded.expires_at THEN bundles.expires_at
                  ELSE excluded.expires_at END",
     )

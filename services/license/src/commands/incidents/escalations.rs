@@ -55,7 +55,7 @@ pub async fn reserve(
     // Ordering: the account's row is locked before the hold and the charge are looked for, so that two requests for one escalation, or for
     // one charge, of one end user see one another; those of two end users meet at the hold's own uniqueness.
     let state = incidents::account_lock(tx, doing.dialect, end_user_id).await?.unwrap_or_default();
-    let record = on_record(tx, reservation).await?;
+    let record = on_record(tx, doing.now, reservation).await?;
     let rest = record.rest(partner_id, end_user_id)?;
     let (found, units) = (record.hold, rest.units(units));
     let asks_for_nothing = to_reserve(found.as_ref(), units, is_down, state.balance) == Some(Needed::default());
@@ -95,20 +95,24 @@ pub async fn foresee(
     reservation: &Reservation<'_>,
 ) -> Result<Outlook, Error> {
     let Reservation { partner_id, end_user_id, units, is_down, .. } = *reservation;
-    let record = on_record(connection, reservation).await?;
+    let record = on_record(connection, now, reservation).await?;
     let rest = record.rest(partner_id, end_user_id)?;
     let balance = as_of(connection, end_user_id, now).await?.map(|purse| purse.balance()).unwrap_or_default();
     Ok(outlook(record.hold.as_ref(), rest.units(units), is_down, balance))
 }
 
 /// The hold of an escalation, and the charge that is named, where that is not known from the hold.
-async fn on_record(connection: &mut AnyConnection, reservation: &Reservation<'_>) -> Result<OnRecord, StoreError> {
+async fn on_record(
+    connection: &mut AnyConnection,
+    now: Timestamp,
+    reservation: &Reservation<'_>,
+) -> Result<OnRecord, StoreError> {
     let reference = reservation.escalation_id.to_string();
     let hold = incidents::hold_fetch_of(connection, reservation.partner_id, &reference).await?;
     let charge = hold.as_ref().and_then(|hold| hold.charge);
     let is_passed_on = match (&hold, charge) {
         (Some(hold), Some(charge)) if hold.state == HoldState::Released => {
-            incidents::charge_is_taken(connection, charge).await?
+            incidents::charge_is_taken(connection, charge, Some(hold.id), now).await?
         }
         _ => false,
     };
@@ -116,7 +120,7 @@ async fn on_record(connection: &mut AnyConnection, reservation: &Reservation<'_>
         None => None,
         Some(id) if charge.is_some() => Some(NamedCharge { id, hold: None, is_taken: true }),
         Some(id) => {
-            let is_taken = incidents::charge_is_taken(connection, id).await?;
+            let is_taken = incidents::charge_is_taken(connection, id, None, now).await?;
             Some(NamedCharge { id, hold: incidents::hold_fetch(connection, id).await?, is_taken })
         }
     };

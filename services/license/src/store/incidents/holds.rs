@@ -84,10 +84,22 @@ pub async fn hold_fetch_of(
     found.as_ref().map(read_hold).transpose()
 }
 
-/// Whether a charge carries an escalation that was not taken back.
-pub async fn charge_is_taken(connection: &mut AnyConnection, charge: HoldId) -> Result<bool, StoreError> {
-    let found = sqlx::query("SELECT hold_id FROM holds WHERE charged_hold_id = $1 AND state <> 'released' LIMIT 1");
-    Ok(found.bind(charge.to_string()).fetch_optional(connection).await?.is_some())
+/// Whether a charge carries another escalation than this hold's. One that was taken back in its time frees it; one that lapsed does not,
+/// because it may be captured yet.
+pub async fn charge_is_taken(
+    connection: &mut AnyConnection,
+    charge: HoldId,
+    by_another_than: Option<HoldId>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let found = sqlx::query(
+        "SELECT hold_id FROM holds
+         WHERE charged_hold_id = $1 AND hold_id <> $2 AND (state <> 'released' OR lapses_at <= $3) LIMIT 1",
+    )
+    .bind(charge.to_string())
+    .bind(by_another_than.map(|id| id.to_string()).unwrap_or_default())
+    .bind(now.as_microsecond());
+    Ok(found.fetch_optional(connection).await?.is_some())
 }
 
 /// The hold with this id.
