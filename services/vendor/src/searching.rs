@@ -163,8 +163,11 @@ impl Running {
     }
 
     fn check(&self) -> Result<(), Stop> {
-        let after: SignedDuration = self.search.rpc.world.now().duration_since(self.began);
-        self.search.limits.end(&self.tally, after).map_or(Ok(()), |end| Err(Stop::At(end)))
+        self.search.limits.end(&self.tally, self.took()).map_or(Ok(()), |end| Err(Stop::At(end)))
+    }
+
+    fn took(&self) -> SignedDuration {
+        self.search.rpc.world.now().duration_since(self.began)
     }
 
     async fn tell(&mut self, entry: &Entry, found: impl IntoIterator<Item = Found>) -> Result<(), Stop> {
@@ -172,9 +175,11 @@ impl Running {
             if self.tally.matches >= self.search.limits.matches {
                 return Err(Stop::At(End::Matches));
             }
-            self.tally.matches += 1;
             // Whoever reads slowly does not search for longer.
-            self.check()?;
+            if self.took() >= self.search.limits.time {
+                return Err(Stop::At(End::Time));
+            }
+            self.tally.matches += 1;
             self.send(Told::Match(told(entry, line))).await?;
         }
         Ok(())

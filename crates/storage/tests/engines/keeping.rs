@@ -309,9 +309,9 @@ on_both_engines! {
         let partial = named(b"being uploaded");
         ground.blobs.append("north", &partial, 0, b"being".as_slice().into()).await.unwrap();
         let named = ground.files();
-        let folder = ground.folder.path().join("00ff");
+        let folder = ground.folder.path().join("0f".repeat(32));
         std::fs::create_dir(&folder).unwrap();
-        for unnamed in ["01", "02", "03#1"] {
+        for unnamed in ["a1".repeat(16), "a2".repeat(16), format!("{}#1", "a3".repeat(16))] {
             std::fs::write(folder.join(unnamed), b"written, and never named").unwrap();
         }
         assert_eq!(ground.blobs.sweep_orphans().await.unwrap(), 0, "it may be on its way");
@@ -320,6 +320,10 @@ on_both_engines! {
         assert_eq!(ground.blobs.sweep_orphans().await.unwrap(), 3);
         assert_eq!(ground.files(), named);
         assert!(ground.is_there("north", &kept).await);
+        // What is not named as this program names objects is somebody else's.
+        std::fs::write(folder.join("notes.txt"), b"of an operator").unwrap();
+        ground.clock.advance_seconds((ORPHAN_AGE + SignedDuration::from_mins(1)).as_secs());
+        assert_eq!(ground.blobs.sweep_orphans().await.unwrap(), 0);
     }
 }
 
