@@ -97,6 +97,11 @@ pub(crate) fn step(took: std::time::Duration, who: &str, sent: &str, came_back: 
     ));
 }
 
+/// Somebody else's words without what a terminal would take for an order; lines and tabs stay.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { ' ' } else { c }).collect()
+}
+
 /// A line as it is: a command to paste, an answer.
 pub(crate) fn line(text: &str) {
     told(format_args!("{text}"));

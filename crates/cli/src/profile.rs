@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use unicode_width::UnicodeWidthStr as _;
+use vouch_core::code::ProfileTitle;
 use vouch_diagnostics::profile::{Mistake, Mistakes, Profile};
 
 use self::exchange::{FetchArguments, PublishArguments};
@@ -75,7 +76,7 @@ pub(crate) fn find_with_origin(name: &str) -> Result<(Profile, Origin), Problem>
         let profile = shipped.map_err(|mistakes| Problem::new(format!("{name}: {mistakes}")))?;
         return Ok((profile, Origin::Program));
     }
-    let fetched = vouch_host::analyses::read_title(name).map(|(name, version)| file_of(name.as_str(), version));
+    let fetched = fetched_file(name);
     let file = fetched.filter(|_| !Path::new(name).exists()).unwrap_or_else(|| PathBuf::from(name));
     let text = std::fs::read_to_string(&file).map_err(|error| {
         let problem = unknown(name);
@@ -88,11 +89,14 @@ pub(crate) fn find_with_origin(name: &str) -> Result<(Profile, Origin), Problem>
 
 /// How a profile that is asked for by its title is looked for: a fetched one first, then one that this program brings along.
 pub(crate) fn requested(title: &str) -> &str {
-    let fetched = vouch_host::analyses::read_title(title).map(|(name, version)| file_of(name.as_str(), version));
     let name = title.split('/').next().unwrap_or(title);
     let is_shipped =
         Profile::shipped(name).is_some_and(|shipped| shipped.is_ok_and(|profile| profile.title() == title));
-    if is_shipped && !fetched.is_some_and(|file| file.exists()) { name } else { title }
+    if is_shipped && !fetched_file(title).is_some_and(|file| file.exists()) { name } else { title }
+}
+
+fn fetched_file(title: &str) -> Option<PathBuf> {
+    ProfileTitle::parse(title).ok().map(|title| file_of(title.name.as_str(), title.version))
 }
 
 /// The file into which a profile is fetched.

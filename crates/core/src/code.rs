@@ -56,9 +56,59 @@ fn check(text: &str) -> Result<(), String> {
     }
 }
 
+/// A version of a profile of diagnostics: `linux-host/1`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProfileTitle {
+    /// The profile.
+    pub name: ProfileName,
+    /// Its version, from 1.
+    pub version: u32,
+}
+
+impl ProfileTitle {
+    /// Reads a title: a name, a slash, and a version without zeros before it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let problem = || "must be a profile with its version, as in linux-host/1".to_owned();
+        let (name, written) = text.split_once('/').ok_or_else(problem)?;
+        let version: u32 = written.parse().map_err(|_| problem())?;
+        let name = ProfileName::parse(name).map_err(|_| problem())?;
+        if version == 0 || version.to_string() != written {
+            return Err(problem());
+        }
+        Ok(Self { name, version })
+    }
+}
+
+impl fmt::Display for ProfileTitle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.name, self.version)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_profile_is_named_with_its_version() {
+        for good in ["linux-host/1", "ab/4294967295"] {
+            assert_eq!(ProfileTitle::parse(good).unwrap().to_string(), good);
+        }
+        for wrong in [
+            "",
+            "linux-host",
+            "linux-host/",
+            "linux-host/0",
+            "Linux/1",
+            "/1",
+            "ab/01",
+            "ab/+1",
+            "ab/1/2",
+            "ab/4294967296",
+        ] {
+            assert!(ProfileTitle::parse(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn codes_are_lower_case_and_short() {

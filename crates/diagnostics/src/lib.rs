@@ -26,7 +26,6 @@ mod evidence;
 mod manifest;
 #[cfg(feature = "profiles")]
 pub mod profile;
-mod profile_name;
 #[cfg(feature = "tickets")]
 pub mod pseudonyms;
 #[cfg(feature = "collect")]
@@ -42,4 +41,3 @@ pub use digest::{Digest, Digesting};
 #[cfg(feature = "collect")]
 pub use evidence::{CollectError, Evidence, Found, Order, Progress, Step, seal, seal_if};
 pub use manifest::{Entry, MAX_PACK_BYTES, Manifest, ManifestError, Masked, Pack, Packed, Place, Redaction};
-pub use profile_name::ProfileName;

@@ -1,5 +1,6 @@
 //! Known problems in bundles of diagnostics: what every service that looks for them does alike.
 
+use std::future::Future;
 use std::io::{self, Read};
 
 use bytes::Bytes;
@@ -7,14 +8,13 @@ use prost::Message;
 use tokio::runtime::Handle;
 use vouch_contract::convert::timestamp;
 use vouch_contract::pb::vendor::v1 as pb;
-use vouch_core::code::ProfileName;
-use vouch_core::{CureBy, Error, Finding, Reason};
+use vouch_core::{CureBy, Error, Finding, Reason, World};
 use vouch_diagnostics::analyzers::{self, Verdict};
 use vouch_diagnostics::profile::Profile;
 use vouch_diagnostics::{Digest, Manifest, Place};
-use vouch_storage::StoreError;
-use vouch_storage::analyses::{Analysis, AnalysisState, Found};
+use vouch_storage::analyses::{self, Analysis, AnalysisState, Due, Found};
 use vouch_storage::blobs::{BlobRef, Blobs};
+use vouch_storage::{Store, StoreError};
 
 use crate::uploads::{self, Whole};
 
@@ -32,12 +32,23 @@ pub async fn look(blobs: &Blobs, owner: &str, manifest: &BlobRef, profile: Profi
     work.await.map_err(Error::internal)?.map_err(|error| Error::Unavailable(error.into()))
 }
 
-/// The name and version of a profile, as a manifest has them: `name/version`. `None` for what is no profile's.
-pub fn read_title(title: &str) -> Option<(ProfileName, u32)> {
-    let (name, version) = title.split_once('/')?;
-    let number: u32 = version.parse().ok().filter(|number| *number > 0)?;
-    let name = ProfileName::parse(name).ok().filter(|_| number.to_string() == version)?;
-    Some((name, number))
+/// Analyses every bundle that is due, one after another, by `look`: callers keep the rest of the machine. It gives what is found, or `None`
+/// when nobody has published the profile that the bundle names.
+pub async fn run_due<F>(store: &Store, world: &World, look: impl Fn(Due) -> F) -> Result<(), Error>
+where
+    F: Future<Output = Result<Option<Found>, Error>>,
+{
+    while let Some(due) = analyses::claim(store, world.now()).await? {
+        match look(due.clone()).await {
+            Ok(found) => analyses::finish(store, &due, found.as_ref(), world.now()).await?,
+            Err(error) => {
+                let given_up = analyses::put_off(store, &due, world).await?;
+                let bundle = due.bundle_id.to_string();
+                tracing::warn!(bundle.id = bundle, given_up, error = ?error, "a bundle could not be analysed");
+            }
+        }
+    }
+    Ok(())
 }
 
 /// An analysis as the contract tells it.
@@ -205,16 +216,6 @@ mod tests {
     //! Proves V10.
 
     use super::*;
-
-    #[test]
-    fn a_title_is_a_name_and_a_version_in_their_one_spelling() {
-        let read = |title| read_title(title).map(|(name, version)| (name.to_string(), version));
-        assert_eq!(read("atlas-server/3"), Some(("atlas-server".into(), 3)));
-        for other in ["atlas-server", "atlas-server/0", "atlas-server/03", "atlas-server/+3", "Atlas/1", "a/b/1", "/1"]
-        {
-            assert_eq!(read(other), None, "{other}");
-        }
-    }
 
     #[test]
     fn v10_a_known_problem_is_a_warning_that_names_issue_and_article() {

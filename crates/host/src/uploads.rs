@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
 use vouch_contract::pb::vendor::v1 as pb;
+use vouch_core::id::BundleId;
 use vouch_core::{Error, Kind, Reason, Violations};
 use vouch_diagnostics::{Digest, Manifest};
 pub use vouch_storage::blobs::BlobRef;
@@ -149,6 +150,27 @@ pub async fn check_packs(blobs: &Blobs, owner: &str, whole: &Whole) -> Result<()
         }
     }
     if verified.is_empty() { Ok(()) } else { blobs.keep_layouts(owner, &verified).await }
+}
+
+/// Settles bundles whose time is over, as many at a time as `due` finds, until there are none that anybody can settle. One that cannot be
+/// settled keeps no other from it; one whose row somebody holds is looked at again next time.
+pub async fn settle_all<D, S>(due: impl Fn() -> D, settle: impl Fn(BundleId) -> S) -> Result<(), Error>
+where
+    D: Future<Output = Result<Vec<BundleId>, Error>>,
+    S: Future<Output = Result<bool, Error>>,
+{
+    loop {
+        let mut settled = 0;
+        for id in due().await? {
+            match settle(id).await {
+                Ok(is_settled) => settled += usize::from(is_settled),
+                Err(error) => tracing::error!(bundle.id = %id, error = ?error, "a bundle cannot be given up"),
+            }
+        }
+        if settled == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// Reads the one blob that a message names.

@@ -1,11 +1,12 @@
 //! Looking for known problems in the bundles of tickets, by the profiles that they name, so that an agent reads the article before the
 //! ticket is escalated.
 
+use vouch_core::code::ProfileTitle;
 use vouch_core::{Error, World};
 use vouch_diagnostics::profile::Profile;
 use vouch_host::analyses as engine;
 use vouch_storage::Store;
-use vouch_storage::analyses::{self, Due, Found};
+use vouch_storage::analyses::{Due, Found};
 use vouch_storage::blobs::{BlobRef, Blobs};
 
 use crate::profiles::Profiles;
@@ -26,24 +27,14 @@ pub struct Analyses {
 }
 
 impl Analyses {
-    /// Analyses every bundle that is due, one after another: callers keep the rest of the machine.
+    /// Analyses every bundle that is due.
     pub async fn run_due(&self) -> Result<(), Error> {
-        while let Some(due) = analyses::claim(&self.store, self.world.now()).await? {
-            match self.look(&due).await {
-                Ok(found) => analyses::finish(&self.store, &due, found.as_ref(), self.world.now()).await?,
-                Err(error) => {
-                    let given_up = analyses::put_off(&self.store, &due, &self.world).await?;
-                    let bundle = due.bundle_id.to_string();
-                    tracing::warn!(bundle.id = bundle, given_up, error = ?error, "a bundle could not be analysed");
-                }
-            }
-        }
-        Ok(())
+        engine::run_due(&self.store, &self.world, |due| async move { self.look(&due).await }).await
     }
 
     /// What is found in a bundle; `None` when the vendor has published no such profile. A vendor that does not answer is asked again later.
     async fn look(&self, due: &Due) -> Result<Option<Found>, Error> {
-        let Some((name, version)) = engine::read_title(&due.profile) else { return Ok(None) };
+        let Ok(ProfileTitle { name, version }) = ProfileTitle::parse(&due.profile) else { return Ok(None) };
         let mut snapshot = self.store.snapshot().await?;
         let place = bundle_place(&mut snapshot, due.bundle_id).await?;
         drop(snapshot);

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use vouch_core::id::BundleId;
 use vouch_core::{Error, World};
+use vouch_host::uploads;
 use vouch_storage::blobs::{self, Blobs};
 use vouch_storage::{Store, WriteError, analyses};
 
@@ -31,23 +32,11 @@ impl Retention {
 
     /// Gives up everything whose time is over. Each bundle and every few blobs are a transaction of their own.
     pub async fn run(&self) -> Result<(), Error> {
-        loop {
+        let due = || async {
             let mut snapshot = self.store.snapshot().await?;
-            let found = bundles_to_settle(&mut snapshot, self.world.now(), AT_A_TIME).await?;
-            drop(snapshot);
-            let mut settled = 0;
-            for id in &found {
-                match self.settle(*id).await {
-                    Ok(is_settled) => settled += usize::from(is_settled),
-                    // One that cannot be given up must not keep the others.
-                    Err(error) => tracing::error!(bundle.id = %id, %error, "a bundle cannot be given up"),
-                }
-            }
-            // A bundle whose row somebody holds is looked at again next time.
-            if settled == 0 {
-                break;
-            }
-        }
+            Ok(bundles_to_settle(&mut snapshot, self.world.now(), AT_A_TIME).await?)
+        };
+        uploads::settle_all(due, |id| self.settle(id)).await?;
         self.blobs.sweep().await?;
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! `vouch bundle translate`: what a vendor wrote, with the originals in the place of pseudonyms.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -45,7 +46,10 @@ pub(super) async fn run(arguments: &TranslateArguments) -> Result<ExitCode, Prob
     };
     let translated = answer.get_field_by_name("text").and_then(|text| text.as_str().map(str::to_owned));
     let replaced = answer.get_field_by_name("replaced").and_then(|count| count.as_i32()).unwrap_or_default();
-    output::line(translated.unwrap_or_default().trim_end_matches('\n'));
+    let translated = translated.unwrap_or_default();
+    // A terminal takes no orders from what somebody else wrote.
+    let shown = if std::io::stdout().is_terminal() { output::printable(&translated) } else { translated };
+    output::line(shown.trim_end_matches('\n'));
     output::remark(&format!("{replaced} originals were put back: this text is not for the vendor."));
     Ok(ExitCode::SUCCESS)
 }

@@ -1,10 +1,12 @@
 //! `vouch profile publish` and `fetch`: from a file to the vendor, and from the partner into a file with its signature beside it.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
+use tempfile::NamedTempFile;
 use tonic::Status;
 use tonic::service::interceptor::InterceptedService;
 use vouch_contract::pb::partner::v1 as partner;
@@ -120,6 +122,11 @@ pub(super) async fn fetch(arguments: &FetchArguments) -> Result<ExitCode, Proble
     }
     let file = arguments.output.clone().unwrap_or_else(|| super::file_of(&profile.name, profile.version));
     let (signature, keys) = signed::beside(&file);
+    if std::fs::read(&file).is_ok_and(|there| there != text.as_bytes()) {
+        return Err(Problem::new(format!("{} is there already, with another text", file.display()))
+            .next("Name another file with --output, or remove that one."));
+    }
+    // The text last: until it is there, nothing is signed.
     for (path, content) in [(&signature, found.signature + "\n"), (&keys, jwks), (&file, text)] {
         write(path, &content)?;
     }
@@ -141,9 +148,14 @@ pub(super) async fn fetch(arguments: &FetchArguments) -> Result<ExitCode, Proble
     Ok(ExitCode::SUCCESS)
 }
 
+/// Writes a file whole, or leaves what was there.
 fn write(path: &Path, content: &str) -> Result<(), Problem> {
-    std::fs::write(path, content)
-        .map_err(|error| Problem::new(format!("{} cannot be written: {error}", path.display())))
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let written = NamedTempFile::new_in(folder).and_then(|mut file| {
+        file.write_all(content.as_bytes())?;
+        file.persist(path).map_err(|refused| refused.error)
+    });
+    written.map(|_| ()).map_err(|error| Problem::new(format!("{} cannot be written: {error}", path.display())))
 }
 
 fn refused(status: &Status) -> ExitCode {

@@ -13,7 +13,7 @@ mod translation;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
@@ -166,9 +166,14 @@ impl PseudonymKind {
     fn is_same(self, one: &str, other: &str) -> bool {
         match self {
             Self::Host | Self::Domain | Self::User | Self::Mail => one.eq_ignore_ascii_case(other),
-            Self::Ipv4 | Self::Ipv6 | Self::Mac => true,
+            Self::Ipv4 | Self::Ipv6 => one.parse::<IpAddr>().ok() == other.parse::<IpAddr>().ok(),
+            Self::Mac => digits(one) == digits(other),
         }
     }
+}
+
+fn digits(mac: &str) -> Vec<u8> {
+    mac.bytes().filter(u8::is_ascii_hexdigit).map(|digit| digit.to_ascii_lowercase()).collect()
 }
 
 /// `02:11:22:33:44:55`, `02-11-…`, or `0211.2233.4455`.

@@ -77,6 +77,7 @@ impl Blobs {
     /// Throws away the parts of a blob that is not what was announced, from this first one on: the upload starts over.
     pub(super) async fn throw_away(&self, owner: &str, blob: &BlobRef, first: &str) -> Result<(), Error> {
         let now = self.world.now();
+        let parts = self.parts(owner, blob).await?;
         let buried = self.store.write(|mut tx| async move {
             // Ordering: the blob's row first, which a part that is being committed locks, too. Parts go all at once, and each object is
             // written once: what somebody else uploaded meanwhile has another first one, and stays.
@@ -94,10 +95,15 @@ impl Blobs {
                 bury(&mut tx, owner, &blob.sha256, now, &mut freed).await?;
                 freed.credit(&mut tx).await?;
             }
-            Ok((tx, ()))
+            Ok((tx, gone.rows_affected() == 1))
         });
-        buried.await?;
-        self.delete_buried().await
+        if buried.await? {
+            for (object, _) in parts {
+                // What cannot be deleted now has its tombstone, and is swept.
+                let _ = self.objects.delete(&ObjectPath::from(object.as_str())).await;
+            }
+        }
+        Ok(())
     }
 
     /// Deletes the rows of blobs whose time is over, and leaves tombstones of their objects.
@@ -133,17 +139,22 @@ impl Blobs {
 
     /// Deletes the objects that have a tombstone, then the tombstones.
     async fn delete_buried(&self) -> Result<(), Error> {
+        let (mut after, mut failed) = (String::new(), Ok(()));
         loop {
-            let rows = sqlx::query("SELECT object FROM blob_tombstones ORDER BY object LIMIT $1")
+            let rows = sqlx::query("SELECT object FROM blob_tombstones WHERE object > $1 ORDER BY object LIMIT $2")
+                .bind(&after)
                 .bind(i64::try_from(OBJECTS_AT_A_TIME).map_err(Error::internal)?)
                 .fetch_all(self.store.reader())
                 .await
                 .map_err(StoreError::from)?;
-            if rows.is_empty() {
-                return Ok(());
-            }
             let buried: Vec<String> = rows.iter().map(|found| row::text(found, "object")).collect::<Result<_, _>>()?;
-            self.delete_objects(&buried).await?;
+            let Some(last) = buried.last() else { return failed };
+            after.clone_from(last);
+            if let Err(error) = self.delete_objects(&buried).await {
+                // They keep their tombstones, and keep none behind them from going.
+                failed = failed.and(Err(error));
+                continue;
+            }
             let buried = &buried;
             let forgotten = self.store.write(|mut tx| async move {
                 let names = Rows::of(Dialect::of(&tx), buried.iter().map(|object| [object.as_str().into()]));

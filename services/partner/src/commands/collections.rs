@@ -57,7 +57,7 @@ pub async fn issue(
         issued_at: doing.now,
     };
     collections::collection_ticket_insert(tx, &issued).await?;
-    let request = CollectionRequest::new(&ticket.id.to_string(), issued.wanted.profile.as_str(), pseudonym_key)
+    let request = CollectionRequest::new(&ticket.id.to_string(), &issued.wanted.profile.to_string(), pseudonym_key)
         .issued(&issued.id.to_string(), recipient.clone());
     let (collectors, questions) = (issued.wanted.collectors.clone(), issued.questions.clone());
     let file = CollectionRequest { collectors, questions, ..request }.write().map_err(|error| match error {

@@ -13,6 +13,8 @@ use crate::store::{pseudonyms, tickets};
 
 /// By so many of a ticket's tables a text is translated.
 const MAX_TABLES: i64 = 50;
+/// And by so many bytes of them, encrypted: each is held in memory while a text is translated.
+const MAX_BYTES: i64 = 16 * 1024 * 1024;
 
 /// A table to be kept.
 #[derive(Debug, Clone)]
@@ -63,7 +65,7 @@ pub struct Tables {
 /// The tables of a ticket's bundles.
 pub async fn tables(connection: &mut AnyConnection, secrets: &Secrets, ticket: &Ticket) -> Result<Tables, Error> {
     let identity = collections::identity(connection, secrets, &ticket.partner_id).await?;
-    let sealed = pseudonyms::table_list(connection, ticket.id, MAX_TABLES).await?;
+    let sealed = pseudonyms::table_list(connection, ticket.id, MAX_TABLES, MAX_BYTES).await?;
     Ok(Tables { identity, sealed })
 }
 

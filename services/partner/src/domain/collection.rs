@@ -1,9 +1,9 @@
 //! Collection tickets: requests for diagnostics that are issued for a ticket.
 
 use jiff::Timestamp;
+use vouch_core::code::ProfileTitle;
 use vouch_core::id::{CollectionTicketId, TicketId};
 use vouch_core::{Error, Kind, Reason};
-use vouch_diagnostics::ProfileName;
 
 use super::ticket::{Ticket, Viewer};
 
@@ -28,7 +28,7 @@ pub struct CollectionTicket {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// The profile.
-    pub profile: ProfileName,
+    pub profile: ProfileTitle,
     /// The collectors of it; all of them, if there is none.
     pub collectors: Vec<String>,
 }
@@ -39,7 +39,7 @@ pub enum Asked {
     /// For what is named here.
     Named(Wanted),
     /// For what the vendor asks for; by this profile, where the vendor names none.
-    ForVendorRequest(Option<ProfileName>),
+    ForVendorRequest(Option<ProfileTitle>),
 }
 
 /// What the vendor asks for, as it asked last.
@@ -79,7 +79,7 @@ impl Asked {
         if !request.collectors.iter().all(|name| is_collector(name)) {
             return Err(nothing("what the vendor asks for names no collectors that a profile could have"));
         }
-        let profile = match (ProfileName::parse(&request.profile), named) {
+        let profile = match (ProfileTitle::parse(&request.profile), named) {
             (Ok(profile), _) => profile,
             (Err(_), Some(profile)) => profile.clone(),
             (Err(_), None) => return Err(Error::field("profile", "is required: the vendor names none")),

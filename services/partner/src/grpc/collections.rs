@@ -2,8 +2,8 @@
 
 use vouch_contract::convert::timestamp;
 use vouch_contract::pb::partner::v1 as pb;
+use vouch_core::code::ProfileTitle;
 use vouch_core::{Violations, id, text};
-use vouch_diagnostics::ProfileName;
 use vouch_diagnostics::pseudonyms::MAX_TABLE_BYTES;
 
 use super::diagnostics::{OfTicket, of_ticket};
@@ -29,7 +29,7 @@ impl TryFrom<pb::IssueCollectionTicketRequest> for Issue {
         let OfTicket { ticket_id, what: (asked, questions) } = of_ticket(&request.ticket_id, |v| {
             let profile = match request.profile.as_str() {
                 "" if request.for_vendor_request => Some(None),
-                named => v.take("profile", ProfileName::parse(named)).map(Some),
+                named => v.take("profile", ProfileTitle::parse(named)).map(Some),
             };
             let collectors = read_collectors(&request, v);
             let questions = read_questions(&request.questions, v);

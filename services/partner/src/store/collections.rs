@@ -18,7 +18,7 @@ pub async fn collection_ticket_insert(
     )
     .bind(issued.id.to_string())
     .bind(issued.ticket_id.to_string())
-    .bind(issued.wanted.profile.as_str())
+    .bind(issued.wanted.profile.to_string())
     .bind(&issued.issued_by)
     .bind(issued.issued_at.as_microsecond())
     .execute(connection)

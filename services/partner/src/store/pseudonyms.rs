@@ -46,20 +46,29 @@ pub async fn table_delete(connection: &mut AnyConnection, id: BundleId) -> Resul
     Ok(())
 }
 
-/// The tables of a ticket's bundles, the youngest first.
+/// The tables of a ticket's bundles, the youngest first: at most so many, and at most so many bytes of them.
 pub async fn table_list(
     connection: &mut AnyConnection,
     ticket_id: TicketId,
     most: i64,
+    most_bytes: i64,
 ) -> Result<Vec<Vec<u8>>, StoreError> {
     let rows = sqlx::query(
-        "SELECT bundle_pseudonyms.sealed FROM bundle_pseudonyms
-         JOIN bundles ON bundles.bundle_id = bundle_pseudonyms.bundle_id
+        "SELECT bundle_pseudonyms.bundle_id, CAST(length(bundle_pseudonyms.sealed) AS BIGINT) AS bytes
+         FROM bundle_pseudonyms JOIN bundles ON bundles.bundle_id = bundle_pseudonyms.bundle_id
          WHERE bundles.ticket_id = $1 ORDER BY received_at DESC, bundle_pseudonyms.bundle_id DESC LIMIT $2",
     )
     .bind(ticket_id.to_string())
     .bind(most)
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
-    rows.iter().map(|found| row::bytes(found, "sealed")).collect()
+    let (mut tables, mut bytes) = (Vec::new(), 0);
+    for found in &rows {
+        bytes += row::integer(found, "bytes")?;
+        if bytes > most_bytes {
+            break;
+        }
+        tables.extend(table_fetch(connection, row::id(found, "bundle_id")?).await?);
+    }
+    Ok(tables)
 }

@@ -5,9 +5,9 @@ use tonic::{Request, Response, Status};
 use vouch_contract::convert::timestamp;
 use vouch_contract::pb::vendor::v1 as pb;
 use vouch_contract::pb::vendor::v1::case_desk_service_server::CaseDeskService;
+use vouch_core::code::ProfileTitle;
 use vouch_core::id::CaseId;
 use vouch_core::{Error, Violations, id, short_number, text};
-use vouch_diagnostics::ProfileName;
 use vouch_host::analyses::message;
 use vouch_host::{Call, Page};
 use vouch_storage::{Tx, WriteError, analyses};
@@ -322,7 +322,7 @@ impl TryFrom<pb::RequestInformationRequest> for Act<pb::RequestInformationReques
                 let collectors = lines("collectors", &asked.collectors, 0, v);
                 let profile = match asked.profile.as_str() {
                     "" => None,
-                    named => v.take("profile", ProfileName::parse(named)),
+                    named => v.take("profile", ProfileTitle::parse(named)),
                 };
                 Some(CaseEvent::InformationRequested { questions, collectors, profile })
             })

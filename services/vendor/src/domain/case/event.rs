@@ -1,8 +1,8 @@
 //! What happens to a case.
 
 use jiff::Timestamp;
+use vouch_core::code::ProfileTitle;
 use vouch_core::id::{ArticleId, BundleId, ContactId, LiaisonNoticeId, NoteId};
-use vouch_diagnostics::ProfileName;
 
 use super::{Case, CaseStep};
 
@@ -30,7 +30,7 @@ pub enum CaseEvent {
         /// Collectors whose output is wanted.
         collectors: Vec<String>,
         /// The profile that has them, where one is named.
-        profile: Option<ProfileName>,
+        profile: Option<ProfileTitle>,
     },
     /// The partner answered.
     InformationProvided {
