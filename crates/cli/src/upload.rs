@@ -20,15 +20,13 @@ use vouch_contract::status::reason_of;
 use vouch_core::{Error, World};
 use vouch_diagnostics::Digest;
 use vouch_diagnostics::sealed::SealedBundle;
-use vouch_host::uploads::{self, BlobRef, Far, Near, Outlet, Part, Told};
+use vouch_host::uploads::{self, BlobRef, Far, Near, Outlet, PART_BYTES, Part, Told};
 
 use crate::contract;
 use crate::folder::Folder;
 use crate::identities::{Bearer, Role};
 use crate::output::{self, Problem};
 
-/// How many bytes one message carries.
-const PIECE: u64 = 1024 * 1024;
 /// How often it is tried in a row without anything more arriving.
 const ATTEMPTS: u32 = 10;
 
@@ -154,9 +152,9 @@ impl Near for Sealed {
             };
             io::copy(&mut content.by_ref().take(outlet.offset()), &mut io::sink())?;
             loop {
-                let left = outlet.blob().size_bytes.saturating_sub(outlet.offset()).min(PIECE);
+                let left = outlet.blob().size_bytes.saturating_sub(outlet.offset()).min(PART_BYTES);
                 let mut piece = Vec::with_capacity(usize::try_from(left).unwrap_or_default());
-                content.by_ref().take(PIECE).read_to_end(&mut piece)?;
+                content.by_ref().take(PART_BYTES).read_to_end(&mut piece)?;
                 sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
                 if piece.is_empty() || !outlet.send_blocking(piece.into()) {
                     return Ok::<_, io::Error>(());

@@ -41,15 +41,22 @@ pub fn paragraph(text: &str, most: usize) -> Result<String, String> {
 pub fn email(text: &str) -> Result<String, String> {
     let wrong = || "must be an e-mail address such as ada@example.com".to_owned();
     let (local, domain) = text.split_once('@').ok_or_else(wrong)?;
-    let local_fits = (1..=64).contains(&local.len())
-        && local.chars().all(|c| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c));
+    let local_fits = (1..=64).contains(&local.len()) && is_word(local, "!#$%&'*+-/=?^_`{|}~.");
     let domain_fits = domain.split('.').all(|label| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+        (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-') && is_word(label, "-")
     });
-    if text.len() <= 254 && local_fits && domain_fits { Ok(text.to_lowercase()) } else { Err(wrong()) }
+    if text.len() <= 254 && local_fits && domain_fits { Ok(lower(text)) } else { Err(wrong()) }
+}
+
+/// Whether a text is letters, digits and these marks. Most are ASCII, and need no tables.
+fn is_word(text: &str, marks: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || marks.as_bytes().contains(&byte))
+        || text.chars().all(|c| c.is_alphanumeric() || marks.contains(c))
+}
+
+/// A text in lower case: most are ASCII, and need no tables.
+fn lower(text: &str) -> String {
+    if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase() }
 }
 
 /// Reads a request id: 1 to 64 visible ASCII characters.

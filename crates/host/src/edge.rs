@@ -10,10 +10,18 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use http::{HeaderMap, Request, Response};
+use futures_util::future::CatchUnwind;
+use http::{HeaderMap, HeaderName, Request, Response};
+use pin_project_lite::pin_project;
+use tokio::time::Sleep;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 use vouch_core::Reason;
+
+// Looked for in every request and answer: not read anew each time.
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_STATUS_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// The edge of a service.
 #[derive(Debug, Clone, Copy)]
@@ -46,42 +54,71 @@ pub struct EdgeService<S> {
 impl<S, B, R> Service<Request<B>> for EdgeService<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
-    S::Future: Send + 'static,
-    S::Error: Send + 'static,
-    R: Default + Send + 'static,
+    R: Default,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+    type Future = Answering<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let edge = self.edge;
         let method = METHODS.get(request.uri().path()).unwrap_or(&OTHER);
         // An upload takes as long as its content is large: its handler bounds the pauses between parts instead.
-        let longest = if method.is_upload { None } else { Some(edge.longest) };
+        let longest = if method.is_upload { None } else { Some(self.edge.longest) };
         let deadline = [callers_deadline(request.headers()), longest].into_iter().flatten().min();
-        let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
-        Box::pin(async move {
-            let began = Instant::now();
-            let response = match within(deadline, answer).await {
-                Ok(Ok(Ok(response))) => edge.plain(response),
-                Ok(Ok(Err(error))) => return Err(error),
-                Ok(Err(_panic)) => {
-                    tracing::error!(rpc.method = method.path, "a handler panicked");
-                    edge.status(Code::Internal, Reason::Internal, "the service failed").into_http()
-                }
-                Err(_elapsed) => {
+        Answering {
+            answer: AssertUnwindSafe(self.inner.call(request)).catch_unwind(),
+            deadline: deadline.map(tokio::time::sleep),
+            edge: self.edge,
+            method,
+            began: Instant::now(),
+        }
+    }
+}
+
+pin_project! {
+    /// A request on its way to an answer. A type of its own, so that it needs no box: it is as large as what a handler keeps.
+    #[derive(Debug)]
+    pub struct Answering<F> {
+        #[pin]
+        answer: CatchUnwind<AssertUnwindSafe<F>>,
+        #[pin]
+        deadline: Option<Sleep>,
+        edge: Edge,
+        method: &'static Method,
+        began: Instant,
+    }
+}
+
+impl<F, R, E> Future for Answering<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: Default,
+{
+    type Output = Result<Response<R>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = match this.answer.poll(context) {
+            Poll::Ready(Ok(Ok(response))) => this.edge.plain(response),
+            Poll::Ready(Ok(Err(error))) => return Poll::Ready(Err(error)),
+            Poll::Ready(Err(_panic)) => {
+                tracing::error!(rpc.method = this.method.path, "a handler panicked");
+                this.edge.status(Code::Internal, Reason::Internal, "the service failed").into_http()
+            }
+            Poll::Pending => match this.deadline.as_pin_mut().map(|deadline| deadline.poll(context)) {
+                Some(Poll::Ready(())) => {
                     let message = "the deadline passed; a mutation may have happened: ask again with its request_id";
-                    edge.status(Code::DeadlineExceeded, Reason::Unavailable, message).into_http()
+                    this.edge.status(Code::DeadlineExceeded, Reason::Unavailable, message).into_http()
                 }
-            };
-            method.measure(&response, began.elapsed());
-            Ok(response)
-        })
+                Some(Poll::Pending) | None => return Poll::Pending,
+            },
+        };
+        this.method.measure(&response, this.began.elapsed());
+        Poll::Ready(Ok(response))
     }
 }
 
@@ -92,7 +129,7 @@ impl Edge {
         let Some(code) = code_in(response.headers()) else {
             return response;
         };
-        if response.headers().contains_key("grpc-status-details-bin") {
+        if response.headers().contains_key(&GRPC_STATUS_DETAILS) {
             return response;
         }
         match code {
@@ -122,7 +159,7 @@ pub(crate) fn unreadable(code: Code, domain: &str) -> Status {
 
 /// The caller's deadline (the gRPC over HTTP/2 protocol, `grpc-timeout`): a number of at most eight digits and a unit.
 fn callers_deadline(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let text = headers.get(&GRPC_TIMEOUT)?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 {
         return None;
@@ -140,19 +177,12 @@ fn callers_deadline(headers: &HeaderMap) -> Option<Duration> {
 }
 
 fn code_in(headers: &HeaderMap) -> Option<Code> {
-    headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
-}
-
-/// Waits for an answer, for at most so long where there is a limit.
-async fn within<F: Future>(limit: Option<Duration>, answer: F) -> Result<F::Output, tokio::time::error::Elapsed> {
-    match limit {
-        Some(limit) => tokio::time::timeout(limit, answer).await,
-        None => Ok(answer.await),
-    }
+    headers.get(&GRPC_STATUS).map(|value| Code::from_bytes(value.as_bytes()))
 }
 
 /// What is known of an RPC: found once for each request. Its metrics, too, because finding them by their labels takes longer than
 /// counting.
+#[derive(Debug)]
 struct Method {
     path: String,
     is_upload: bool,

@@ -136,7 +136,7 @@ impl Rpc {
             (Ok(request_id), command) => (request_id, command),
             (Err(problem), command) => return Err(all_violations(problem, command.err())),
         };
-        let call = results::Call { caller: caller.name(), method, request_id, content };
+        let call = results::Call { caller: caller.name().to_string(), method, request_id, content };
         let once = Once { rpc: self, call, keeping, now };
         // Ordering: a stored result is looked for before the request is validated, so that a request that was good once
         // stays good when it is repeated.

@@ -16,7 +16,7 @@ use vouch_diagnostics::{Digest, Manifest};
 pub use vouch_storage::blobs::BlobRef;
 use vouch_storage::blobs::{Blobs, MAX_BLOB_BYTES, Progress};
 
-pub use self::send::{Far, Near, Outlet, Told, send};
+pub use self::send::{Far, Near, Outlet, PART_BYTES, Told, send};
 use crate::Rpc;
 
 /// How many blobs one question may name.

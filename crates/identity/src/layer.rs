@@ -13,7 +13,7 @@ use tower::{Layer, Service};
 use vouch_core::code::PartnerId;
 use vouch_core::{Reason, World};
 
-use crate::{AccessRules, Caller, CallerKind, Issuers, PeerInfo, TrustBundles, WorkloadDirectory};
+use crate::{AccessRules, Caller, CallerKind, Identity, Issuers, PeerInfo, TrustBundles, WorkloadDirectory};
 
 /// What the gate needs to know.
 pub struct Access {
@@ -77,7 +77,7 @@ impl Access {
         }
         match caller.kind {
             CallerKind::Anonymous => Err(Refusal::Unauthenticated("present a client certificate or a bearer token")),
-            CallerKind::EndUser if self.guide.is_some() => Err(Refusal::Customer(caller.organisation)),
+            CallerKind::EndUser if self.guide.is_some() => Err(Refusal::Customer(caller.organisation.clone())),
             kind => Err(Refusal::Denied(kind)),
         }
     }
@@ -87,7 +87,7 @@ impl Access {
         let address = info.address.map(|address| address.ip());
         let workload = match &info.peer {
             None => None,
-            Some(peer) if self.bundles.believes(peer, now) => Some(peer.id().clone()),
+            Some(peer) if self.bundles.believes(peer, now) => Some(peer.id()),
             Some(_) => return Err(Refusal::Unauthenticated("the client certificate is no longer accepted")),
         };
         if let Some(authorization) = authorization {
@@ -101,42 +101,18 @@ impl Access {
             if person.organisation.as_deref().is_some_and(|org| PartnerId::parse(org).is_err()) {
                 return Err(Refusal::Unauthenticated("the bearer token names an organisation that is no code"));
             }
-            return Ok(Caller {
-                kind: person.kind,
-                subject: person.subject,
-                organisation: person.organisation,
-                roles: person.roles,
-                email: person.email,
-                workload,
-                address,
-            });
+            return Ok(Caller::new(Arc::new(Identity::person(person, workload.cloned())), address));
         }
         let Some(id) = workload else {
-            return Ok(Caller {
-                kind: CallerKind::Anonymous,
-                subject: String::new(),
-                organisation: None,
-                roles: Vec::new(),
-                email: None,
-                workload: None,
-                address,
-            });
+            return Ok(Caller::new(Arc::new(Identity::anonymous()), address));
         };
         let known = self
             .directory
-            .find(&id)
+            .find(id)
             // An id's path and the registry's entry must tell the same kind.
             .filter(|known| id.path().kind() == known.kind)
             .ok_or(Refusal::Unauthenticated("the workload is not registered"))?;
-        Ok(Caller {
-            kind: known.kind,
-            subject: id.to_string(),
-            organisation: known.partner.map(|partner| partner.as_str().to_owned()),
-            roles: Vec::new(),
-            email: None,
-            workload: Some(id),
-            address,
-        })
+        Ok(Caller::new(known, address))
     }
 
     fn customer_status(&self, advice: &str) -> Status {

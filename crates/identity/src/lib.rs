@@ -16,7 +16,7 @@ mod spiffe;
 mod trust;
 
 pub use access::{AccessRules, Grant};
-pub use caller::{Caller, CallerKind, Workload, WorkloadDirectory};
+pub use caller::{Caller, CallerKind, Identity, WorkloadDirectory};
 pub use issuers::{Algorithm, Issuer, Issuers, Person, TokenError};
 pub use layer::{Access, AccessLayer, Guide, Refusal};
 pub use spiffe::{SpiffeId, TrustDomain, WorkloadPath};

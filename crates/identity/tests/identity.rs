@@ -16,8 +16,8 @@ use vouch_core::World;
 use vouch_core::code::PartnerId;
 use vouch_identity::development::{Authority, TokenIssuer};
 use vouch_identity::{
-    Access, AccessRules, Algorithm, Caller, CallerKind, Grant, Issuer, Issuers, PeerInfo, Refusal, SpiffeId,
-    TokenError, TrustBundles, TrustDomain, Workload, WorkloadDirectory,
+    Access, AccessRules, Algorithm, Caller, CallerKind, Grant, Identity, Issuer, Issuers, PeerInfo, Person, Refusal,
+    SpiffeId, TokenError, TrustBundles, TrustDomain, WorkloadDirectory,
 };
 
 const NORTH: &str = "spiffe://north.example/partner/north";
@@ -46,14 +46,13 @@ fn accepted(bundles: &TrustBundles, chain: &[CertificateDer<'static>]) -> bool {
 struct Directory;
 
 impl WorkloadDirectory for Directory {
-    fn find(&self, id: &SpiffeId) -> Option<Workload> {
+    fn find(&self, id: &SpiffeId) -> Option<Arc<Identity>> {
+        let known = |kind, partner| Some(Arc::new(Identity::workload(id.clone(), kind, partner)));
         match id.to_string().as_str() {
-            NORTH => {
-                Some(Workload { kind: CallerKind::PartnerWorkload, partner: Some(PartnerId::parse("north").unwrap()) })
-            }
+            NORTH => known(CallerKind::PartnerWorkload, PartnerId::parse("north").ok()),
             // The second is what a registry should not say: another kind than the id's own path.
             "spiffe://vendor.example/vendor/vendor" | "spiffe://north.example/reseller/north" => {
-                Some(Workload { kind: CallerKind::VendorWorkload, partner: None })
+                known(CallerKind::VendorWorkload, None)
             }
             _ => None,
         }
@@ -205,15 +204,16 @@ fn every_rpc_of_the_contract_has_an_access_rule() {
 
 #[test]
 fn a_person_comes_through_a_workload_only_where_the_rule_says_so() {
-    let caller = Caller {
+    let person = Person {
         kind: CallerKind::VendorStaff,
         subject: "ada".into(),
         organisation: None,
         email: None,
         roles: vec!["engineer".into()],
-        workload: Some(SpiffeId::parse(NORTH).unwrap()),
-        address: None,
+        expires_at: Timestamp::MAX,
     };
+    let identity = Identity::person(person, Some(SpiffeId::parse(NORTH).unwrap()));
+    let caller = Caller::new(Arc::new(identity), None);
     let grant = |roles: &[&str], through_workload| Grant {
         caller: CallerKind::VendorStaff,
         roles: roles.iter().map(ToString::to_string).collect(),

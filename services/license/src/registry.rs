@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use vouch_core::Error;
 use vouch_host::Trust;
-use vouch_identity::{CallerKind, SpiffeId, TrustDomain, Workload, WorkloadDirectory};
+use vouch_identity::{CallerKind, Identity, SpiffeId, TrustDomain, WorkloadDirectory};
 use vouch_storage::{Store, StoreError};
 
 use crate::domain::partner::Partner;
@@ -19,7 +19,7 @@ pub struct Registry {
     store: Store,
     trust: Arc<Trust>,
     configured: Vec<SpiffeId>,
-    workloads: ArcSwap<BTreeMap<SpiffeId, Workload>>,
+    workloads: ArcSwap<BTreeMap<SpiffeId, Arc<Identity>>>,
     /// The revision that was read last; whoever watches the registry waits for it to change.
     seen: watch::Sender<i64>,
     /// One reading at a time: an older one must not end after a newer one.
@@ -61,7 +61,8 @@ impl Registry {
             bundles.extend(domains(&partner));
         }
         for id in &self.configured {
-            workloads.insert(id.clone(), Workload { kind: CallerKind::VendorWorkload, partner: None });
+            let own = Identity::workload(id.clone(), CallerKind::VendorWorkload, None);
+            workloads.insert(id.clone(), Arc::new(own));
         }
         snapshot.commit().await.map_err(StoreError::from)?;
         self.trust.set_registered(bundles).map_err(Error::internal)?;
@@ -72,13 +73,13 @@ impl Registry {
 }
 
 impl WorkloadDirectory for Registry {
-    fn find(&self, id: &SpiffeId) -> Option<Workload> {
+    fn find(&self, id: &SpiffeId) -> Option<Arc<Identity>> {
         self.workloads.load().get(id).cloned()
     }
 }
 
-fn workload(id: &SpiffeId, partner: &Partner) -> Workload {
-    Workload { kind: id.path().kind(), partner: Some(partner.id.clone()) }
+fn workload(id: &SpiffeId, partner: &Partner) -> Arc<Identity> {
+    Arc::new(Identity::workload(id.clone(), id.path().kind(), Some(partner.id.clone())))
 }
 
 fn domains(partner: &Partner) -> impl Iterator<Item = (TrustDomain, String)> {

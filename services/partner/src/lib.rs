@@ -38,7 +38,7 @@ use std::time::Duration;
 use vouch_core::World;
 use vouch_host::config::{HostConfig, Loaded};
 use vouch_host::{Bell, Listeners, Rpc, ServeError, Server, Service};
-use vouch_identity::{SpiffeId, Workload, WorkloadDirectory};
+use vouch_identity::{Identity, SpiffeId, WorkloadDirectory};
 use vouch_storage::blobs::Blobs;
 use vouch_storage::outbox;
 
@@ -70,7 +70,7 @@ const RELOAD: Duration = Duration::from_secs(5);
 struct NoWorkloads;
 
 impl WorkloadDirectory for NoWorkloads {
-    fn find(&self, _id: &SpiffeId) -> Option<Workload> {
+    fn find(&self, _id: &SpiffeId) -> Option<Arc<Identity>> {
         None
     }
 }

@@ -8,14 +8,11 @@ use vouch_contract::status::reason_of;
 use vouch_core::Error;
 use vouch_core::code::PartnerId;
 use vouch_core::id::CustomerId;
-use vouch_host::uploads::{self, Near, Outlet, Told};
+use vouch_host::uploads::{self, Near, Outlet, PART_BYTES, Told};
 use vouch_storage::blobs::{BlobRef, Blobs};
 
 use crate::domain::ticket::{Bundle, Ticket};
 use crate::links::{Link, within};
-
-/// How much of a blob is read at a time.
-const PIECE: u64 = 1024 * 1024;
 
 /// Whose blobs a ticket's are: content is kept apart by partner organisation and end user.
 pub fn owner(ticket: &Ticket) -> String {
@@ -75,7 +72,7 @@ struct Kept<'k> {
 impl Near for Kept<'_> {
     async fn read(&self, mut outlet: Outlet) -> Result<(), Error> {
         loop {
-            let piece = self.blobs.read_range(self.owner, outlet.blob(), outlet.offset(), PIECE).await?;
+            let piece = self.blobs.read_range(self.owner, outlet.blob(), outlet.offset(), PART_BYTES).await?;
             let piece = piece.ok_or_else(|| Error::internal("a blob of a committed bundle is not whole"))?;
             // The blob's end, or that of whoever takes it.
             if piece.is_empty() || !outlet.send(piece).await {

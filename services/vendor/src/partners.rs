@@ -16,7 +16,7 @@ use vouch_contract::pb::license::v1::partner_registry_service_client::PartnerReg
 use vouch_core::World;
 use vouch_core::code::PartnerId;
 use vouch_host::Trust;
-use vouch_identity::{CallerKind, SpiffeId, TrustDomain, Workload, WorkloadDirectory};
+use vouch_identity::{CallerKind, Identity, SpiffeId, TrustDomain, WorkloadDirectory};
 use vouch_proof::KeySet;
 
 use crate::domain::admission::Standing;
@@ -43,7 +43,7 @@ pub struct Partners {
     configured: Vec<SpiffeId>,
     world: World,
     known: ArcSwap<BTreeMap<PartnerId, Known>>,
-    workloads: ArcSwap<BTreeMap<SpiffeId, Workload>>,
+    workloads: ArcSwap<BTreeMap<SpiffeId, Arc<Identity>>>,
     /// When the feed gave its last sign of life, in microseconds; the smallest number while it never did.
     heard_at: AtomicI64,
     tried: watch::Sender<bool>,
@@ -134,9 +134,9 @@ impl Partners {
         if is_good { Standing::Good } else { Standing::Revoked }
     }
 
-    fn own(&self) -> BTreeMap<SpiffeId, Workload> {
-        let own = Workload { kind: CallerKind::VendorWorkload, partner: None };
-        self.configured.iter().map(|id| (id.clone(), own.clone())).collect()
+    fn own(&self) -> BTreeMap<SpiffeId, Arc<Identity>> {
+        let own = |id: &SpiffeId| Arc::new(Identity::workload(id.clone(), CallerKind::VendorWorkload, None));
+        self.configured.iter().map(|id| (id.clone(), own(id))).collect()
     }
 
     fn take(&self, known: BTreeMap<PartnerId, Known>) -> Result<(), String> {
@@ -145,8 +145,8 @@ impl Partners {
         for (id, partner) in &known {
             for name in &partner.workloads {
                 bundles.push((name.domain().clone(), partner.authorities.clone()));
-                let workload = Workload { kind: name.path().kind(), partner: Some(id.clone()) };
-                workloads.insert(name.clone(), workload);
+                let workload = Identity::workload(name.clone(), name.path().kind(), Some(id.clone()));
+                workloads.insert(name.clone(), Arc::new(workload));
             }
         }
         bundles.dedup();
@@ -159,7 +159,7 @@ impl Partners {
 }
 
 impl WorkloadDirectory for Partners {
-    fn find(&self, id: &SpiffeId) -> Option<Workload> {
+    fn find(&self, id: &SpiffeId) -> Option<Arc<Identity>> {
         self.workloads.load().get(id).cloned()
     }
 }

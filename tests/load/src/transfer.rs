@@ -19,7 +19,7 @@ pub(crate) use self::small::{SmallArguments, run as run_small};
 pub(crate) use self::upload::{UploadArguments, run as run_upload};
 
 /// How many bytes one message carries.
-const PIECE: usize = 1024 * 1024;
+const PIECE: usize = 2 * 1024 * 1024;
 /// How many blobs travel at a time, here and there.
 const IN_FLIGHT: usize = 4;
 

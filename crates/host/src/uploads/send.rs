@@ -20,6 +20,8 @@ use vouch_storage::blobs::BlobRef;
 
 use super::{MAX_BLOBS, Part, size, write_blob};
 
+/// How many bytes one part carries: the far side syncs each, so few are faster, and both sides hold several of them in memory.
+pub const PART_BYTES: u64 = 2 * 1024 * 1024;
 /// How many blobs travel at a time: while one waits for a disk or an answer, another one moves.
 const IN_FLIGHT: usize = 4;
 /// How many parts wait between whoever reads and whoever sends.

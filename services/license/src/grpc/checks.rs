@@ -1,5 +1,7 @@
 //! Checks: one question or many, asked of the book, or of the database by who wants an explanation.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use vouch_contract::convert;
 use vouch_contract::pb::license::v1 as pb;
@@ -100,13 +102,13 @@ impl Handlers {
         question: &Question,
         viewer: &Viewer,
         now: Timestamp,
-    ) -> Result<(Answer, i64, Option<pb::Explanation>), Error> {
+    ) -> Result<(Answer, i64, Option<Box<pb::Explanation>>), Error> {
         let mut snapshot = self.store().snapshot().await?;
         let revision = revision_fetch(&mut snapshot).await?.all;
         let known = facts_fetch(&mut snapshot, self.secrets(), &question.license, viewer, now).await?;
         let facts = known.as_ref().map(Known::facts);
         let answer = judge(facts.as_ref(), question, viewer, now);
-        Ok((answer, revision, known.map(Into::into)))
+        Ok((answer, revision, known.map(|known| Box::new(known.into()))))
     }
 
     /// Answers several questions on one state of the facts.
@@ -151,8 +153,8 @@ impl Handlers {
     }
 
     /// A question is a guess until its answer shows that the licence is known.
-    pub(super) fn may_guess(&self, caller: &Caller, now: Timestamp) -> Result<Guess<'_, String>, Error> {
-        self.callers.guess(caller.name(), now).map_err(|retry_after| Error::RateLimited { retry_after })
+    pub(super) fn may_guess(&self, caller: &Caller, now: Timestamp) -> Result<Guess<'_, Arc<str>>, Error> {
+        self.callers.guess(caller.name().clone(), now).map_err(|retry_after| Error::RateLimited { retry_after })
     }
 
     fn wanted(&self, license: &LicenseRef) -> Wanted {

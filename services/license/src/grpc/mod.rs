@@ -52,7 +52,7 @@ pub(crate) struct Handlers {
     /// The service's own name in proofs.
     pub issuer: Arc<str>,
     /// Misses by caller.
-    pub callers: Arc<Guesses<String>>,
+    pub callers: Arc<Guesses<Arc<str>>>,
     /// Turns true when the service stops.
     pub stopping: tokio::sync::watch::Receiver<bool>,
     /// Misses by address.

@@ -2,6 +2,7 @@
 
 use vouch_contract::convert::{self, timestamp};
 use vouch_contract::pb::license::v1 as pb;
+use vouch_core::id;
 
 use crate::commands::etag;
 use crate::domain::agreement::{Agreement, AgreementState, Liaison, Plan, SeatGrant};
@@ -265,16 +266,19 @@ impl From<Cover> for pb::Cover {
             .iter()
             .flat_map(|tier| vouch_core::Severity::ALL.into_iter().filter(|severity| tier.covers(*severity)));
         Self {
-            license_id: cover.license_id.to_string(),
+            license_id: id::text(&cover.license_id),
             license_revision: cover.license_revision,
-            end_user_id: cover.end_user_id.to_string(),
-            agreement_id: cover.agreement_id.map(|id| id.to_string()).unwrap_or_default(),
-            tier_id: cover.tier_id().map(ToString::to_string).unwrap_or_default(),
+            end_user_id: cover.end_user_id.as_str().to_owned(),
+            agreement_id: cover.agreement_id.map(|agreement| id::text(&agreement)).unwrap_or_default(),
+            tier_id: cover.tier_id().map(|tier| tier.as_str().to_owned()).unwrap_or_default(),
             coverage: cover.tier.as_ref().map(|tier| tier.coverage.clone()).unwrap_or_default(),
             severities: severities.map(|severity| convert::severity(severity).into()).collect(),
             covered_until: cover.until.map(timestamp),
-            contact_id: cover.contact_id.map(|id| id.to_string()).unwrap_or_default(),
-            modification_maker_id: cover.modification_maker_id.map(|id| id.to_string()).unwrap_or_default(),
+            contact_id: cover.contact_id.map(|contact| id::text(&contact)).unwrap_or_default(),
+            modification_maker_id: cover
+                .modification_maker_id
+                .map(|maker| maker.as_str().to_owned())
+                .unwrap_or_default(),
             priority: cover.tier.as_ref().map(|tier| tier.priority).unwrap_or_default(),
             charging: cover.tier.as_ref().map(|tier| pb::Charging::from(tier.charging)).unwrap_or_default().into(),
         }

@@ -252,7 +252,7 @@ impl EscalationService for Handlers {
         let watch =
             Watch { rpc: self.rpc.clone(), bell: self.bell.clone(), epoch: self.epoch.to_string(), partner_id, place };
         watch.begin().await.map_err(told)?;
-        let (partners, workload) = (self.partners.clone(), caller.workload);
+        let (partners, workload) = (self.partners.clone(), caller.workload.clone());
         Ok(streamed(self.stopping.clone(), move |sender| async move {
             tokio::select! {
                 ended = watch.run(sender) => ended,
