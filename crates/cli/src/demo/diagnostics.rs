@@ -73,16 +73,18 @@ pub(super) async fn analysed(stage: &mut Stage, case_id: &Value) -> Result<(), P
     let analysis = stage.until_analysed(case_id).await?;
     let profile = analysis["profile"].as_str().unwrap_or_default();
     let findings = analysis["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let matches = findings.iter().filter(|finding| finding["verdict"] == "ANALYZER_VERDICT_MATCH");
-    let issues: Vec<&str> = matches.filter_map(|finding| finding["issue"].as_str()).collect();
-    let told = match (analysis["state"].as_str(), issues.is_empty()) {
-        (Some("ANALYSIS_STATE_DONE"), true) => {
-            format!("by {profile}: {} known problems looked for, none found", findings.len())
+    let by = |verdict: &'static str| findings.iter().filter(move |finding| finding["verdict"] == verdict);
+    let issues: Vec<&str> = by("ANALYZER_VERDICT_MATCH").filter_map(|finding| finding["issue"].as_str()).collect();
+    let found = if issues.is_empty() { "none".to_owned() } else { issues.join(", ") };
+    let untold = match by("ANALYZER_VERDICT_INCONCLUSIVE").count() {
+        0 => String::new(),
+        count => format!(", {count} cannot be told"),
+    };
+    let told = match analysis["state"].as_str() {
+        Some("ANALYSIS_STATE_DONE") => {
+            format!("by {profile}: {} known problems looked for, found: {found}{untold}", findings.len())
         }
-        (Some("ANALYSIS_STATE_DONE"), false) => {
-            format!("by {profile}: {} known problems looked for, found {}", findings.len(), issues.join(", "))
-        }
-        (Some("ANALYSIS_STATE_PROFILE_UNKNOWN"), _) => {
+        Some("ANALYSIS_STATE_PROFILE_UNKNOWN") => {
             format!("the vendor has published no {profile}: nothing is known to look for")
         }
         _ => return Err(Problem::new(format!("the bundle was not analysed: {analysis}"))),

@@ -92,6 +92,22 @@ async fn v10_w10_a_newcomer_sees_at_the_desk_what_was_found_in_the_diagnostics_o
     assert!(bundles.contains("linux-host/1") && bundles.contains("done"), "{shown}");
     assert!(!shown.contains("\nanalysis\n"), "it is told once: {shown}");
 
+    // The vendor asks for more; what the partner sends then stands beside it.
+    told(at, &format!("case-desk claim-case {case} --data data"));
+    told(at, &format!("case-desk request-information {case} --questions Disks? --collectors disks --data data"));
+    let ask = format!("diagnostics issue-collection-ticket {ticket} --for-vendor-request --profile linux-host/1");
+    until(async || typed(at, &format!("{ask} --output more.toml --data data")).status.success().then_some(())).await;
+    told(at, "collect --request more.toml --output more.vouch --yes");
+    let uploaded = json(at, &format!("bundle upload more.vouch --ticket {ticket} --data data --json"));
+    let more = uploaded["bundle_id"].as_str().unwrap();
+    told(at, &format!("ticket answer-vendor {ticket} --text Here --bundle-id {more} --data data"));
+    let shown = until(async || {
+        let shown = told(at, &format!("case-desk get-desk-case {case} --data data"));
+        (shown.matches("known problems are not there").count() == 2).then_some(shown)
+    })
+    .await;
+    assert!(shown.contains("for want of journal (is not in this bundle)"), "only disks were asked for: {shown}");
+
     let told = told(at, "demo --against data --ticket");
     for next in
         ["profile fetch linux-host/1", "collect --profile linux-host/1", "bundle upload host.vouch --ticket tkt_"]
