@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use indicatif::HumanBytes;
+use serde_json::json;
 use vouch_core::World;
 use vouch_diagnostics::CollectError;
 use vouch_diagnostics::profile::{Profile, Situation};
@@ -61,6 +62,9 @@ pub(crate) struct ShowArguments {
 pub(crate) struct VerifyArguments {
     /// The sealed bundle.
     file: PathBuf,
+    /// Print one line of JSON, for machines; one that is not whole has none.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) async fn run(command: &BundleCommand) -> Result<ExitCode, Problem> {
@@ -70,20 +74,30 @@ pub(crate) async fn run(command: &BundleCommand) -> Result<ExitCode, Problem> {
         BundleCommand::Request(arguments) => request::run(arguments),
         BundleCommand::Translate(arguments) => translate::run(arguments).await,
         BundleCommand::Upload(arguments) => upload::run(arguments).await,
-        BundleCommand::Verify(arguments) => {
-            let bundle = open(&arguments.file)?;
-            let size: u64 = bundle.manifest().blobs().values().sum();
-            output::done(&format!("whole: {} blobs with {}", bundle.blobs().count(), HumanBytes(size)));
-            output::field("root", &bundle.root().to_string());
-            output::remark(
-                "Whoever made it could say the same root in the file; the vendor's receipt says which root it took.",
-            );
-            Ok(ExitCode::SUCCESS)
-        }
+        BundleCommand::Verify(arguments) => verify(arguments),
     }
 }
 
+fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Problem> {
+    let bundle = open(&arguments.file)?;
+    let (blobs, size): (usize, u64) = (bundle.blobs().count(), bundle.manifest().blobs().values().sum());
+    if arguments.json {
+        let told = json!({ "file": arguments.file, "root": bundle.root(), "blobs": blobs, "size_bytes": size });
+        output::line(&told.to_string());
+        return Ok(ExitCode::SUCCESS);
+    }
+    output::done(&format!("whole: {} with {}", output::counted(blobs, "blob"), HumanBytes(size)));
+    output::field("root", &bundle.root().to_string());
+    output::remark(
+        "Whoever made it could say the same root in the file; the vendor's receipt says which root it took.",
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
 fn open(file: &Path) -> Result<SealedBundle, Problem> {
+    if !file.exists() {
+        return Err(Problem::new(format!("there is no file {}", file.display())).next("Check its name and folder."));
+    }
     SealedBundle::open(file).map_err(|error| {
         let problem = collect::problem(&CollectError::Sealed(error));
         Problem::new(format!("{} is not to be trusted: {}", file.display(), problem.what))
@@ -126,7 +140,8 @@ fn show(arguments: &ShowArguments) -> Result<ExitCode, Problem> {
     output::line("");
     output::heading("Artefacts");
     for (name, (entries, size)) in artefacts {
-        output::field(name, &format!("{entries:>5} entries {:>12}", HumanBytes(size).to_string()));
+        let entries = output::counted(entries, "entry");
+        output::field(name, &format!("{entries:>13} {:>12}", HumanBytes(size).to_string()));
     }
     if let Some(profile) = known(arguments.profile.as_deref(), &manifest.profile)? {
         Judgement::of(&profile, &bundle, &Situation::default(), &World::system())?.tell();

@@ -30,9 +30,14 @@ const LINUX_HOST: &str = "linux-host";
 #[derive(Args)]
 pub(crate) struct CollectArguments {
     /// What to collect: `linux-host`, `postgresql-server`, `kubernetes-node`, a profile that was fetched (`NAME/VERSION`), or a file with
-    /// one (TOML); by default what is requested, or else `linux-host`. It is said whether a vendor has signed it.
+    /// one (TOML); by default what is requested, or else `linux-host`. Those three by their bare names are samples that nobody has signed; of
+    /// a fetched one the signature is verified, and it is said by whose keys.
     #[arg(long, value_name = "PROFILE")]
     profile: Option<String>,
+    /// Verify the profile's signature with the vendor's public keys in this file, as its `GetKeySet` answers them, and take no profile
+    /// that they do not verify; by default with the keys that lie beside the profile since it was fetched.
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    keys: Option<PathBuf>,
     /// Run a request that the partner sent: the collectors that it names, with the pseudonyms of its ticket. With --from it is
     /// for the pseudonyms only.
     #[arg(long, value_name = "FILE")]
@@ -64,8 +69,9 @@ pub(crate) struct CollectArguments {
 pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
     let world = World::system();
     let request = arguments.request.as_deref().map(request).transpose()?;
-    let (from, profile) = (arguments.from.as_deref(), arguments.profile.as_deref());
-    let (mut evidence, profile) = prepare(&world, from, profile, request.as_ref())?;
+    let from = arguments.from.as_deref();
+    let named = Named { profile: arguments.profile.as_deref(), keys: arguments.keys.as_deref() };
+    let (mut evidence, profile) = prepare(&world, from, named, request.as_ref())?;
     let (profile, origin) = profile.unzip();
     if let Some(file) = &arguments.answers {
         questions::read(file, &mut evidence)?;
@@ -110,7 +116,7 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
     let judgement = profile.map(judge).transpose()?.unwrap_or_default();
     if arguments.json {
         let mut told = summary.json(request.as_ref(), &judgement);
-        told["signed_by"] = origin.as_ref().and_then(Origin::signer).into();
+        [told["signed_by"], told["verified_with"]] = origin.as_ref().map(Origin::json).unwrap_or_default();
         output::line(&told.to_string());
         return Ok(ExitCode::SUCCESS);
     }
@@ -127,13 +133,19 @@ pub(crate) fn check_archive(archive: &Path) -> Result<(), Problem> {
     open(archive).map(drop)
 }
 
-/// Collects this host, or takes an archive in, without a word.
-pub(crate) fn collect_to(path: &Path, from: Option<&Path>) -> Result<Summary, Problem> {
+/// Collects this host by a profile, or takes an archive in, without a word.
+pub(crate) fn collect_to(path: &Path, from: Option<&Path>, profile: Option<&str>) -> Result<Summary, Problem> {
     let world = World::system();
-    let (mut evidence, profile) = prepare(&world, from, None, None)?;
+    let (mut evidence, profile) = prepare(&world, from, Named { profile, keys: None }, None)?;
     let given = (profile.as_ref().map(|(profile, _)| profile), None);
     let collected = collect(&world, &mut evidence, given, path, &mut |_| {}, &mut |_| true);
     collected.map(|bundle| Summary::of(path, &bundle)).map_err(|error| problem(&error))
+}
+
+/// The profile that was named, and the keys that are to verify it.
+struct Named<'a> {
+    profile: Option<&'a str>,
+    keys: Option<&'a Path>,
 }
 
 /// What is collected.
@@ -146,14 +158,15 @@ enum OneOf {
 fn prepare(
     world: &World,
     from: Option<&Path>,
-    name: Option<&str>,
+    named: Named<'_>,
     request: Option<&CollectionRequest>,
 ) -> Result<(OneOf, Option<(Profile, Origin)>), Problem> {
     if let Some(archive) = from {
         return Ok((OneOf::Archive(open(archive)?), None));
     }
     let requested = request.map(|request| profile::requested(&request.profile));
-    let (mut profile, origin) = profile::find_with_origin(name.or(requested).unwrap_or(LINUX_HOST))?;
+    let name = named.profile.or(requested).unwrap_or(LINUX_HOST);
+    let (mut profile, origin) = profile::find_with_origin(name, named.keys)?;
     if let Some(request) = request {
         let names: Vec<&str> = profile.collectors.iter().map(|collector| collector.name.as_str()).collect();
         request.fits(&profile.title(), &names).map_err(|error| {
@@ -254,7 +267,11 @@ fn preview(
         OneOf::Host(plan) => {
             output::heading("This would be read on this host, as the one who runs this");
             if let Some(origin) = origin {
-                output::field("profile", &format!("{}, {}", plan.profile(), origin.words()));
+                let [words, besides] = origin.words();
+                output::field("profile", &format!("{}, {words}", plan.profile()));
+                if !besides.is_empty() {
+                    output::field("", &besides);
+                }
             }
             let mut at = 0;
             for group in plan.items().chunk_by(|a, b| a.collector == b.collector) {

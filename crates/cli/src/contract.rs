@@ -4,8 +4,8 @@
 //! Read in this order: `names` (a group for each RPC service, a command for each RPC), `flags` (a flag for each field), `required` (which
 //! have to be given), `values` (texts to values), `commands` (all of it as clap has it), `roles` (who calls, by the access rule), `request`
 //! (flags to a message), `current` (the resource as it is now: its etag), `versions` (those of several), `pages` and `streams` (the calls that
-//! are more than one answer), `content` and `found` (streams of bytes, and of what a search finds), `cells`, `columns`, `table` and `answer`
-//! (what a person reads).
+//! are more than one answer), `content` and `found` (streams of bytes, and of what a search finds), `cells`, `columns`, `table`,
+//! `problems` and `answer` (what a person reads).
 
 mod answer;
 mod cells;
@@ -17,6 +17,7 @@ mod flags;
 mod found;
 mod names;
 mod pages;
+mod problems;
 mod request;
 mod required;
 mod roles;
@@ -87,7 +88,7 @@ async fn call(method: MethodDescriptor, given: &ArgMatches) -> Result<ExitCode, 
         ));
     }
     let is_content = content::field(&asked.method).is_some() && !asked.json;
-    let sink = is_content.then(|| content::Sink::open(file)).transpose()?;
+    let sink = (is_content || file.is_some()).then(|| content::Sink::open(file)).transpose()?;
     let outcome = match current::complete(&asked, &mut intent).await {
         Ok(()) => answer(&asked, intent.message.clone(), sink).await,
         Err(status) => Err(status),
@@ -113,10 +114,13 @@ async fn answer(
     if asked.method.is_server_streaming() {
         return streams::follow(asked, request, sink).await;
     }
-    let (answer, more) = match Paged::of(&asked.method) {
+    let (mut answer, more) = match Paged::of(&asked.method) {
         Some(paged) => pages::fetch(asked, &paged, request).await?,
         None => (call::call(&asked.folder, asked.role, &asked.method, request).await?, false),
     };
+    if let Some((file, sink)) = content::file(&asked.method).zip(sink) {
+        content::put(&mut answer, &file, sink)?;
+    }
     if asked.json {
         output::line(&call::show(&answer));
     } else {

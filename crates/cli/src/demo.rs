@@ -1,19 +1,21 @@
 //! `vouch demo`: the whole story, told by calling the public RPCs as each of its people would.
 //!
 //! Read in this order: `stage` (one step: what was sent, what came back, how long it took), `story` (from the ticket to its
-//! end), `refusals` (what opens nothing), `upload` (diagnostics on their way).
+//! end), `diagnostics` (by the vendor's profile, and what is found in them), `refusals` (what opens nothing), `upload` (diagnostics on
+//! their way), `ticket` (the beginning only, for whoever goes on by hand).
 
+mod diagnostics;
 mod refusals;
 mod stage;
 mod story;
+mod ticket;
 mod upload;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use indicatif::HumanBytes;
 
 use crate::folder::Folder;
 use crate::output::{self, Problem};
@@ -26,6 +28,9 @@ pub(crate) struct DemoArguments {
     /// Tell it on services that run already: the data folder of a `vouch up`.
     #[arg(long, value_name = "DIR", conflicts_with = "store")]
     against: Option<PathBuf>,
+    /// Tell its beginning only, and leave a ticket that can be handed over, with the commands that come next.
+    #[arg(long, requires = "against", conflicts_with = "bundle")]
+    ticket: bool,
     /// Take an archive of diagnostics instead of collecting on this host: a tar, tar.gz or tar.xz, such as `sos report` makes.
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
@@ -43,6 +48,11 @@ pub(crate) struct DemoArguments {
 
 pub(crate) async fn run(arguments: &DemoArguments) -> Result<ExitCode, Problem> {
     let began = Instant::now();
+    if let (Some(data), true) = (&arguments.against, arguments.ticket) {
+        let mut stage = Stage::new(Folder::open(data)?, arguments.out.clone(), arguments.json);
+        ticket::bring(&mut stage, data, arguments.json).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Some(archive) = &arguments.bundle {
         // Said before services are started and anything is written.
         collect::check_archive(archive)?;
@@ -64,6 +74,10 @@ pub(crate) async fn run(arguments: &DemoArguments) -> Result<ExitCode, Problem> 
         output::line(&format!("  {vouch} verify {}", file("receipt.jws")));
         output::line(&format!("  {vouch} verify {}", file("proof.jws")));
         output::line(&format!("  {vouch} bundle show {}", file("diagnostics.vouch")));
+        if arguments.bundle.is_none() {
+            let (signature, keys) = (file("linux-host-1.toml.jws"), file("linux-host-1.toml.keys.json"));
+            output::line(&format!("  {vouch} verify {signature} --keys {keys}"));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -92,32 +106,10 @@ async fn tell(arguments: &DemoArguments, folder: Folder) -> Result<usize, Proble
     let sealed = arguments.out.join("diagnostics.vouch");
     let mut stage = Stage::new(folder, arguments.out.clone(), arguments.json);
     stage.heading("Diagnostics, collected and redacted where the product runs");
-    collect_into(&mut stage, &sealed, arguments.bundle.as_deref()).await?;
+    diagnostics::collect_into(&mut stage, &arguments.out, &sealed, arguments.bundle.as_deref()).await?;
     let escalated = story::escalate(&mut stage, &sealed).await?;
+    diagnostics::analysed(&mut stage, &escalated.case_id).await?;
     refusals::tell(&mut stage, &escalated).await?;
     story::solve(&mut stage, &escalated).await?;
     Ok(stage.steps())
-}
-
-async fn collect_into(stage: &mut Stage, sealed: &Path, archive: Option<&Path>) -> Result<(), Problem> {
-    // Collecting writes nothing over. A bundle of an earlier demo makes room only for one that is whole.
-    let fresh = sealed.with_extension("vouch.new");
-    let _ = std::fs::remove_file(&fresh);
-    let (path, from) = (fresh.clone(), archive.map(Path::to_owned));
-    let name = archive.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    let sent = name.map_or("collect linux-host".to_owned(), |name| format!("take in {name}"));
-    let began = Instant::now();
-    let collected = tokio::task::spawn_blocking(move || collect::collect_to(&path, from.as_deref())).await;
-    let summary = collected.map_err(|error| Problem::new(format!("collecting ended: {error}")))??;
-    std::fs::rename(&fresh, sealed)
-        .map_err(|error| Problem::new(format!("{} cannot be written: {error}", sealed.display())))?;
-    let masked: u64 = summary.masked.values().sum();
-    let left_out = match summary.failed.values().map(Vec::len).sum::<usize>() {
-        0 => String::new(),
-        count => format!(", {count} left out"),
-    };
-    let size = HumanBytes(summary.size_bytes);
-    let came_back = format!("{} entries{left_out}, {size}, {masked} values masked, sealed", summary.entries);
-    stage.tell("end user", &sent, &came_back, began.elapsed());
-    Ok(())
 }

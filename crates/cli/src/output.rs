@@ -102,9 +102,26 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { ' ' } else { c }).collect()
 }
 
+/// So many of something: `1 entry`, `2 entries`.
+pub(crate) fn counted(count: usize, one: &str) -> String {
+    match (count, one.strip_suffix('y')) {
+        (1, _) => format!("1 {one}"),
+        (_, Some(stem)) => format!("{count} {stem}ies"),
+        _ => format!("{count} {one}s"),
+    }
+}
+
 /// A line as it is: a command to paste, an answer.
 pub(crate) fn line(text: &str) {
     told(format_args!("{text}"));
+}
+
+/// Commands to paste, each with what it is for.
+pub(crate) fn commands(commands: &[(&str, String)]) {
+    for (what, command) in commands {
+        line(&format!("  # {what}"));
+        line(&format!("  {command}"));
+    }
 }
 
 /// A line of what goes on for as long as there is somebody to read it.
@@ -140,6 +157,12 @@ pub(crate) fn remark(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_of_something_is_told_as_one() {
+        assert_eq!(["mistake", "entry"].map(|one| counted(1, one)), ["1 mistake", "1 entry"]);
+        assert_eq!(["mistake", "entry"].map(|one| counted(2, one)), ["2 mistakes", "2 entries"]);
+    }
 
     #[test]
     fn a_word_that_is_printed_can_be_pasted() {

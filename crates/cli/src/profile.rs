@@ -13,6 +13,7 @@ use vouch_core::code::ProfileTitle;
 use vouch_diagnostics::profile::{Mistake, Mistakes, Profile};
 
 use self::exchange::{FetchArguments, PublishArguments};
+pub(crate) use self::exchange::{Fetched, Wanted, fetch_from};
 pub(crate) use self::signed::Origin;
 use crate::output::{self, Problem};
 
@@ -67,13 +68,16 @@ pub(crate) async fn run(command: &ProfileCommand) -> Result<ExitCode, Problem> {
 
 /// The profile of this name, or in this file.
 pub(crate) fn find(name: &str) -> Result<Profile, Problem> {
-    find_with_origin(name).map(|(profile, _)| profile)
+    find_with_origin(name, None).map(|(profile, _)| profile)
 }
 
-/// The same, and where it comes from. `NAME/VERSION` is the file that `vouch profile fetch` writes.
-pub(crate) fn find_with_origin(name: &str) -> Result<(Profile, Origin), Problem> {
+/// The same, and where it comes from, by the keys in a file where one is given. `NAME/VERSION` is the file that `vouch profile fetch` writes.
+pub(crate) fn find_with_origin(name: &str, keys: Option<&Path>) -> Result<(Profile, Origin), Problem> {
     if let Some(shipped) = Profile::shipped(name) {
         let profile = shipped.map_err(|mistakes| Problem::new(format!("{name}: {mistakes}")))?;
+        if keys.is_some() {
+            return Err(signed::unsigned(&format!("the {name} of this program"), &profile));
+        }
         return Ok((profile, Origin::Program));
     }
     let fetched = fetched_file(name);
@@ -83,7 +87,7 @@ pub(crate) fn find_with_origin(name: &str) -> Result<(Profile, Origin), Problem>
         Problem { what: format!("{}: {error}", problem.what), ..problem }
     })?;
     let profile = parse(name, &text)?;
-    let origin = signed::origin(&file, &text, &profile)?;
+    let origin = signed::origin(&file, &text, &profile, keys)?;
     Ok((profile, origin))
 }
 
@@ -107,7 +111,7 @@ fn file_of(name: &str, version: u32) -> PathBuf {
 fn parse(name: &str, text: &str) -> Result<Profile, Problem> {
     Profile::parse(text).map_err(|Mistakes(mistakes)| {
         let first = mistakes.first().map(ToString::to_string).unwrap_or_default();
-        Problem::new(format!("{name} has {}: {first}", counted(mistakes.len(), "mistake"))).next(format!(
+        Problem::new(format!("{name} has {}: {first}", output::counted(mistakes.len(), "mistake"))).next(format!(
             "See all of them: {} profile check {}",
             output::program(),
             output::path(name.as_ref())
@@ -116,9 +120,12 @@ fn parse(name: &str, text: &str) -> Result<Profile, Problem> {
 }
 
 fn unknown(name: &str) -> Problem {
+    let problem = Problem::new(format!("there is no profile {name}"));
+    if fetched_file(name).is_some() {
+        return problem.next(format!("Fetch it first: {} profile fetch {name}", output::program()));
+    }
     let known: Vec<&str> = Profile::shipped_names().collect();
-    Problem::new(format!("there is no profile {name}"))
-        .next(format!("Use one of {}, or the path of a profile's file.", known.join(", ")))
+    problem.next(format!("Use one of {}, or the path of a profile's file.", known.join(", ")))
 }
 
 fn check(arguments: &CheckArguments) -> Result<ExitCode, Problem> {
@@ -157,7 +164,7 @@ fn told(name: &str, text: &str, mistakes: &[Mistake]) -> Problem {
     for mistake in mistakes {
         output::line(&layout(name, text, mistake));
     }
-    Problem::new(format!("{name} has {}", counted(mistakes.len(), "mistake")))
+    Problem::new(format!("{name} has {}", output::counted(mistakes.len(), "mistake")))
 }
 
 /// What a profile would do, in a few lines.
@@ -166,18 +173,13 @@ fn tell(name: &str, profile: &Profile) {
     let names: Vec<&str> = profile.collectors.iter().map(|collector| collector.name.as_str()).collect();
     output::field("collectors", &names.join(", "));
     let commands = profile.collectors.iter().map(|collector| collector.commands.len()).sum();
-    output::field("runs", &counted(commands, "command"));
-    output::field("asks", &counted(profile.collectors.iter().map(|one| one.questions.len()).sum(), "question"));
+    output::field("runs", &output::counted(commands, "command"));
+    output::field("asks", &output::counted(profile.collectors.iter().map(|one| one.questions.len()).sum(), "question"));
     let required = profile.required.iter().map(|required| required.artefacts.len()).sum();
-    output::field("requires", &counted(required, "artefact"));
+    output::field("requires", &output::counted(required, "artefact"));
     let names: Vec<&str> = profile.analyzers.iter().map(|analyzer| analyzer.name.as_str()).collect();
     output::field("looks for", &if names.is_empty() { "nothing".to_owned() } else { names.join(", ") });
     output::field("digest", &profile.digest().to_string());
-}
-
-/// `1 mistake`, `2 mistakes`
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// A mistake as compilers lay it out: what is wrong, where, the line, and what to write instead.

@@ -1,8 +1,10 @@
-//! A catalogue to try things on: two tiers with their hours of cover, a product with its admission policy, a partner, a covered
-//! end user, an article, a partner's customer.
+//! A catalogue to try things on: two tiers with their hours of cover, a product with its admission policy and the profiles by which its
+//! diagnostics are collected (`profiles`), a partner, a covered end user, an article, a partner's customer.
 //!
 //! It is entered over the public RPCs, as an administrator would. Every request has a fixed `request_id`, so that a second
 //! start enters nothing twice.
+
+mod profiles;
 
 use serde_json::{Value, json};
 use tonic::Code;
@@ -55,9 +57,15 @@ pub(crate) fn license_key(folder: &Folder) -> Result<String, Problem> {
 
 /// Enters what is not there.
 pub(crate) async fn enter(folder: &Folder) -> Result<Sample, Problem> {
-    if folder.path(KEY_FILE).is_file() {
-        return Ok(Sample { license_key: folder.read(KEY_FILE)?.trim().to_owned() });
-    }
+    let is_there = folder.path(KEY_FILE).is_file();
+    let license_key = if is_there { license_key(folder)? } else { enter_catalogue(folder).await? };
+    // Looked after at every start: a folder of an earlier version of this program has none.
+    profiles::publish(folder).await?;
+    Ok(Sample { license_key })
+}
+
+/// Enters everything but the profiles, and returns the key of the licence.
+async fn enter_catalogue(folder: &Folder) -> Result<String, Problem> {
     let severities = json!(["SEVERITY_SITE_DOWN", "SEVERITY_ONE", "SEVERITY_TWO", "SEVERITY_THREE"]);
     let tiers = [
         ("standard", "Standard", json!(["CHANNEL_PORTAL", "CHANNEL_EMAIL"]), "business-hours", 10),
@@ -128,7 +136,7 @@ pub(crate) async fn enter(folder: &Folder) -> Result<Sample, Problem> {
     enter_as(folder, Role::Agent, "partner.v1.EndUserService/CreateCustomer", request).await?;
     // Written last: a file that is there means that everything is.
     folder.make(KEY_FILE, || Ok(format!("{license_key}\n").into_bytes()))?;
-    Ok(Sample { license_key })
+    Ok(license_key)
 }
 
 /// Publishes what the vendor requires, and its hours of cover with their targets.

@@ -1,5 +1,6 @@
 //! `vouch up`: the three services on one data folder, until Ctrl-C.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -78,9 +79,8 @@ fn tell(folder: &Folder, services: &Services, sample: Option<&sample::Sample>, a
     output::heading("A covered end user is in the sample catalogue");
     output::field("licence key", &sample.license_key);
     output::field("named contact", CONTACT);
-    let default = DataFolder { data: "vouch-data".into() }.data;
     let data = &arguments.folder.data;
-    let flag = if *data == default { String::new() } else { format!(" --data {}", output::path(data)) };
+    let flag = flag(data);
     let key = &sample.license_key;
     let vouch = output::program();
     let file = |name: &str| output::path(&data.join(name));
@@ -138,12 +138,31 @@ fn tell(folder: &Folder, services: &Services, sample: Option<&sample::Sample>, a
             format!("{vouch} call{flag} license.v1.LicenseService/ListLicenses '{{\"endUserId\":\"contoso\"}}'"),
         ),
     ];
-    for (what, command) in try_it {
-        output::line(&format!("  # {what}"));
-        output::line(&format!("  {command}"));
-    }
+    output::commands(&try_it);
+    output::line("");
+    output::heading("Diagnostics, from this host to what is known of them");
+    let diagnostics = [
+        (
+            "End user: what does the vendor want to know of a host? Its signature is verified",
+            format!("{vouch} profile fetch linux-host/1{flag}"),
+        ),
+        (
+            "End user: collect by it, redacted and sealed; it shows first what it would read, and sends nothing",
+            format!("{vouch} collect --profile linux-host/1 --output host.vouch"),
+        ),
+        (
+            "Agent: a ticket to hand it over with; it prints how to go on, up to what is found in it at the vendor",
+            format!("{vouch} demo --against {} --ticket", output::path(data)),
+        ),
+    ];
+    output::commands(&diagnostics);
     output::line("");
     output::remark("Ctrl-C stops everything; the data stay.");
+}
+
+/// The flag that names a data folder, with a blank before it; nothing for the folder that is taken without one.
+pub(crate) fn flag(data: &Path) -> String {
+    if data == Path::new("vouch-data") { String::new() } else { format!(" --data {}", output::path(data)) }
 }
 
 /// Waits until this program is told to stop, or for a service to end by itself; then stops all of them.

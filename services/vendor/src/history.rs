@@ -69,14 +69,19 @@ pub fn event_message(event: StoredEvent) -> pb::CaseEvent {
     }
 }
 
-/// How many bytes of payload one message carries: well under the 4 MiB that clients take by default.
+/// How many bytes of payload, and how many of findings, one message carries: well under the 4 MiB that clients take by default.
 const PAYLOAD_BYTES: usize = 1024 * 1024;
 
 /// How many of these events fit one message, in their order; at least one.
 pub fn fitting<'e>(events: impl Iterator<Item = &'e StoredEvent>) -> usize {
+    fitting_sizes(events.map(|event| event.payload.len()))
+}
+
+/// How many things of these sizes fit one message, in their order; at least one.
+pub fn fitting_sizes(sizes: impl Iterator<Item = usize>) -> usize {
     let mut bytes = 0;
-    let fits = events.take_while(|event| {
-        bytes += event.payload.len();
+    let fits = sizes.take_while(|size| {
+        bytes += size;
         bytes <= PAYLOAD_BYTES
     });
     fits.count().max(1)
@@ -154,5 +159,16 @@ pub fn state(state: CaseState) -> pb::CaseState {
         CaseState::Closed => pb::CaseState::Closed,
         CaseState::DutiesNotDone => pb::CaseState::DutiesNotDone,
         CaseState::Withdrawn => pb::CaseState::Withdrawn,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_much_fits_one_message_as_its_bytes_allow_and_at_least_one_thing() {
+        assert_eq!(fitting_sizes([PAYLOAD_BYTES / 2, PAYLOAD_BYTES / 2, 1].into_iter()), 2);
+        assert_eq!(fitting_sizes([PAYLOAD_BYTES + 1, 1].into_iter()), 1);
     }
 }

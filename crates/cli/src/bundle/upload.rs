@@ -89,10 +89,10 @@ pub(super) async fn run(arguments: &UploadArguments) -> Result<ExitCode, Problem
         );
     }
     output::line("");
-    let (vouch, data) = (output::program(), output::path(&arguments.folder.data));
+    let (vouch, data) = (output::program(), crate::up::flag(&arguments.folder.data));
     let ticket_id = ticket.ticket_id;
     output::remark(&format!(
-        "To hand the ticket over with it: {vouch} ticket escalate --data {data} {ticket_id} --bundle-id {bundle_id}"
+        "To hand the ticket over with it: {vouch} ticket escalate{data} {ticket_id} --bundle-id {bundle_id}"
     ));
     Ok(ExitCode::SUCCESS)
 }

@@ -105,7 +105,8 @@ pub(crate) fn masked(entries: &[Entry]) {
     }
     output::heading("Masked");
     for (rule, (sum, within, most, highest)) in &rules {
-        output::field(rule, &format!("{sum:>7} in {within:>5} entries, most in {} ({highest})", most.path));
+        let within = format!("{}, ", output::counted(*within, "entry"));
+        output::field(rule, &format!("{sum:>7} in {within:>15}most in {} ({highest})", most.path));
     }
     if rules.is_empty() {
         output::field("nothing", "no name, address or secret was found");

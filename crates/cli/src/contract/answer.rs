@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 use super::cells::{self, Room};
 use super::columns::Wanted;
 use super::table::{self, View};
-use super::{flags, pages};
+use super::{flags, pages, problems};
 use crate::output;
 
 /// How far a message within another is set in.
@@ -38,7 +38,9 @@ pub(super) fn tell(answer: &DynamicMessage, view: &View, has_effect: bool) {
 /// The lines of an answer.
 pub(super) fn lines(answer: &DynamicMessage, view: &View) -> Told {
     let mut told = Told::default();
-    let is_said = |field: &FieldDescriptor| !pages::is_info(field) && (view.wide || !is_revision(field));
+    let is_said = |field: &FieldDescriptor| {
+        !pages::is_info(field) && !problems::is_said_elsewhere(answer, field) && (view.wide || !is_revision(field))
+    };
     let fields: Vec<_> = answer.descriptor().fields().filter(is_said).collect();
     let carried: Vec<_> = fields.iter().filter(|field| flags::has_fields(field) && answer.has_field(field)).collect();
     let many = fields.iter().filter(|field| is_many(field)).count();
@@ -134,11 +136,21 @@ fn members(message: &DynamicMessage, fields: &[FieldDescriptor], indent: usize, 
     }
 }
 
-/// Several things: findings each with its remedy, anything else as a table.
+/// Several things: findings each with its remedy, known problems as they were found, anything else as a table.
 fn group(rows: &[DynamicMessage], indent: usize, view: &View, wanted: Wanted, told: &mut Told) {
     let is_finding = |row: &DynamicMessage| row.descriptor().full_name() == "vouch.common.v1.Finding";
     if rows.iter().all(is_finding) {
         told.lines.extend(rows.iter().flat_map(|row| finding(row, indent)));
+        return;
+    }
+    if rows.iter().all(problems::is_finding) {
+        told.lines.extend(problems::lines(rows, indent));
+        return;
+    }
+    if wanted == Wanted::Said && rows.iter().all(problems::has_findings) {
+        for row in rows {
+            thing(row, indent, view, told);
+        }
         return;
     }
     let table = table::of(rows, indent, view, wanted);

@@ -1,10 +1,13 @@
 //! A value as a person reads it, on one line.
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXLOWER};
 use jiff::{SignedDuration, Timestamp};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value};
 
 use super::names;
+
+/// How many bytes a digest has.
+pub(super) const DIGEST_BYTES: usize = 32;
 
 /// How much of a text is told that only programs read.
 const BEGINNING: usize = 40;
@@ -106,6 +109,8 @@ fn plain(value: &Value) -> String {
         Value::F32(number) => number.to_string(),
         Value::F64(number) => number.to_string(),
         Value::String(text) => printable(text),
+        // As every other program tells a digest.
+        Value::Bytes(bytes) if bytes.len() == DIGEST_BYTES => HEXLOWER.encode(bytes),
         Value::Bytes(bytes) => BASE64.encode(bytes),
         Value::Message(message) => within(message, Room::Line),
         Value::List(values) => format!("{} of them", values.len()),
@@ -183,6 +188,7 @@ mod tests {
             ("license.v1.License", "state", "LICENSE_STATE_SUSPENDED".into(), "suspended"),
             ("license.v1.License", "create_time", "2026-06-30T12:00:59.5Z".into(), "2026-06-30 12:00Z"),
             ("license.v1.License", "quantity", "25".into(), "25"),
+            ("vendor.v1.Bundle", "root", format!("{}=", "A".repeat(43)).into(), &"0".repeat(64)),
             ("license.v1.Tier", "assisted", true.into(), "yes"),
             ("license.v1.Tier", "channels", serde_json::json!(["CHANNEL_PORTAL", "CHANNEL_EMAIL"]), "portal, email"),
             ("vendor.v1.AdmissionPolicy", "freshness", "86400s".into(), "24h"),

@@ -135,16 +135,20 @@ fn rpc_command(name: String, method: &MethodDescriptor) -> Command {
     if Paged::of(method).is_some() {
         command = command.arg(limit(&format!("How many are fetched and shown; 0: all [default: {LIMIT}]")));
     } else if content::field(method).is_some() {
-        let file = Arg::new("output").long("output").value_name("FILE").help_heading(OPTIONS);
-        let file = file.value_parser(clap::value_parser!(std::path::PathBuf));
-        command =
-            command.arg(file.help("Write the content into this file; where left out, to standard output as it is"));
+        command = command.arg(output("Write the content into this file; where left out, to standard output as it is"));
+    } else if content::file(method).is_some() {
+        command = command.arg(output("Write the file that comes into this one, for nobody else to read"));
     } else if method.is_server_streaming() {
         command = command.arg(limit("End after so many messages; where left out, Ctrl-C ends it"));
     }
     let request = Arg::new("request").long("request").value_name("JSON").help_heading(OPTIONS);
     command
         .arg(request.help("The request in proto3's JSON form, `-` for standard input; flags go before what is in it"))
+}
+
+fn output(help: &'static str) -> Arg {
+    let arg = Arg::new("output").long("output").value_name("FILE").help_heading(OPTIONS);
+    arg.value_parser(clap::value_parser!(std::path::PathBuf)).help(help)
 }
 
 fn limit(help: &str) -> Arg {

@@ -1,6 +1,7 @@
 //! A stream that is the content of something: its bytes as they are, to standard output or into a file.
 //!
 //! By its shape: an RPC whose stream of messages has a field of bytes called `chunk`. The other fields tell about it, and are for `--json`.
+//! And the answer that has a text called `file`, which is to be taken somewhere as it is.
 
 use std::io::{ErrorKind, IsTerminal, Stdout, Write, stdout};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,19 @@ use crate::output::Problem;
 pub(super) fn field(method: &MethodDescriptor) -> Option<FieldDescriptor> {
     let chunk = method.output().get_field_by_name("chunk")?;
     (method.is_server_streaming() && chunk.kind() == Kind::Bytes && !chunk.is_list()).then_some(chunk)
+}
+
+/// The field of an RPC's one answer that is a file; `None` where it has none.
+pub(super) fn file(method: &MethodDescriptor) -> Option<FieldDescriptor> {
+    let file = method.output().get_field_by_name("file")?;
+    (!method.is_server_streaming() && file.kind() == Kind::String && !file.is_list()).then_some(file)
+}
+
+/// Writes the file of an answer to its place, and leaves the rest of the answer.
+pub(super) fn put(answer: &mut DynamicMessage, file: &FieldDescriptor, mut sink: Sink) -> Result<(), Status> {
+    sink.take(answer.get_field(file).as_str().unwrap_or_default().as_bytes())?;
+    answer.clear_field(file);
+    sink.end()
 }
 
 /// Where content goes.
@@ -109,6 +123,8 @@ mod tests {
         assert!(field(&method("vendor.v1.BundleDeskService", "ReadBundleEntry")).is_some());
         assert!(field(&method("vendor.v1.BundleDeskService", "SearchBundle")).is_none());
         assert!(field(&method("license.v1.EntitlementService", "WatchEntitlements")).is_none());
+        assert!(file(&method("partner.v1.DiagnosticsService", "IssueCollectionTicket")).is_some());
+        assert!(file(&method("partner.v1.DiagnosticsService", "QueryBundle")).is_none());
     }
 
     #[test]

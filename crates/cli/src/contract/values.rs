@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use prost_reflect::{DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
 use serde::de::DeserializeSeed;
 
+use super::cells::DIGEST_BYTES;
 use super::{names, versions};
 
 /// How the names of fields with a civil date end.
@@ -19,7 +20,9 @@ pub(super) fn look(field: &FieldDescriptor) -> (&'static str, String) {
         Kind::String if field.name().ends_with("_id") => ("ID", ""),
         Kind::String if DAYS.iter().any(|ending| field.name().ends_with(ending)) => ("DATE", "As 2026-06-30."),
         Kind::String => ("TEXT", ""),
-        Kind::Bytes => ("BYTES", "In base64, in hexadecimal after `hex:`, or as a file after `@`."),
+        Kind::Bytes => {
+            ("BYTES", "A digest in hexadecimal; or in base64, in hexadecimal after `hex:`, or as a file after `@`.")
+        }
         Kind::Enum(_) => ("WORD", ""),
         Kind::Message(message) => match message.full_name() {
             "google.protobuf.Timestamp" => ("TIME", "In RFC 3339: 2026-06-30T12:00:00Z."),
@@ -138,7 +141,8 @@ fn bytes(text: &str) -> Result<Vec<u8>, String> {
     if let Some(path) = text.strip_prefix('@') {
         return std::fs::read(path).map_err(|error| format!("{path} cannot be read: {error}"));
     }
-    let decoded = match text.strip_prefix("hex:") {
+    let is_digest = text.len() == 2 * DIGEST_BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let decoded = match text.strip_prefix("hex:").or(is_digest.then_some(text)) {
         Some(digits) => HEXLOWER_PERMISSIVE.decode(digits.as_bytes()),
         None => BASE64.decode(text.as_bytes()).or_else(|_| BASE64URL.decode(text.as_bytes())),
     };
@@ -194,6 +198,8 @@ mod tests {
             assert_eq!(value(&Kind::Bytes, text).unwrap(), wanted, "{text}");
         }
         assert!(value(&Kind::Bytes, "hex:abc").unwrap_err().contains("hexadecimal"));
+        let digest = "0f".repeat(32);
+        assert_eq!(value(&Kind::Bytes, &digest).unwrap(), Value::Bytes(vec![0x0f; 32].into()), "as digests are told");
     }
 
     #[test]

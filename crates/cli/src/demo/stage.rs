@@ -168,6 +168,20 @@ impl Stage {
         }
     }
 
+    /// Asks for the case until its bundle was analysed; what was found in it.
+    pub(super) async fn until_analysed(&self, case_id: &Value) -> Result<Value, Problem> {
+        let began = Instant::now();
+        loop {
+            let request = json!({ "caseId": case_id });
+            let answer = self.call(Role::Engineer, "vendor.v1.CaseDeskService/GetDeskCase", request).await?;
+            let analysis = &answer["bundles"][0]["analysis"];
+            if analysis["state"] != "ANALYSIS_STATE_WAITING" || began.elapsed() > PATIENCE {
+                return Ok(analysis.clone());
+            }
+            tokio::time::sleep(ASK).await;
+        }
+    }
+
     /// Writes a file for the reader of the story.
     pub(super) fn write(&self, file: &str, content: &str) -> Result<PathBuf, Problem> {
         let path = self.out.join(file);

@@ -66,7 +66,7 @@ pub(super) async fn escalate(stage: &mut Stage, sealed: &Path) -> Result<Escalat
 }
 
 /// The front line's part: open, verify, search, troubleshoot, confirm.
-async fn work(stage: &mut Stage) -> Result<Value, Problem> {
+pub(super) async fn work(stage: &mut Stage) -> Result<Value, Problem> {
     let customers = stage.call(Role::Agent, "partner.v1.EndUserService/ListCustomers", json!({})).await?;
     let contoso =
         customers["customers"].as_array().and_then(|all| all.iter().find(|one| one["organisation"] == "contoso"));

@@ -46,7 +46,8 @@ pub(crate) struct FetchArguments {
     /// The file to write; the signature and the keys are written beside it. By default `NAME-VERSION.toml`.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// A file with the vendor's public keys, as its `GetKeySet` answers them; by default those that the partner tells.
+    /// Verify the signature with the vendor's public keys in this file, as its `GetKeySet` answers them; by default with those that
+    /// the partner tells, which is the partner's word for the vendor's.
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
     /// Print one line of JSON, for machines.
@@ -83,28 +84,43 @@ pub(super) async fn publish(arguments: &PublishArguments, text: String) -> Resul
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) async fn fetch(arguments: &FetchArguments) -> Result<ExitCode, Problem> {
-    let (name, version) = arguments.profile.split_once('/').unwrap_or((&arguments.profile, "0"));
+/// A profile to be fetched.
+pub(crate) struct Wanted<'a> {
+    /// Who asks the partner.
+    pub(crate) role: Role,
+    /// The vendor, as the partner's directory names it.
+    pub(crate) vendor: &'a str,
+    /// `NAME/VERSION`, or `NAME` for the newest version.
+    pub(crate) title: &'a str,
+    /// The vendor's keys, where they are not to be those that the partner tells.
+    pub(crate) keys: Option<&'a Path>,
+}
+
+/// A profile that is what its vendor signed.
+pub(crate) struct Fetched {
+    pub(crate) profile: Profile,
+    /// The vendor that signed it.
+    pub(crate) issuer: String,
+    text: String,
+    signature: String,
+    jwks: String,
+}
+
+/// Asks the partner for a profile, and verifies its signature.
+pub(crate) async fn fetch_from(folder: &Folder, wanted: &Wanted<'_>) -> Result<Result<Fetched, Status>, Problem> {
+    let (name, version) = wanted.title.split_once('/').unwrap_or((wanted.title, "0"));
     let version =
         version.parse().map_err(|_| Problem::new(format!("{version} is no version")).next("Write NAME/VERSION."))?;
-    let folder = Folder::open(&arguments.folder.data)?;
-    let bearer = arguments.role.bearer(&folder, vouch_partner::DOMAIN)?;
-    let channel = arguments.role.channel(&folder, "partner")?;
-    let request = partner::GetProfileRequest { vendor_id: arguments.vendor.clone(), name: name.to_owned(), version };
+    let bearer = wanted.role.bearer(folder, vouch_partner::DOMAIN)?;
+    let channel = wanted.role.channel(folder, "partner")?;
+    let request = partner::GetProfileRequest { vendor_id: wanted.vendor.to_owned(), name: name.to_owned(), version };
     let mut client = VendorDirectoryServiceClient::new(InterceptedService::new(channel, bearer));
     let told = match client.get_profile(request).await {
         Ok(answer) => answer.into_inner(),
-        Err(status) => return Ok(refused(&status)),
+        Err(status) => return Ok(Err(status)),
     };
     let found = told.profile.unwrap_or_default();
-    let jwks = match &arguments.keys {
-        None => told.jwks,
-        Some(file) => {
-            let text = std::fs::read_to_string(file)
-                .map_err(|error| Problem::new(format!("{} cannot be read: {error}", file.display())))?;
-            crate::verify::unwrap_answer(&text)
-        }
-    };
+    let jwks = wanted.keys.map_or(Ok(told.jwks), signed::keys)?;
     let text = String::from_utf8(found.content.to_vec()).map_err(|_| Problem::new("the profile is no text"))?;
     let profile = Profile::parse(&text)
         .map_err(|_| Problem::new("the profile needs a later version of this program").next("Install that first."))?;
@@ -120,31 +136,61 @@ pub(super) async fn fetch(arguments: &FetchArguments) -> Result<ExitCode, Proble
     if name != profile.name || (version != 0 && version != i64::from(profile.version)) {
         return Err(Problem::new(format!("the partner answered with {}", profile.title())));
     }
+    Ok(Ok(Fetched { profile, issuer, text, signature: found.signature, jwks }))
+}
+
+impl Fetched {
+    /// Writes it into a file, with its signature and the keys beside it.
+    pub(crate) fn write(&self, file: &Path) -> Result<(), Problem> {
+        let (signature, keys) = signed::beside(file);
+        let signed = format!("{}\n", self.signature);
+        // The text last: until it is there, nothing is signed.
+        for (path, content) in [(signature.as_path(), &signed), (&keys, &self.jwks), (file, &self.text)] {
+            write(path, content)?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) async fn fetch(arguments: &FetchArguments) -> Result<ExitCode, Problem> {
+    let folder = Folder::open(&arguments.folder.data)?;
+    let wanted = Wanted {
+        role: arguments.role,
+        vendor: &arguments.vendor,
+        title: &arguments.profile,
+        keys: arguments.keys.as_deref(),
+    };
+    let fetched = match fetch_from(&folder, &wanted).await? {
+        Ok(fetched) => fetched,
+        Err(status) => return Ok(refused(&status)),
+    };
+    let Fetched { profile, issuer, .. } = &fetched;
     let file = arguments.output.clone().unwrap_or_else(|| super::file_of(&profile.name, profile.version));
-    let (signature, keys) = signed::beside(&file);
-    if std::fs::read(&file).is_ok_and(|there| there != text.as_bytes()) {
+    if std::fs::read(&file).is_ok_and(|there| there != fetched.text.as_bytes()) {
         return Err(Problem::new(format!("{} is there already, with another text", file.display()))
             .next("Name another file with --output, or remove that one."));
     }
-    // The text last: until it is there, nothing is signed.
-    for (path, content) in [(&signature, found.signature + "\n"), (&keys, jwks), (&file, text)] {
-        write(path, &content)?;
-    }
+    fetched.write(&file)?;
+    let (signature, keys) = signed::beside(&file);
     if arguments.json {
         let told = json!({
             "file": file, "signature": signature, "keys": keys, "profile": profile.title(), "signed_by": issuer,
-            "digest": profile.digest(),
+            "verified_with": if arguments.keys.is_some() { "given" } else { "partner" }, "digest": profile.digest(),
         });
         output::line(&told.to_string());
         return Ok(ExitCode::SUCCESS);
     }
     output::done(&format!("fetched {} into {}", profile.title(), file.display()));
-    output::field("signed by", &issuer);
-    let whose =
-        if arguments.keys.is_some() { "yours" } else { "those that the partner tells; --keys FILE takes others" };
-    output::field("with the keys", whose);
+    output::field("signed by", issuer);
+    let whose = match &arguments.keys {
+        Some(_) => "the keys that you gave",
+        None => "the keys that the partner tells: its word for the vendor's; --keys FILE takes yours",
+    };
+    output::field("verified with", whose);
     output::field("beside it", &format!("{}, {}", signature.display(), keys.display()));
-    output::remark(&format!("To collect by it: {} collect --profile {}", output::program(), output::path(&file)));
+    // The name under which it is looked for, where it lies under that.
+    let named = arguments.output.as_ref().map_or_else(|| profile.title(), |file| output::path(file));
+    output::remark(&format!("To collect by it: {} collect --profile {named}", output::program()));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -39,6 +39,11 @@ fn check(output: &Output) {
     for (sent, reason) in refusals {
         assert!(steps.iter().any(|(step, told)| step == sent && told.contains(reason)), "{sent}: {steps:#?}");
     }
+    let analysed = steps.iter().find(|(step, _)| step == "engineer: GetDeskCase").unwrap();
+    assert!(
+        analysed.1.starts_with("by linux-host/1: ") && analysed.1.contains("known problems looked for"),
+        "{analysed:?}"
+    );
     assert!(steps.last().unwrap().1.contains("both sides hold the same"), "{steps:#?}");
 }
 

@@ -10,6 +10,7 @@ mod demo;
 mod desk;
 mod front_line;
 mod kills;
+mod newcomer;
 mod postgresql;
 mod profiles;
 mod proxy;

@@ -131,6 +131,33 @@ async fn b03_a_service_file_says_where_the_server_is_and_the_preview_tells_it() 
     assert!(!String::from_utf8_lossy(&std::fs::read(&bundle).unwrap()).contains(SECRET));
 }
 
+#[tokio::test]
+async fn b03_of_several_servers_the_first_that_will_do_is_asked() {
+    let Some(server) = Server::start().await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody listens in the first folder.
+    let hosts = format!("{},{}", folder.path().display(), server.folder.display());
+    let with = |wanted: &str, words: &[&str]| {
+        let mut command = server.collect(&folder.path().join(format!("{wanted}.vouch")));
+        command.args(words).env("PGHOST", &hosts).env("PGTARGETSESSIONATTRS", wanted);
+        command.stdin(std::process::Stdio::null()).output().unwrap()
+    };
+    for (wanted, taken) in [("any", true), ("read-write", true), ("prefer-standby", true), ("standby", false)] {
+        told(with(wanted, &["--yes", "--json"]));
+        let answers = answers(&folder.path().join(format!("{wanted}.vouch")));
+        let refused = |answer: &Result<String, String>| {
+            let why = answer.as_ref().err().map(String::as_str).unwrap_or_default();
+            why.contains("(1: the server cannot be reached") && why.ends_with("; 2: the server is no standby)")
+        };
+        let is_told = answers.values().all(|answer| if taken { answer.is_ok() } else { refused(answer) });
+        assert!(answers.len() == 12 && is_told, "{wanted}: {answers:?}");
+    }
+    let shown = String::from_utf8(with("primary", &[]).stdout).unwrap();
+    for said in [", or else at ", "(the first that is no standby), database "] {
+        assert!(shown.contains(said), "{said} is missing in:\n{shown}");
+    }
+}
+
 #[test]
 fn b03_a_server_that_cannot_be_reached_costs_its_answers_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();

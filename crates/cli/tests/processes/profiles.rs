@@ -171,6 +171,33 @@ fn v10_a_profile_is_published_fetched_with_its_signature_and_collected_by() {
     assert!(signed["signed_by"] == "vendor.vouch" && signed["profile"] == "sample/3", "{signed}");
     let own: Value = serde_json::from_slice(&collect("p.toml", "own.vouch").stdout).unwrap();
     assert!(own["signed_by"].is_null() && own["profile"] == "sample/3", "one's own still runs: {own}");
+
+    // Keys that are named are the only ones that count.
+    let keys = typed(&["vendor-key-set", "get", "--json"]).stdout;
+    std::fs::write(folder.path().join("vendor.json"), keys).unwrap();
+    let by = |keys: &str, profile: &str, output: &str| {
+        let mut command = vouch();
+        command.args(["collect", "--yes", "--json", "--keys", keys, "--profile", profile, "--output", output]);
+        command.current_dir(folder.path()).stdin(Stdio::null()).output().unwrap()
+    };
+    let verified = by("vendor.json", "sample/3", "given.vouch");
+    let verified: Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert!(signed["verified_with"] == "beside" && verified["verified_with"] == "given", "{signed} {verified}");
+    for (keys, profile, why) in [
+        ("other.json", "sample/3", "unknown key"),
+        ("vendor.json", "p.toml", "p.toml is not signed"),
+        ("vendor.json", "linux-host", "the linux-host of this program is not signed"),
+        ("none.json", "sample/3", "none.json cannot be read"),
+    ] {
+        let refused = by(keys, profile, "refused.vouch");
+        assert!(!refused.status.success() && text(&refused.stderr).contains(why), "{why}: {refused:?}");
+    }
+    assert!(!folder.path().join("refused.vouch").exists());
+    let preview = |profile: &str| text(&run(&["collect", "--profile", profile], &[]).stdout);
+    assert!(preview("linux-host").contains("linux-host/1, not signed: a sample that this program brings along"));
+    let beside = preview(folder.path().join("sample-3.toml").to_str().unwrap());
+    assert!(beside.contains("signed by vendor.vouch, verified with the keys beside it"), "{beside}");
+
     std::fs::write(folder.path().join("sample-3.toml"), profile(folder.path()) + "# changed\n").unwrap();
     let changed = collect("sample/3", "changed.vouch");
     assert!(!changed.status.success() && text(&changed.stderr).contains("changed after it was signed"), "{changed:?}");

@@ -6,9 +6,23 @@ use sqlx::any::AnyRow;
 use vouch_core::code::PartnerId;
 use vouch_core::id::{BundleId, CaseId};
 use vouch_diagnostics::Digest;
+use vouch_storage::analyses::{self, Analysis};
 use vouch_storage::{Dialect, StoreError, WriteError, row};
 
 use crate::domain::bundle::Bundle;
+
+/// A bundle that a case holds, and what was found in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The bundle.
+    pub id: BundleId,
+    /// Since when the case holds it.
+    pub since: Timestamp,
+    /// When its contents were given up.
+    pub content_deleted_at: Option<Timestamp>,
+    /// Its analysis, where there is one.
+    pub analysis: Option<Analysis>,
+}
 
 /// Adds a bundle, unless the partner has one with this root, whose signature is renewed; returns the one that is there then. It is
 /// promised to be kept at least as long as a new one, and for good where no end was said; where its contents were deleted, they are there again.
@@ -115,6 +129,45 @@ pub async fn case_bundle_list(
     rows.iter().map(read).collect()
 }
 
+/// Since when a case holds a bundle; `None` where it does not.
+pub async fn held_since(
+    connection: &mut AnyConnection,
+    case_id: CaseId,
+    bundle_id: BundleId,
+) -> Result<Option<Timestamp>, StoreError> {
+    let found = sqlx::query("SELECT held_since FROM case_bundles WHERE case_id = $1 AND bundle_id = $2")
+        .bind(case_id.to_string())
+        .bind(bundle_id.to_string())
+        .fetch_optional(connection)
+        .await?;
+    found.map(|found| row::instant(&found, "held_since")).transpose()
+}
+
+/// The bundles that a case holds, in the order in which they came: the first ones, or those after one that is held since an instant.
+pub async fn held_list(
+    connection: &mut AnyConnection,
+    case_id: CaseId,
+    after: Option<(Timestamp, BundleId)>,
+    most: i64,
+) -> Result<Vec<Held>, StoreError> {
+    let (since, id) = after.map_or((i64::MIN, String::new()), |(since, id)| (since.as_microsecond(), id.to_string()));
+    let rows = sqlx::query(
+        "SELECT h.bundle_id, h.held_since, b.content_deleted_at, a.profile, a.state, a.told, a.profile_sha256,
+             a.decided_at
+         FROM case_bundles h JOIN bundles b ON b.bundle_id = h.bundle_id
+         LEFT JOIN bundle_analyses a ON a.bundle_id = h.bundle_id
+         WHERE h.case_id = $1 AND (h.held_since > $2 OR (h.held_since = $2 AND h.bundle_id > $3))
+         ORDER BY h.held_since, h.bundle_id LIMIT $4",
+    )
+    .bind(case_id.to_string())
+    .bind(since)
+    .bind(id)
+    .bind(most)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(read_held).collect()
+}
+
 /// Whose a bundle is, and its root: for who analyses the bundles of all partners.
 pub async fn bundle_place(
     connection: &mut AnyConnection,
@@ -146,6 +199,16 @@ pub(super) fn read_bundle(found: &AnyRow) -> Result<Bundle, StoreError> {
         region: row::text(found, "region")?,
         expires_at: row::optional_instant(found, "expires_at")?,
         content_deleted_at: row::optional_instant(found, "content_deleted_at")?,
+    })
+}
+
+fn read_held(found: &AnyRow) -> Result<Held, StoreError> {
+    let is_analysed = row::optional_text(found, "state")?.is_some();
+    Ok(Held {
+        id: row::id(found, "bundle_id")?,
+        since: row::instant(found, "held_since")?,
+        content_deleted_at: row::optional_instant(found, "content_deleted_at")?,
+        analysis: if is_analysed { Some(analyses::read(found)?) } else { None },
     })
 }
 

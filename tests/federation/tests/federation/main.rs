@@ -14,6 +14,7 @@ mod desk_bundle;
 mod escalation;
 mod gate;
 mod keeping;
+mod later_bundles;
 mod liaisons;
 mod profiles;
 mod pseudonyms;

@@ -1,124 +1,275 @@
-//! Where the server is, and as whom it is asked: what the environment says, and the service that it names.
+//! Where the server is, and as whom it is asked: what the environment says, and the service that it names. One or several are named, as
+//! `libpq` understands it, and tried in their order.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use sqlx::ConnectOptions as _;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-/// What is taken of a service, as `libpq` calls it. What stands there besides is about how long something may take, and this program has limits of
-/// its own.
-const KEYS: [&str; 11] = [
-    "host",
-    "hostaddr",
-    "port",
-    "dbname",
-    "user",
-    "password",
-    "sslmode",
-    "sslrootcert",
-    "sslcert",
-    "sslkey",
-    "application_name",
+use super::session::Session;
+use super::{passwords, service};
+
+/// What is taken of a service and of the environment, as `libpq` calls it in each. What stands there besides is about how long something may
+/// take, and this program has limits of its own.
+const NAMES: [(&str, &str); 14] = [
+    ("host", "PGHOST"),
+    ("hostaddr", "PGHOSTADDR"),
+    ("port", "PGPORT"),
+    ("dbname", "PGDATABASE"),
+    ("user", "PGUSER"),
+    ("password", "PGPASSWORD"),
+    ("passfile", "PGPASSFILE"),
+    ("sslmode", "PGSSLMODE"),
+    ("sslrootcert", "PGSSLROOTCERT"),
+    ("sslcert", "PGSSLCERT"),
+    ("sslkey", "PGSSLKEY"),
+    ("gssencmode", "PGGSSENCMODE"),
+    ("target_session_attrs", "PGTARGETSESSIONATTRS"),
+    ("application_name", "PGAPPNAME"),
 ];
 /// The database that every server has.
 const DATABASE: &str = "postgres";
-/// Where the service file of the whole host is, by the folder that `libpq` was built with.
-const FOLDERS: [&str; 4] = ["/etc", "/etc/postgresql-common", "/etc/sysconfig/pgsql", "/usr/local/etc"];
+/// The port of a server that has no other.
+const PORT: u16 = 5432;
+/// Where servers have their sockets, by how they were built.
+const SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
 /// A variable of the environment.
-type Variable<'v> = &'v dyn Fn(&str) -> Option<OsString>;
+pub(super) type Variable<'v> = &'v dyn Fn(&str) -> Option<OsString>;
+
+/// How to connect.
+#[derive(Debug, Clone)]
+pub(super) struct Address {
+    /// The servers, in the order in which they are tried.
+    pub(super) servers: Vec<PgConnectOptions>,
+    /// Which of them will do.
+    pub(super) session: Session,
+}
+
+/// One of the servers that are named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    host: String,
+    address: String,
+    port: u16,
+}
 
 /// How to connect. Nothing is connected yet; the password file is read.
-pub(super) fn options(variable: Variable<'_>) -> Result<PgConnectOptions, String> {
-    let pairs = match variable("PGSERVICE") {
-        Some(name) => service_of(&name.to_string_lossy(), variable)?,
-        None => Vec::new(),
-    };
-    let options: PgConnectOptions = address(&pairs, variable("PGDATABASE").is_some())
-        .parse()
-        .map_err(|_| "the service that is named is none".to_owned())?;
-    let name = options.get_application_name().unwrap_or("vouch").to_owned();
-    // A pooler takes no settings that it does not know, and what is asked here is in no log of this program.
-    Ok(options.application_name(&name).extra_float_digits(None).disable_statement_logging())
-}
-
-/// An address with a service's values. What it does not say is said by the environment.
-fn address(pairs: &[(String, String)], has_database: bool) -> String {
-    let is_given = |name: &str| pairs.iter().any(|(key, _)| key == name);
-    let known =
-        pairs.iter().filter(|(key, _)| KEYS.contains(&key.as_str()) && (key != "hostaddr" || !is_given("host")));
-    let mut parameters: Vec<String> = known.map(|(key, value)| format!("{key}={}", encoded(value))).collect();
-    if !has_database && !is_given("dbname") {
-        parameters.push(format!("dbname={DATABASE}"));
+pub(super) fn address(variable: Variable<'_>) -> Result<Address, String> {
+    let said = said(variable)?;
+    let get = |name: &str| said.get(name).map(String::as_str).unwrap_or_default();
+    if get("gssencmode") == "require" {
+        return Err("a connection that Kerberos encrypts is demanded, and this program does not speak it".to_owned());
     }
-    format!("postgres:///?{}", parameters.join("&"))
+    let session = Session::parse(get("target_session_attrs"))?;
+    let places = places(get("host"), get("hostaddr"), get("port"))?;
+    let home = variable("HOME").map(|home| Path::new(&home).join(".pgpass"));
+    let passwords = said.get("passfile").map(PathBuf::from).or(home);
+    let servers = places.iter().map(|place| server(place, &said, passwords.as_deref()));
+    Ok(Address { servers: servers.collect::<Result<_, _>>()?, session })
 }
 
-fn encoded(value: &str) -> String {
-    let written = value.bytes().map(|byte| match byte {
-        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-        byte => format!("%{byte:02X}"),
+/// What is said of the connection: a service says more than the environment, and what is empty says nothing.
+fn said(variable: Variable<'_>) -> Result<BTreeMap<&'static str, String>, String> {
+    let named = variable("PGSERVICE").filter(|name| !name.is_empty());
+    let service = match named {
+        Some(name) => service::find(&name.to_string_lossy(), variable)?,
+        None => BTreeMap::new(),
+    };
+    let value = |(name, of_environment): (&'static str, &str)| {
+        let environment = || variable(of_environment).map(|value| value.to_string_lossy().into_owned());
+        let value = service.get(name).cloned().or_else(environment);
+        value.filter(|value| !value.is_empty()).map(|value| (name, value))
+    };
+    Ok(NAMES.into_iter().filter_map(value).collect())
+}
+
+/// The servers that are named, by lists with commas: as many hosts as addresses, and as many ports as servers, or one for all.
+fn places(hosts: &str, addresses: &str, ports: &str) -> Result<Vec<Place>, String> {
+    let [hosts, addresses, ports] = [hosts, addresses, ports].map(|list| match list {
+        "" => Vec::new(),
+        list => list.split(',').map(str::trim).collect(),
     });
-    written.collect()
+    if !hosts.is_empty() && !addresses.is_empty() && hosts.len() != addresses.len() {
+        return Err(format!("{} hosts are named with {} addresses", hosts.len(), addresses.len()));
+    }
+    let count = hosts.len().max(addresses.len()).max(1);
+    if ports.len() > 1 && ports.len() != count {
+        return Err(format!("{count} servers are named with {} ports", ports.len()));
+    }
+    let place = |at: usize| {
+        let [host, address] = [&hosts, &addresses].map(|list| list.get(at).copied().unwrap_or_default().to_owned());
+        if !address.is_empty() && address.parse::<IpAddr>().is_err() {
+            return Err("an address of a server is none".to_owned());
+        }
+        let port = match ports.get(if ports.len() == 1 { 0 } else { at }).copied().unwrap_or_default() {
+            "" => PORT,
+            port => port.parse().ok().filter(|port| *port > 0).ok_or("a port of a server is none")?,
+        };
+        Ok(Place { host, address, port })
+    };
+    (0..count).map(place).collect()
 }
 
-/// A service by its name: the first file that has it counts.
-fn service_of(name: &str, variable: Variable<'_>) -> Result<Vec<(String, String)>, String> {
-    let own = variable("PGSERVICEFILE").map(PathBuf::from);
-    let own = own.or_else(|| variable("HOME").map(|home| Path::new(&home).join(".pg_service.conf")));
-    let configured = variable("PGSYSCONFDIR").map(PathBuf::from);
-    let folders = configured.into_iter().chain(FOLDERS.map(PathBuf::from));
-    let files = own.into_iter().chain(folders.map(|folder| folder.join("pg_service.conf")));
-    let mut texts = files.filter_map(|file| std::fs::read_to_string(file).ok());
-    texts
-        .find_map(|text| service(&text, name))
-        .ok_or_else(|| "the service that PGSERVICE names is in no service file".to_owned())
+/// How to connect to one of the servers.
+fn server(
+    place: &Place,
+    said: &BTreeMap<&'static str, String>,
+    passwords: Option<&Path>,
+) -> Result<PgConnectOptions, String> {
+    let get = |name: &str| said.get(name).map(String::as_str);
+    let Place { host, address, port } = place;
+    let mode = get("sslmode").unwrap_or("prefer");
+    // A name is only resolved where there is no address, or where the certificate has to have it.
+    let target = match (host.as_str(), address.as_str()) {
+        ("", "") => local(*port),
+        ("", address) => address.to_owned(),
+        (host, "") => host.to_owned(),
+        (host, _) if mode == "verify-full" => host.to_owned(),
+        (_, address) => address.to_owned(),
+    };
+    let mode: PgSslMode = mode.parse().map_err(|_| "the sslmode that is named is none".to_owned())?;
+    let options = PgConnectOptions::new_without_pgpass();
+    let options = if target.starts_with('/') { options.socket(&target) } else { options.host(&target) };
+    let mut options = options.port(*port).database(get("dbname").unwrap_or(DATABASE)).ssl_mode(mode);
+    if let Some(user) = get("user") {
+        options = options.username(user);
+    }
+    for (name, set) in [
+        ("sslrootcert", PgConnectOptions::ssl_root_cert as fn(_, PathBuf) -> _),
+        ("sslcert", PgConnectOptions::ssl_client_cert),
+        ("sslkey", PgConnectOptions::ssl_client_key),
+    ] {
+        if let Some(file) = get(name) {
+            options = set(options, PathBuf::from(file));
+        }
+    }
+    let named = if host.is_empty() { address } else { host };
+    let database = options.get_database().unwrap_or_default();
+    let password = get("password").map(str::to_owned).or_else(|| {
+        passwords::find(passwords?, [known_as(named), &port.to_string(), database, options.get_username()])
+    });
+    if let Some(password) = password {
+        options = options.password(&password);
+    }
+    let name = get("application_name").unwrap_or("vouch");
+    // A pooler takes no settings that it does not know, and what is asked here is in no log of this program.
+    Ok(options.application_name(name).extra_float_digits(None).disable_statement_logging())
 }
 
-/// The values of a service in a file of them.
-fn service(text: &str, name: &str) -> Option<Vec<(String, String)>> {
-    let title = format!("[{name}]");
-    let mut lines = text.lines().map(str::trim).skip_while(|line| *line != title);
-    lines.next()?;
-    let values = lines.take_while(|line| !line.starts_with('[')).filter(|line| !line.starts_with('#'));
-    let pairs = values.filter_map(|line| line.split_once('='));
-    Some(pairs.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())).collect())
+/// Where a server is: the folder of its socket, or its host.
+pub(super) fn host(server: &PgConnectOptions) -> String {
+    server.get_socket().map_or_else(|| server.get_host().to_owned(), |folder| folder.display().to_string())
+}
+
+/// The server of this host: at its socket, where it has one.
+fn local(port: u16) -> String {
+    let socket = format!(".s.PGSQL.{port}");
+    let folder = SOCKETS.into_iter().find(|folder| Path::new(folder).join(&socket).exists());
+    folder.unwrap_or("localhost").to_owned()
+}
+
+/// The name of a server in password files: the one of this host has it, too, when it is asked at its usual socket.
+fn known_as(host: &str) -> &str {
+    if host.is_empty() || SOCKETS.contains(&host.trim_end_matches('/')) { "localhost" } else { host }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
-    const FILE: &str = "# ours\n[other]\nhost=x\n\n[main]\nhost = /run/pg\nport=6543\n# no\nuser=anna\npassword=a&b=c d\nkeepalives=1\n[last]\n";
+    fn of(variables: &[(&str, &str)]) -> Result<Address, String> {
+        let variable =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
+        address(&variable)
+    }
 
-    #[test]
-    fn a_service_is_read_as_libpq_reads_it() {
-        let pairs = service(FILE, "main").unwrap();
-        assert_eq!(
-            address(&pairs, false),
-            "postgres:///?host=%2Frun%2Fpg&port=6543&user=anna&password=a%26b%3Dc%20d&dbname=postgres"
-        );
-        assert_eq!(service(FILE, "none"), None);
-        assert_eq!(service(FILE, "last"), Some(Vec::new()));
-        assert_eq!(address(&[], true), "postgres:///?");
+    fn places_of(variables: &[(&str, &str)]) -> Vec<(String, u16)> {
+        let servers = of(variables).unwrap().servers;
+        servers.iter().map(|server| (host(server), server.get_port())).collect()
     }
 
     #[test]
-    fn a_service_says_more_than_the_environment_and_a_password_is_looked_up_for_it() {
+    fn servers_are_named_by_lists_as_libpq_reads_them() {
+        for (hosts, addresses, ports, expected) in [
+            ("a", "", "", vec![("a", PORT)]),
+            ("a,b", "", "", vec![("a", PORT), ("b", PORT)]),
+            ("a,b", "", "6000", vec![("a", 6000), ("b", 6000)]),
+            ("a, b", "", "6000, 6001", vec![("a", 6000), ("b", 6001)]),
+            ("a,b", "", ",6001", vec![("a", PORT), ("b", 6001)]),
+            ("/run/pg,b", "", "", vec![("/run/pg", PORT), ("b", PORT)]),
+            ("", "10.0.0.1,::1", "", vec![("10.0.0.1", PORT), ("::1", PORT)]),
+            ("a,b", "10.0.0.1,", "", vec![("10.0.0.1", PORT), ("b", PORT)]),
+        ] {
+            let expected: Vec<_> = expected.into_iter().map(|(host, port)| (host.to_owned(), port)).collect();
+            let told = places_of(&[("PGHOST", hosts), ("PGHOSTADDR", addresses), ("PGPORT", ports)]);
+            assert_eq!(told, expected, "{hosts} {addresses} {ports}");
+        }
+        let verified = [("PGHOST", "a"), ("PGHOSTADDR", "10.0.0.1"), ("PGSSLMODE", "verify-full")];
+        assert_eq!(places_of(&verified), [("a".to_owned(), PORT)], "the certificate has to have the name");
+    }
+
+    #[test]
+    fn what_is_no_address_is_told_before_anything_is_asked() {
+        for (variables, why) in [
+            (vec![("PGHOST", "a,b,c"), ("PGPORT", "1,2")], "3 servers are named with 2 ports"),
+            (vec![("PGHOST", "a,b"), ("PGHOSTADDR", "10.0.0.1")], "2 hosts are named with 1 addresses"),
+            (vec![("PGHOST", "a"), ("PGPORT", "65536")], "a port of a server is none"),
+            (vec![("PGHOST", "a"), ("PGPORT", "0")], "a port of a server is none"),
+            (vec![("PGHOSTADDR", "a")], "an address of a server is none"),
+            (vec![("PGSSLMODE", "perhaps")], "the sslmode that is named is none"),
+            (vec![("PGTARGETSESSIONATTRS", "writable")], "target_session_attrs"),
+            (vec![("PGGSSENCMODE", "require")], "Kerberos"),
+            (vec![("PGSERVICE", "none")], "PGSERVICE"),
+        ] {
+            let told = of(&variables).unwrap_err();
+            assert!(told.contains(why), "{variables:?}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_service_says_more_than_the_environment_and_each_of_its_servers_has_its_password() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("services");
-        std::fs::write(&file, FILE).unwrap();
-        let variable = |name: &str| match name {
-            "PGSERVICE" => Some("main".into()),
-            "PGSERVICEFILE" => Some(file.clone().into_os_string()),
-            _ => None,
+        let [services, passwords] = ["services", "passwords"].map(|name| folder.path().join(name));
+        let service = format!(
+            "[main]\nhost=a,/run/pg\nport=6543,6544\nuser=anna\npassfile={}\ntarget_session_attrs=read-write\n",
+            passwords.display()
+        );
+        std::fs::write(&services, service).unwrap();
+        std::fs::write(&passwords, "a:6543:*:anna:first\n*:*:postgres:anna:second\n").unwrap();
+        let variables = [
+            ("PGSERVICE", "main"),
+            ("PGSERVICEFILE", services.to_str().unwrap()),
+            ("PGHOST", "elsewhere"),
+            ("PGAPPNAME", "ours"),
+            ("PGPASSFILE", "/nowhere"),
+        ];
+        let told = |mode: u32| {
+            std::fs::set_permissions(&passwords, std::fs::Permissions::from_mode(mode)).unwrap();
+            let Address { servers, session } = of(&variables).unwrap();
+            assert_eq!((servers.len(), session), (2, Session::ReadWrite));
+            assert!(servers.iter().all(|server| server.get_application_name() == Some("ours")), "{servers:?}");
+            // What a connection would use is told by its address only.
+            servers.iter().map(|server| server.to_url_lossy().to_string()).collect::<Vec<_>>()
         };
-        let options = options(&variable).unwrap();
-        assert_eq!((options.get_port(), options.get_username()), (6543, "anna"));
-        assert_eq!(options.get_socket().map(PathBuf::as_path), Some(Path::new("/run/pg")));
-        assert_eq!(options.get_database(), Some("postgres"));
-        let missing = |name: &str| (name == "PGSERVICE").then(|| "none".into());
-        assert!(super::options(&missing).unwrap_err().contains("PGSERVICE"));
+        let private = told(0o600);
+        assert!(private[0].starts_with("postgres://anna:first@a:6543/postgres?"), "{private:?}");
+        assert!(private[1].starts_with("postgres://anna:second@%2Frun%2Fpg:6544/postgres?"), "{private:?}");
+        let open = told(0o640);
+        assert!(open[0].starts_with("postgres://anna@a:6543/"), "a file that others read is not read: {open:?}");
+    }
+
+    #[test]
+    fn the_server_of_this_host_has_the_name_that_password_files_give_it() {
+        for (host, name) in
+            [("", "localhost"), ("/tmp", "localhost"), ("/var/run/postgresql/", "localhost"), ("/run/pg", "/run/pg")]
+        {
+            assert_eq!(known_as(host), name);
+        }
     }
 }

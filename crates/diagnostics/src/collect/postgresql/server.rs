@@ -5,17 +5,21 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Error, Row as _, raw_sql};
+use sqlx::{AssertSqlSafe, Connection as _, Error, Row as _, raw_sql};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use super::{address, statement};
+use super::address::{Address, address};
+use super::{connect, statement};
 use crate::profile::Query;
 
 /// How long a statement waits for a lock: nobody is to wait behind it.
 const LOCK_MILLISECONDS: u32 = 1000;
+/// A server may ask for what this program does not speak.
+const KERBEROS: &str = "the server asks for Kerberos (GSSAPI), which this program does not speak: let it in by another method, such as a \
+    password, a certificate, or peer at the server's socket";
 /// How much longer than the server this program waits before it hangs up.
-const GRACE: Duration = Duration::from_secs(2);
+pub(super) const GRACE: Duration = Duration::from_secs(2);
 
 /// The server that the environment names. It is connected to when it is first asked.
 #[derive(Debug, Default)]
@@ -27,21 +31,16 @@ pub(in super::super) struct Server {
 }
 
 /// An answer, and whether all of it was read.
-struct Answer {
-    text: Vec<u8>,
+pub(super) struct Answer {
+    pub(super) text: Vec<u8>,
     is_whole: bool,
 }
 
 impl Server {
     /// Where it is, and as whom it is asked: to be shown to the one who runs this.
     pub(in super::super) fn place() -> String {
-        match address::options(&|name| std::env::var_os(name)) {
-            Ok(options) => {
-                let socket = options.get_socket().map(|folder| folder.display().to_string());
-                let host = socket.unwrap_or_else(|| options.get_host().to_owned());
-                let (port, database) = (options.get_port(), options.get_database().unwrap_or_default());
-                format!("PostgreSQL at {host}, port {port}, database {database}, as {}", options.get_username())
-            }
+        match named() {
+            Ok(address) => connect::place(&address),
             Err(reason) => format!("PostgreSQL, but {reason}"),
         }
     }
@@ -85,9 +84,9 @@ impl Server {
         }
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => connect(limit).await.inspect_err(|reason| self.unreachable = Some(reason.clone()))?,
+            None => reach(limit).await.inspect_err(|reason| self.unreachable = Some(reason.clone()))?,
         };
-        match timeout(limit + GRACE, read(&mut connection, query, limit, most)).await {
+        match timeout(limit + GRACE, read(&mut connection, statement(query), limit, most)).await {
             Ok(Ok(Answer { text, is_whole })) => {
                 // What was not read to its end is left with its connection.
                 self.connection = is_whole.then_some(connection);
@@ -107,17 +106,23 @@ impl Drop for Server {
     }
 }
 
-async fn connect(limit: Duration) -> Result<PgConnection, String> {
-    let options = address::options(&|name| std::env::var_os(name))?;
-    match timeout(limit, options.connect()).await {
-        Ok(connected) => connected.map_err(|error| reason(&error)),
-        Err(_) => Err(format!("no connection within {} seconds", limit.as_secs())),
-    }
+/// What the environment names.
+fn named() -> Result<Address, String> {
+    address(&|name| std::env::var_os(name))
+}
+
+async fn reach(limit: Duration) -> Result<PgConnection, String> {
+    connect::connect(&named()?, limit).await
 }
 
 /// Asks in a transaction that can only read, and sets nothing beyond it: behind a pooler the session is somebody else's afterwards. Names are looked
 /// up among the server's own, whatever the database has.
-async fn read(connection: &mut PgConnection, query: Query, limit: Duration, most: u64) -> Result<Answer, Error> {
+pub(super) async fn read(
+    connection: &mut PgConnection,
+    statement: &'static str,
+    limit: Duration,
+    most: u64,
+) -> Result<Answer, Error> {
     let begin = format!(
         "BEGIN READ ONLY; SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {LOCK_MILLISECONDS}; \
          SET LOCAL search_path = pg_catalog; SET LOCAL standard_conforming_strings = on",
@@ -125,7 +130,7 @@ async fn read(connection: &mut PgConnection, query: Query, limit: Duration, most
     );
     raw_sql(AssertSqlSafe(begin)).execute(&mut *connection).await?;
     let mut text: Vec<u8> = Vec::new();
-    let mut rows = raw_sql(statement(query)).fetch(&mut *connection);
+    let mut rows = raw_sql(statement).fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
         let line = row.try_get_raw(0)?.as_str().map_err(Error::Decode)?;
         if (text.len() + line.len()) as u64 >= most {
@@ -141,7 +146,7 @@ async fn read(connection: &mut PgConnection, query: Query, limit: Duration, most
 }
 
 /// Why there is no answer, without the words of the server: they name accounts and hosts, and a reason is not masked.
-fn reason(error: &Error) -> String {
+pub(super) fn reason(error: &Error) -> String {
     match error {
         Error::Database(refused) => match refused.code().as_deref() {
             Some("28P01") => "the server does not take the password, or none was given".to_owned(),
@@ -158,6 +163,12 @@ fn reason(error: &Error) -> String {
         Error::Io(error) => format!("the server cannot be reached: {}", error.kind()),
         Error::Tls(_) => "there is no encrypted connection to the server".to_owned(),
         Error::Configuration(_) => "the settings of the connection are none".to_owned(),
+        Error::Protocol(problem) if wants_kerberos(problem) => KERBEROS.to_owned(),
         _ => "the server gave no answer that can be read".to_owned(),
     }
+}
+
+/// Whether a server asks for GSSAPI or SSPI, by the numbers that the protocol has for them; the driver knows neither.
+fn wants_kerberos(problem: &str) -> bool {
+    ["authentication method: 7 ", "authentication method: 9 "].iter().any(|method| problem.contains(method))
 }
