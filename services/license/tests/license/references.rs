@@ -24,7 +24,7 @@ async fn furnished(database: &Database) -> (Store, License) {
     let store = database.open(&MIGRATIONS).await;
     let page = Page { size: 10, after: String::new() };
     let mut licenses =
-        license_list(&mut *store.snapshot().await.unwrap(), &LicenseFilter::default(), &page).await.unwrap();
+        license_list(&mut store.snapshot().await.unwrap(), &LicenseFilter::default(), &page).await.unwrap();
     assert_eq!(licenses.len(), 1);
     (store, licenses.remove(0))
 }
