@@ -103,13 +103,13 @@ impl<const N: usize> Rows<N> {
                 format!("(SELECT {} FROM jsonb_each($1) AS item)", values.collect::<Vec<_>>().join(", "))
             }
             Parameters::Arrays(_) => {
-                let arrays = (1..).zip(columns).map(|(number, (_, column))| match column {
-                    Column::Text => format!("CAST(${number} AS TEXT[])"),
-                    Column::Whole => format!("CAST(${number} AS BIGINT[])"),
-                    Column::Bytes => format!("CAST(${number} AS BYTEA[])"),
+                // Among what is selected they go on side by side. After FROM, each would fill a table of its own before the first row.
+                let values = (1..).zip(columns).map(|(number, (name, column))| match column {
+                    Column::Text => format!("unnest(CAST(${number} AS TEXT[])) AS {name}"),
+                    Column::Whole => format!("unnest(CAST(${number} AS BIGINT[])) AS {name}"),
+                    Column::Bytes => format!("unnest(CAST(${number} AS BYTEA[])) AS {name}"),
                 });
-                let names = columns.map(|(name, _)| name).join(", ");
-                format!("(SELECT * FROM unnest({}) AS item({names}))", arrays.collect::<Vec<_>>().join(", "))
+                format!("(SELECT {})", values.collect::<Vec<_>>().join(", "))
             }
         }
     }
@@ -151,7 +151,8 @@ pub fn insert<const N: usize>(
     ))
 }
 
-/// A query of which the first parameters are rows; `these` in its text is a table of them in parentheses, which may follow IN.
+/// A query of which the first parameters are rows; `these` in its text is a table of them in parentheses, which may follow IN. What is locked
+/// is not joined with it, since PostgreSQL would have to lock its rows too.
 pub fn select<const N: usize>(
     columns: &[(&str, Column); N],
     rows: &Rows<N>,

@@ -4,15 +4,16 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, Connection};
 use vouch_core::code::{EndUserId, PartnerId};
 use vouch_core::id::LicenseId;
 use vouch_storage::many::{self, Cell, Column, Rows};
-use vouch_storage::{Dialect, StoreError, WriteError, row};
+use vouch_storage::{Dialect, Engine, StoreError, WriteError, row};
 
 use super::packed::pack_license;
 use crate::domain::agreement::Liaison;
 use crate::domain::license::License;
+use crate::domain::license_key::KeyDigest;
 
 /// Adds a licence, whose end user is there, with the people named in it.
 pub async fn license_insert(
@@ -27,7 +28,10 @@ pub async fn license_insert(
 
 /// Licences as they travel to the database, without their people: made ready before a transaction begins.
 #[derive(Debug, Clone)]
-pub struct LicenseRows(Rows<21>);
+pub struct LicenseRows {
+    rows: Rows<21>,
+    first: Option<KeyDigest>,
+}
 
 impl LicenseRows {
     /// Makes licences ready.
@@ -37,12 +41,35 @@ impl LicenseRows {
             let facts = pack_license(license.borrow())?;
             packed.push((license, facts));
         }
-        Ok(Self(Rows::of(dialect, packed.iter().map(|(license, facts)| license_row(license.borrow(), facts)))))
+        let rows = Rows::of(dialect, packed.iter().map(|(license, facts)| license_row(license.borrow(), facts)));
+        Ok(Self { rows, first: packed.first().map(|(license, _)| license.borrow().key) })
     }
 
     /// Adds them, whose end users are there. Those whose id or key is taken are left out: how many were added.
+    ///
+    /// Where it may leave some out, PostgreSQL looks for each before it adds it, which takes as long as half of its indexes. Most imports
+    /// bring what is new: it is told to add all, and only where one is taken, or the first is there already, to look for each.
     pub async fn insert_new(&self, connection: &mut AnyConnection, facts_revision: i64) -> Result<u64, WriteError> {
+        if Dialect::of(connection).0 == Engine::Postgres && !self.first_is_there(connection).await? {
+            // A place in the transaction to come back to.
+            let mut attempt = connection.begin().await?;
+            match self.insert(&mut attempt, "", facts_revision).await {
+                Ok(added) => {
+                    attempt.commit().await?;
+                    return Ok(added);
+                }
+                Err(WriteError::Store(StoreError::Unique(_))) => attempt.rollback().await?,
+                Err(error) => return Err(error),
+            }
+        }
         self.insert(connection, "ON CONFLICT DO NOTHING", facts_revision).await
+    }
+
+    /// Whether the first of them is there by its key: what is imported again begins with that.
+    async fn first_is_there(&self, connection: &mut AnyConnection) -> Result<bool, WriteError> {
+        let Some(KeyDigest(key)) = &self.first else { return Ok(false) };
+        let found = sqlx::query("SELECT license_id FROM licenses WHERE key_digest = $1").bind(key.as_slice());
+        Ok(found.persistent(false).fetch_optional(connection).await?.is_some())
     }
 
     async fn insert(
@@ -51,7 +78,7 @@ impl LicenseRows {
         conflict: &str,
         facts_revision: i64,
     ) -> Result<u64, WriteError> {
-        let insert = many::insert("licenses", &LICENSES, &["facts_revision"], &self.0, conflict);
+        let insert = many::insert("licenses", &LICENSES, &["facts_revision"], &self.rows, conflict);
         Ok(insert.bind(facts_revision).execute(connection).await?.rows_affected())
     }
 }
@@ -128,16 +155,17 @@ impl EndUserRows {
         let conflict = "ON CONFLICT (end_user_id) DO NOTHING";
         let insert = many::insert("end_users", &END_USERS, &NOTHING, &self.rows, conflict);
         insert.bind(0_i64).bind(0_i64).bind(0_i64).bind(0_i64).execute(&mut *connection).await?;
-        // Every row is locked, and what comes back is one: a condition beside the lock would leave rows unlocked.
+        // Every row is locked, in the order in which they are given, and what comes back is one. Each is looked up by its code: a join would
+        // be done by reading all end users as long as they are few. Planned each time, since they become many.
         let lock = Dialect::of(connection).for_key_share();
         let query = many::select(&END_USERS, &self.rows, |these| {
             format!(
                 "SELECT CAST(COALESCE(MAX(CASE WHEN held.name <> held.given THEN 1 ELSE 0 END), 0) AS BIGINT) AS renamed
-                 FROM (SELECT u.name, given.name AS given FROM {these} AS given
-                       JOIN end_users u ON u.end_user_id = given.end_user_id ORDER BY u.end_user_id{lock}) AS held"
+                 FROM (SELECT (SELECT u.name FROM end_users u WHERE u.end_user_id = given.end_user_id{lock}) AS name,
+                              given.name AS given FROM {these} AS given) AS held"
             )
         });
-        let renamed = row::integer(&query.fetch_one(&mut *connection).await?, "renamed")? > 0;
+        let renamed = row::integer(&query.persistent(false).fetch_one(&mut *connection).await?, "renamed")? > 0;
         if self.have_one_name && !renamed {
             return Ok(BTreeMap::new());
         }

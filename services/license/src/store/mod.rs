@@ -40,6 +40,7 @@ const SQLITE: &[Step] = &[
     (1007, "notices_releases", include_str!("../../migrations/sqlite/1007_notices_releases.sql")),
     (1008, "gone_licenses_and_names", include_str!("../../migrations/sqlite/1008_gone_licenses_and_names.sql")),
     (1009, "resellers_and_charges", include_str!("../../migrations/sqlite/1009_resellers_and_charges.sql")),
+    (1010, "licenses_refer", include_str!("../../migrations/sqlite/1010_licenses_refer.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "license", include_str!("../../migrations/postgres/1000_license.sql")),
@@ -52,6 +53,7 @@ const POSTGRES: &[Step] = &[
     (1007, "notices_releases", include_str!("../../migrations/postgres/1007_notices_releases.sql")),
     (1008, "gone_licenses_and_names", include_str!("../../migrations/postgres/1008_gone_licenses_and_names.sql")),
     (1009, "resellers_and_charges", include_str!("../../migrations/postgres/1009_resellers_and_charges.sql")),
+    (1010, "licenses_refer", include_str!("../../migrations/postgres/1010_licenses_refer.sql")),
 ];
 
 /// The service's migrations, for both engines.

@@ -62,6 +62,8 @@ on_both_engines! {
         let told_twice = told(&import(&service, false, vec![twice.clone(), twice, other]).await);
         assert_eq!(told_twice, (1, 1, vec![(2, vec!["license_key".to_owned()])]), "the second of one request finds the first");
 
+        let new_before_known = [vec![imported("adatum", "acme-2019-0005")], rows()].concat();
+        assert_eq!(told(&import(&service, false, new_before_known).await), (1, 2, vec![]));
         let mut mixed = rows();
         mixed.push(imported("adatum", "acme-2019-0003"));
         mixed[0].license.as_mut().unwrap().quantity = 26;

@@ -25,6 +25,7 @@ mod notices;
 mod online_accounts;
 mod orders;
 mod proofs;
+mod references;
 mod registry;
 mod releases;
 mod resale;

@@ -89,7 +89,7 @@ pub async fn create(
         revision: 1,
         created_at: call.now,
     };
-    // Ordering: entering it locks the rows that it refers to, and the revision is the last lock of all.
+    // Ordering: what is entered locks rows that it refers to, and the revision is the last lock of all.
     grants::license_insert(tx, &license, 0).await?;
     orders::place(tx, &call.world, &order, &[license.id]).await?;
     write_creation(tx, &Actor::of(call), Subject::License(license.id), license.fields()).await?;
