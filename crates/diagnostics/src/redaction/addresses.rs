@@ -91,8 +91,8 @@ pub(super) fn coded(text: &[u8], percent: usize, found: &mut Found) -> usize {
         Colons::Address(end) => end,
         Colons::Other(last) => last + 1,
     };
-    for span in inner.spans {
-        found.push(Span { start: places[span.start], end: places[span.end], ..span });
+    for span in inner.spans() {
+        found.push(Span { start: places[span.start], end: places[span.end], ..*span });
     }
     places[end]
 }
@@ -251,7 +251,7 @@ mod tests {
             let mut found = Found::default();
             let percent = text.find("%3A").or_else(|| text.find("%3a")).unwrap();
             assert!(coded(text.as_bytes(), percent, &mut found) > percent, "{text}");
-            let places: Vec<_> = found.spans.iter().map(|span| &text[span.start..span.end]).collect();
+            let places: Vec<_> = found.spans().iter().map(|span| &text[span.start..span.end]).collect();
             assert_eq!(places, Vec::from_iter(address), "{text}");
         }
     }

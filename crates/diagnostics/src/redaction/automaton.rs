@@ -4,12 +4,9 @@
 //! whole lines (behind a line end an automaton is where it began, since no pattern has one in it), and the table is small: two bytes for a state and
 //! a kind of byte, capitals being of the kind of their small letters.
 
-use std::collections::HashMap;
-
-use aho_corasick::automaton::{Automaton as _, StateID};
+use aho_corasick::automaton::Automaton as _;
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, BuildError};
-use foldhash::fast::RandomState;
 
 /// How many lanes there are.
 const LANES: usize = 8;
@@ -58,12 +55,15 @@ impl Automaton {
     /// None of the patterns may have a line end in it.
     pub(super) fn new<P: AsRef<[u8]>>(patterns: &[P]) -> Result<Self, BuildError> {
         let small: Vec<Vec<u8>> = patterns.iter().map(|pattern| pattern.as_ref().to_ascii_lowercase()).collect();
-        let nfa = NFA::builder().prefilter(false).build(&small)?;
         let lengths: Vec<usize> = small.iter().map(Vec::len).collect();
         let fits = lengths.iter().sum::<usize>() <= MAX_TABLE;
-        let narrow = fits.then(|| Table::new(&nfa, &small).map(Steps::Narrow)).flatten();
-        let table = narrow.or_else(|| fits.then(|| Table::new(&nfa, &small).map(Steps::Wide)).flatten());
-        Ok(Self { steps: table.unwrap_or_else(|| Steps::Nfa(Box::new(nfa))), lengths })
+        let narrow = fits.then(|| Table::new(&small).map(Steps::Narrow)).flatten();
+        let table = narrow.or_else(|| fits.then(|| Table::new(&small).map(Steps::Wide)).flatten());
+        let steps = match table {
+            Some(table) => table,
+            None => Steps::Nfa(Box::new(NFA::builder().prefilter(false).build(&small)?)),
+        };
+        Ok(Self { steps, lengths })
     }
 
     /// Shows every hit, also those that overlap, in the order of where they end.
@@ -104,53 +104,57 @@ struct Table<const KINDS: usize> {
 
 impl<const KINDS: usize> Table<KINDS> {
     /// None, if it had too many states, or its patterns too many kinds of bytes.
-    fn new(nfa: &NFA, patterns: &[Vec<u8>]) -> Option<Self> {
-        let mut kinds = Box::new([0_u8; 256]);
-        // The line end is a byte of no pattern; it stands for all of them.
-        let mut bytes = vec![b'\n'];
-        for byte in patterns.iter().flatten() {
-            if kinds[usize::from(*byte)] == 0 {
-                kinds[usize::from(*byte)] = u8::try_from(bytes.len()).ok()?;
-                bytes.push(*byte);
-                if bytes.len() > KINDS {
-                    return None;
+    ///
+    /// After Aho and Corasick, "Efficient string matching: an aid to bibliographic search" (1975): a trie of the patterns, and for each state the
+    /// one of the longest ending of what was read that another pattern begins with. Where a pattern does not go on, it goes on as that one does.
+    fn new(patterns: &[Vec<u8>]) -> Option<Self> {
+        let (kinds, count) = kinds::<KINDS>(patterns)?;
+        // A state that nothing leads to yet is the first one: none leads back to it within a trie.
+        let (mut rows, mut ends) = (vec![[0_u16; KINDS]], vec![Vec::new()]);
+        for (pattern, bytes) in patterns.iter().enumerate() {
+            let mut state = 0;
+            for byte in bytes {
+                let kind = usize::from(kinds[usize::from(*byte)]);
+                if rows[state][kind] == 0 {
+                    rows[state][kind] = u16::try_from(rows.len()).ok()?;
+                    rows.push([0; KINDS]);
+                    ends.push(Vec::new());
                 }
+                state = usize::from(rows[state][kind]);
+            }
+            ends[state].push(pattern);
+        }
+        let (mut shorter, mut order) = (vec![0_usize; rows.len()], vec![0_usize]);
+        let mut done = 0;
+        while let Some(state) = order.get(done).copied() {
+            done += 1;
+            let other = rows[shorter[state]];
+            for kind in 0..count {
+                let next = usize::from(rows[state][kind]);
+                if next == 0 {
+                    rows[state][kind] = other[kind];
+                    continue;
+                }
+                if state != 0 {
+                    shorter[next] = usize::from(other[kind]);
+                    let ending = ends[shorter[next]].clone();
+                    ends[next].extend(ending);
+                }
+                order.push(next);
             }
         }
-        for capital in b'A'..=b'Z' {
-            kinds[usize::from(capital)] = kinds[usize::from(capital.to_ascii_lowercase())];
-        }
-        let start = nfa.start_state(Anchored::No).ok()?;
-        let (mut states, mut rows) = (vec![start], Vec::new());
-        let mut numbers: HashMap<StateID, usize, RandomState> = [(start, 0)].into_iter().collect();
-        let mut done = 0;
-        while let Some(state) = states.get(done).copied() {
-            done += 1;
-            rows.extend(bytes.iter().map(|byte| {
-                let next = nfa.next_state(Anchored::No, state, *byte);
-                *numbers.entry(next).or_insert_with(|| {
-                    states.push(next);
-                    states.len() - 1
-                })
-            }));
-        }
         // States with which patterns end come first.
-        let mut order: Vec<usize> = (0..states.len()).collect();
-        order.sort_by_key(|state| !nfa.is_match(states[*state]));
-        let mut places = vec![0_u16; states.len()];
+        order.sort_by_key(|state| ends[*state].is_empty());
+        let mut places = vec![0_u16; rows.len()];
         for (place, state) in order.iter().enumerate() {
             places[*state] = u16::try_from(place).ok()?;
         }
         let mut next: Box<[[u16; KINDS]; STATES]> = vec![[0; KINDS]; STATES].into_boxed_slice().try_into().ok()?;
-        for (state, row) in rows.chunks(bytes.len()).enumerate() {
-            for (kind, follows) in row.iter().enumerate() {
-                next[usize::from(places[state])][kind] = places[*follows];
-            }
+        for (state, row) in rows.iter().enumerate() {
+            next[usize::from(places[state])] = row.map(|follows| places[usize::from(follows)]);
         }
-        let ending = order.iter().map(|state| states[*state]).take_while(|state| nfa.is_match(*state));
-        let patterns = |state| (0..nfa.match_len(state)).map(move |index| nfa.match_pattern(state, index).as_usize());
-        let ends = ending.map(|state| patterns(state).collect()).collect();
-        Some(Self { kinds, next, start: places[0], ends })
+        let ends = order.iter().map(|state| std::mem::take(&mut ends[*state])).take_while(|ends| !ends.is_empty());
+        Some(Self { kinds, next, start: places[0], ends: ends.collect() })
     }
 
     fn each(&self, text: &[u8], see: &mut dyn FnMut(usize, usize)) {
@@ -183,24 +187,32 @@ impl<const KINDS: usize> Table<KINDS> {
         let common = lanes.iter().map(|lane| lane.len()).min().unwrap_or(0) / STRIDE * STRIDE;
         let mut states = [self.start; LANES];
         states[0] = state;
-        let ends = self.ends.len();
+        let ends = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
         for from in (0..common).step_by(STRIDE) {
             let strides: [[u8; STRIDE]; LANES] =
                 std::array::from_fn(|lane| lanes[lane][from..].first_chunk().copied().unwrap_or_default());
-            #[expect(clippy::needless_range_loop, reason = "it is the place in all lanes")]
+            // Where patterns end is asked without a branch, since no processor foretells the answer, and looked at once for all of the strides.
+            let (mut passed, mut ending) = ([[0; LANES]; STRIDE], 0_u32);
             for at in 0..STRIDE {
-                states = std::array::from_fn(|lane| self.step(states[lane], strides[lane][at]));
-                let least = states.iter().fold(u16::MAX, |least, state| least.min(*state));
-                if usize::from(least) < ends {
-                    note(states, ends, from + at, borders, noted);
+                let mut below = 0;
+                for lane in 0..LANES {
+                    states[lane] = self.step(states[lane], strides[lane][at]);
+                    below |= u32::from(states[lane]).wrapping_sub(ends);
                 }
+                passed[at] = states;
+                ending |= below >> 31 << at;
+            }
+            while ending != 0 {
+                let at = ending.trailing_zeros() as usize;
+                ending &= ending - 1;
+                note(passed[at % STRIDE], ends, from + at, borders, noted);
             }
         }
         let mut last = states[0];
         for (lane, mut state) in states.into_iter().enumerate() {
             for (at, byte) in lanes[lane].iter().enumerate().skip(common) {
                 state = self.step(state, *byte);
-                if usize::from(state) < ends {
+                if u32::from(state) < ends {
                     noted[lane].push((state, borders[lane] + at + 1));
                 }
             }
@@ -216,16 +228,32 @@ impl<const KINDS: usize> Table<KINDS> {
     }
 }
 
+/// A kind for each byte that is in a pattern, and one for all others: the line end, which is in none. And how many there are.
+fn kinds<const KINDS: usize>(patterns: &[Vec<u8>]) -> Option<(Box<[u8; 256]>, usize)> {
+    let (mut kinds, mut count) = (Box::new([0_u8; 256]), 1);
+    for byte in patterns.iter().flatten() {
+        if kinds[usize::from(*byte)] == 0 {
+            kinds[usize::from(*byte)] = u8::try_from(count).ok()?;
+            count += 1;
+        }
+    }
+    for capital in b'A'..=b'Z' {
+        kinds[usize::from(capital)] = kinds[usize::from(capital.to_ascii_lowercase())];
+    }
+    (count <= KINDS).then_some((kinds, count))
+}
+
 /// States with the places behind them.
 type Noted = Vec<(u16, usize)>;
 
-/// Notes the lanes in which patterns end here. Apart from the walk, so that this keeps all of its own in registers.
-#[inline(never)]
-fn note(states: [u16; LANES], ends: usize, at: usize, borders: &[usize; LANES + 1], noted: &mut [Noted; LANES]) {
-    for ((state, border), noted) in states.into_iter().zip(borders).zip(noted) {
-        if usize::from(state) < ends {
-            noted.push((state, border + at + 1));
-        }
+/// Notes the lanes in which patterns end here.
+fn note(states: [u16; LANES], ends: u32, at: usize, borders: &[usize; LANES + 1], noted: &mut [Noted; LANES]) {
+    let ending = |lane: usize| u32::from(states[lane]).wrapping_sub(ends) >> 31 << lane;
+    let mut lanes = (0..LANES).fold(0, |lanes, lane| lanes | ending(lane));
+    while lanes != 0 {
+        let lane = lanes.trailing_zeros() as usize % LANES;
+        lanes &= lanes - 1;
+        noted[lane].push((states[lane], borders[lane] + at + 1));
     }
 }
 

@@ -134,7 +134,7 @@ impl Learner {
             given.insert(name.to_vec());
             learned.name(kind, &String::from_utf8_lossy(name), common);
         });
-        for span in &found.spans {
+        for span in found.spans() {
             let secret = &piece[span.start..span.end];
             let learns = matches!(span.rule, Rule::Password | Rule::Token | Rule::UrlPassword | Rule::Custom(_));
             if learns && values::is_peculiar(secret) {

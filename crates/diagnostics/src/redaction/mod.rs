@@ -38,6 +38,7 @@ mod prose;
 mod pseudonym;
 mod redactor;
 mod shapes;
+mod sieve;
 mod span;
 mod text;
 mod urls;

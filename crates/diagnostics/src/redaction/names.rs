@@ -198,8 +198,7 @@ mod tests {
             seen.name(text.as_bytes(), (hit.start, hit.end), kinds[hit.pattern], &mut found);
         });
         seen.finish(text.as_bytes(), &mut found);
-        super::super::span::settle(&mut found.spans);
-        found.spans.iter().map(|span| text[span.start..span.end].to_owned()).collect()
+        found.settle().iter().map(|span| text[span.start..span.end].to_owned()).collect()
     }
 
     #[test]

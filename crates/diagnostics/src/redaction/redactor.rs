@@ -71,10 +71,10 @@ impl Redactor {
         let read = pieces::read(&mut head.as_slice().chain(content), room, &mut |piece, latest| {
             find(finder, piece, found);
             let cut = found.cut(piece, latest);
-            span::settle(&mut found.spans);
-            let within = found.spans.partition_point(|span| span.end <= cut);
+            let settled = found.settle();
+            let within = settled.partition_point(|span| span.end <= cut);
             masked.clear();
-            span::replace(&piece[..cut], &found.spans[..within], policy, pseudonyms, &mut counts, masked);
+            span::replace(&piece[..cut], &settled[..within], policy, pseudonyms, &mut counts, masked);
             out.write_all(masked)?;
             Ok(cut)
         })?;
@@ -93,9 +93,8 @@ impl Redactor {
         let whole = format!("/{path}");
         let Self { policy, finder, pseudonyms, found, .. } = self;
         find(finder, whole.as_bytes(), found);
-        span::settle(&mut found.spans);
         let mut out = Vec::new();
-        span::replace(whole.as_bytes(), &found.spans, policy, pseudonyms, &mut Counts::default(), &mut out);
+        span::replace(whole.as_bytes(), found.settle(), policy, pseudonyms, &mut Counts::default(), &mut out);
         let plain = |c: char| if c.is_control() || matches!(c, ':' | '\\') { '_' } else { c };
         let text: String = String::from_utf8_lossy(&out).chars().map(plain).collect();
         let parts = text.split('/').filter(|part| !part.is_empty());
@@ -108,6 +107,7 @@ impl Redactor {
 fn find(finder: &Finder, piece: &[u8], found: &mut Found) {
     found.clear();
     finder.find(piece, found, &mut |_, _| {});
+    found.again();
     shapes::find(piece, found);
 }
 
