@@ -40,6 +40,7 @@ mod redactor;
 mod shapes;
 mod sieve;
 mod span;
+mod table;
 mod text;
 mod urls;
 mod values;

@@ -34,7 +34,7 @@ impl Pseudonyms {
     }
 
     /// Writes the pseudonym of what stands in a text. The rule and its name say what kind of name it is.
-    pub(super) fn write(&mut self, (rule, name): (Rule, &str), real: Real, text: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn write<'n>(&mut self, (rule, name): (Rule, &dyn Fn() -> &'n str), real: Real, text: &[u8], out: &mut Vec<u8>) {
         let place = self.made.iter().position(|(made, _)| *made == rule).unwrap_or_else(|| {
             self.made.push((rule, Made::default()));
             self.made.len() - 1
@@ -43,7 +43,7 @@ impl Pseudonyms {
             out.extend_from_slice(made.as_bytes());
             return;
         }
-        let made = self.make(name, real, text);
+        let made = self.make(name(), real, text);
         self.known.note(kind(rule, real), &made, &readable(text));
         out.extend_from_slice(made.as_bytes());
         let all = &mut self.made[place].1;

@@ -23,11 +23,23 @@ pub(super) fn find(text: &[u8], found: &mut Found) {
 
 /// Where the run of bytes begins that shapes have, but not before `first`. Nothing that is read to no end leads out of such a run, so that to begin
 /// there is to have come there.
-fn start_of_run(text: &[u8], first: usize, from: usize) -> usize {
-    let part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':' | b'%');
-    let before = text.get(first..from).unwrap_or_default();
-    from.max(first) - before.iter().rev().take_while(part).count()
+fn start_of_run(text: &[u8], first: usize, mut from: usize) -> usize {
+    while from > first && PARTS[usize::from(text[from - 1])] {
+        from -= 1;
+    }
+    from.max(first)
 }
+
+/// Which bytes shapes have.
+const PARTS: [bool; 256] = {
+    let mut parts = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        parts[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':' | b'%');
+        byte += 1;
+    }
+    parts
+};
 
 struct Shapes<'t, 'f> {
     text: &'t [u8],

@@ -15,26 +15,41 @@ const KEY_ON: usize = 6;
 /// shown.
 pub(super) fn each(text: &[u8], see: &mut dyn FnMut(usize, usize)) {
     let mut before = Sets::default();
-    let mut seen = |number: usize, block: &[u8; BLOCK]| {
+    blocks(text, |first, block| {
         let sets = Sets::new(block);
         let (words, keys) = sets.candidates(&before);
         before = sets;
-        let (mut places, first) = (words | keys, number * BLOCK);
-        while places != 0 {
-            let place = first + places.trailing_zeros() as usize;
-            places &= places - 1;
-            let (back, on) = if keys == 0 { (1, 0) } else { (KEY_BACK, KEY_ON) };
-            see(place.saturating_sub(back), place + on);
-        }
-    };
+        let (back, on) = if keys == 0 { (1, 0) } else { (KEY_BACK, KEY_ON) };
+        members(words | keys, |place| see((first + place).saturating_sub(back), first + place + on));
+    });
+}
+
+/// Shows each dot behind four characters of a name.
+pub(super) fn each_dot(text: &[u8], see: &mut dyn FnMut(usize)) {
+    let mut before = 0;
+    blocks(text, |first, block| {
+        let names = places(block, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let four = run_of_two(run_of_two(u128::from(names) << BLOCK | before, 1), 2);
+        before = u128::from(names);
+        members(here(four << 1) & places(block, |byte| byte == b'.'), |place| see(first + place));
+    });
+}
+
+/// Shows a text block by block, with the place of each. Behind the end nothing stands, and that ends the last word.
+fn blocks(text: &[u8], mut see: impl FnMut(usize, &[u8; BLOCK])) {
     let (blocks, rest) = text.as_chunks::<BLOCK>();
-    for (number, block) in blocks.iter().enumerate() {
-        seen(number, block);
-    }
-    // Behind the end nothing stands, and that ends the last word.
     let mut last = [0; BLOCK];
     last[..rest.len()].copy_from_slice(rest);
-    seen(blocks.len(), &last);
+    for (number, block) in blocks.iter().chain([&last]).enumerate() {
+        see(number * BLOCK, block);
+    }
+}
+
+fn members(mut set: u64, mut see: impl FnMut(usize)) {
+    while set != 0 {
+        see(set.trailing_zeros() as usize);
+        set &= set - 1;
+    }
 }
 
 /// The places of a block by what stands there: the lowest bit is the first byte.
@@ -90,7 +105,6 @@ impl Sets {
         let keys = hyphens & hyphens << 6 & hyphens << 12 | (many & !(many << 3)) << 1 & !letters;
         let blanks = blanks & blanks << 6 & blanks << 12 & blanks << 18;
 
-        let here = |set: u128| u64::try_from(set >> BLOCK).unwrap_or_default();
         (here(cards | addresses | colons | hardware | keys), here(blanks))
     }
 }
@@ -108,6 +122,11 @@ fn places(block: &[u8; BLOCK], is: impl Fn(u8) -> bool) -> u64 {
         places |= u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56 << (number * 8);
     }
     places
+}
+
+/// Of the places of two blocks those of the second.
+fn here(set: u128) -> u64 {
+    u64::try_from(set >> BLOCK).unwrap_or_default()
 }
 
 /// Where a run ends that is longer by so many than those that end here: two of them, one behind the other or one over the other.

@@ -191,8 +191,14 @@ impl Found {
 
 /// Settles spans that overlap, and empties the list of them.
 fn weigh(together: &mut Vec<Span>, settled: &mut Vec<Span>) {
-    if together.len() < 2 {
-        settled.append(together);
+    let mut free = 0;
+    if !together.iter().any(Span::is_secret) {
+        for name in together.drain(..) {
+            if name.start >= free {
+                free = name.end;
+                settled.push(name);
+            }
+        }
         return;
     }
     let (found, names): (Vec<Span>, Vec<Span>) = together.drain(..).partition(Span::is_secret);
@@ -204,7 +210,6 @@ fn weigh(together: &mut Vec<Span>, settled: &mut Vec<Span>) {
         }
     }
     let mut ahead = secrets.into_iter().peekable();
-    let mut free = 0;
     for name in names {
         while let Some(secret) = ahead.next_if(|secret| secret.start < name.end) {
             // A secret that begins within a name already kept cannot be: the name was dropped for it below.
@@ -251,14 +256,14 @@ pub(super) fn replace(
     for span in spans {
         out.extend_from_slice(&piece[at..span.start]);
         let real = &piece[span.start..span.end];
-        let rule = policy.name_of(span.rule);
+        let rule = || policy.name_of(span.rule);
         match span.put {
-            Put::Pseudonym(kind) => pseudonyms.write((span.rule, rule), kind, real, out),
-            Put::Mask => mask(rule, out),
+            Put::Pseudonym(kind) => pseudonyms.write((span.rule, &rule), kind, real, out),
+            Put::Mask => mask(rule(), out),
             Put::Quoted(quote) => {
                 let quote = quote.bytes();
                 out.extend_from_slice(&quote);
-                mask(rule, out);
+                mask(rule(), out);
                 out.extend_from_slice(&quote);
             }
         }
