@@ -7,7 +7,7 @@
 
 /// How many bytes are told at once.
 const BLOCK: usize = 64;
-/// From the last blank in a licence key written with blanks back to its first group, and on to its end.
+/// From behind the fourth group of a licence key written with blanks back to its first one, and on to its end.
 const KEY_BACK: usize = 19;
 const KEY_ON: usize = 6;
 
@@ -60,31 +60,32 @@ struct Sets {
     dots: u64,
     colons: u64,
     hyphens: u64,
-    blanks: u64,
     /// What begins a blank or a colon in another code: `%20`, `&nbsp;`, and bytes beyond ASCII.
     codes: u64,
 }
 
 impl Sets {
     fn new(block: &[u8; BLOCK]) -> Self {
+        // Most blocks have none of these.
+        let is_code = |byte: u8| byte >= 0x80 || matches!(byte, b'%' | b'&');
+        let coded = block.iter().fold(0, |any, byte| any | u8::from(is_code(*byte))) != 0;
         Self {
             digits: places(block, |byte| byte.is_ascii_digit()),
             alphanumerics: places(block, |byte| byte.is_ascii_alphanumeric()),
             dots: places(block, |byte| byte == b'.'),
             colons: places(block, |byte| byte == b':'),
             hyphens: places(block, |byte| byte == b'-'),
-            blanks: places(block, |byte| byte == b' '),
-            codes: places(block, |byte| byte >= 0x80 || byte == b'%' || byte == b'&'),
+            codes: if coded { places(block, is_code) } else { 0 },
         }
     }
 
-    /// Places at the end of what may be a shape, and those of the last blank of what may be a licence key with blanks. A shift to the left goes on
+    /// Places at the end of what may be a shape, and those behind the fourth group of what may be a licence key with blanks. A shift to the left goes on
     /// in the text; what began in the block before counts too, and no shape has to be known over more than that.
     fn candidates(&self, before: &Self) -> (u64, u64) {
         let both = |set: fn(&Self) -> u64| u128::from(set(self)) << BLOCK | u128::from(set(before));
         let (digits, letters) = (both(|sets| sets.digits), both(|sets| sets.alphanumerics));
         let (dots, colons, hyphens) = (both(|sets| sets.dots), both(|sets| sets.colons), both(|sets| sets.hyphens));
-        let (blanks, codes) = (both(|sets| sets.blanks), both(|sets| sets.codes));
+        let codes = both(|sets| sets.codes);
 
         // Cards: thirteen digits, four and four with one byte between them, or four before another code.
         let four = run_of_two(run_of_two(digits, 1), 2);
@@ -100,12 +101,14 @@ impl Sets {
         let four = run_of_two(run_of_two(letters, 1), 2);
         let behind_dot = four & dots << 4;
         let hardware = hyphens & hyphens << 3 & hyphens << 6 | behind_dot & (behind_dot & four << 5) << 5;
-        // Licence keys: hyphens with five bytes between them, or 25 to 27 letters and digits, behind which the word ends.
+        // Licence keys: hyphens with five bytes between them, or 25 to 27 letters and digits, behind which the word ends; or three words of five
+        // letters and digits with one byte between them, which another one follows and another one precedes.
         let many = run_of_two(run_of_two(run_of_two(four, 4), 8), 9);
         let keys = hyphens & hyphens << 6 & hyphens << 12 | (many & !(many << 3)) << 1 & !letters;
-        let blanks = blanks & blanks << 6 & blanks << 12 & blanks << 18;
+        let word = !letters & run_of_two(four, 1) << 1 & !letters << 6;
+        let words = word & word << 6 & word << 12;
 
-        (here(cards | addresses | colons | hardware | keys), here(blanks))
+        (here(cards | addresses | colons | hardware | keys), here(words))
     }
 }
 

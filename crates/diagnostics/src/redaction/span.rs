@@ -258,7 +258,7 @@ pub(super) fn replace(
         let real = &piece[span.start..span.end];
         let rule = || policy.name_of(span.rule);
         match span.put {
-            Put::Pseudonym(kind) => pseudonyms.write((span.rule, &rule), kind, real, out),
+            Put::Pseudonym(kind) => pseudonyms.write((span.rule, rule()), kind, real, out),
             Put::Mask => mask(rule(), out),
             Put::Quoted(quote) => {
                 let quote = quote.bytes();

@@ -130,7 +130,7 @@ impl<const KINDS: usize> Table<KINDS> {
         for from in (0..common).step_by(STRIDE) {
             let mut strides = [[0; STRIDE]; LANES];
             for (stride, lane) in strides.iter_mut().zip(&lanes) {
-                stride.copy_from_slice(&lane[from..from + STRIDE]);
+                *stride = lane[from..].first_chunk().copied().unwrap_or_default();
             }
             let mut passed = [[0; LANES]; STRIDE];
             #[expect(clippy::needless_range_loop, reason = "it is the place in all lanes")]
@@ -225,10 +225,12 @@ fn note(
     while steps != 0 {
         let at = steps.trailing_zeros() as usize;
         steps &= steps - 1;
-        for ((state, border), noted) in passed[at % STRIDE].iter().zip(borders).zip(noted.iter_mut()) {
-            if *state < ending {
-                noted.push((*state, border + from + at + 1));
-            }
+        let states = &passed[at % STRIDE];
+        let mut lanes = (0..LANES).fold(0, |lanes, lane| lanes | u32::from(states[lane] < ending) << lane);
+        while lanes != 0 {
+            let lane = lanes.trailing_zeros() as usize % LANES;
+            lanes &= lanes - 1;
+            noted[lane].push((states[lane], borders[lane] + from + at + 1));
         }
     }
 }
