@@ -39,6 +39,8 @@ mod pseudonym;
 mod redactor;
 mod shapes;
 mod sieve;
+#[cfg(test)]
+mod slowly;
 mod span;
 mod table;
 mod text;

@@ -77,7 +77,15 @@ impl Pseudonyms {
                 out.push(b'.');
             }
             let digits = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' + digit);
-            out.extend_from_slice(&digits[if octet >= 100 { 0 } else if octet >= 10 { 1 } else { 2 }..]);
+            out.extend_from_slice(
+                &digits[if octet >= 100 {
+                    0
+                } else if octet >= 10 {
+                    1
+                } else {
+                    2
+                }..],
+            );
         }
     }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use super::anchors::Finder;
-use super::pieces::{self, Unfit};
+use super::pieces::{self, Sizes, Unfit};
 use super::policy::Policy;
 use super::pseudonym::Pseudonyms;
 use super::shapes;
@@ -25,6 +25,8 @@ pub struct Redactor {
     room: Vec<u8>,
     found: Found,
     masked: Vec<u8>,
+    /// How files are cut.
+    pub(super) sizes: Sizes,
 }
 
 /// What became of a file.
@@ -40,7 +42,8 @@ impl Redactor {
     /// The finder knows what was learned.
     pub(super) fn new(policy: Policy, finder: Finder, key: &[u8; 32]) -> Self {
         let (room, found, masked) = (Vec::new(), Found::default(), Vec::new());
-        Self { policy, finder, pseudonyms: Pseudonyms::new(key), room, found, masked }
+        let sizes = Sizes::default();
+        Self { policy, finder, pseudonyms: Pseudonyms::new(key), room, found, masked, sizes }
     }
 
     /// What a manifest says of the policy.
@@ -67,8 +70,8 @@ impl Redactor {
             }
         }
         let mut counts = Counts::default();
-        let Self { policy, finder, pseudonyms, room, found, masked } = self;
-        let read = pieces::read(&mut head.as_slice().chain(content), room, &mut |piece, latest| {
+        let Self { policy, finder, pseudonyms, room, found, masked, sizes } = self;
+        let read = pieces::read(&mut head.as_slice().chain(content), *sizes, room, &mut |piece, latest| {
             find(finder, piece, found);
             let cut = found.cut(piece, latest);
             let settled = found.settle();
@@ -100,6 +103,20 @@ impl Redactor {
         let parts = text.split('/').filter(|part| !part.is_empty());
         let parts: Vec<&str> = parts.map(|part| if matches!(part, "." | "..") { "_" } else { part }).collect();
         if parts.is_empty() { "_".to_owned() } else { parts.join("/") }
+    }
+}
+
+#[cfg(test)]
+impl Redactor {
+    /// Masks a text whole, by looking for everything everywhere.
+    pub(super) fn mask_slowly(&mut self, text: &[u8]) -> Vec<u8> {
+        let mut found = Found::default();
+        self.finder.find_slowly(text, &mut found);
+        shapes::find_slowly(text, &mut found);
+        let settled = super::slowly::settled(found.spans());
+        let (mut counts, mut out) = (Counts::default(), Vec::new());
+        span::replace(text, &settled, &self.policy, &mut self.pseudonyms, &mut counts, &mut out);
+        out
     }
 }
 

@@ -21,6 +21,12 @@ pub(super) fn find(text: &[u8], found: &mut Found) {
     });
 }
 
+/// The same at each sign of the text.
+#[cfg(test)]
+pub(super) fn find_slowly(text: &[u8], found: &mut Found) {
+    Shapes { text, found, word_end: 0, address_end: None }.look(0, text.len());
+}
+
 /// Where the run of bytes begins that shapes have, but not before `first`. Nothing that is read to no end leads out of such a run, so that to begin
 /// there is to have come there.
 fn start_of_run(text: &[u8], first: usize, mut from: usize) -> usize {

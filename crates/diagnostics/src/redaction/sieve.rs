@@ -7,9 +7,10 @@
 
 /// How many bytes are told at once.
 const BLOCK: usize = 64;
-/// From behind the fourth group of a licence key written with blanks back to its first one, and on to its end.
-const KEY_BACK: usize = 19;
-const KEY_ON: usize = 6;
+/// What is written with blanks is known by one of its groups: from behind the fourth group of a licence key it is so far back to its first one, and
+/// on to its end. From the second group of a card it is nearer.
+const BACK: usize = 19;
+const ON: usize = 6;
 
 /// Shows where a shape may be, in order: where to begin to look, and a place behind the sign by which it is known. No shape begins where nothing is
 /// shown.
@@ -17,10 +18,10 @@ pub(super) fn each(text: &[u8], see: &mut dyn FnMut(usize, usize)) {
     let mut before = Sets::default();
     blocks(text, |first, block| {
         let sets = Sets::new(block);
-        let (words, keys) = sets.candidates(&before);
+        let (words, groups) = sets.candidates(&before);
         before = sets;
-        let (back, on) = if keys == 0 { (1, 0) } else { (KEY_BACK, KEY_ON) };
-        members(words | keys, |place| see((first + place).saturating_sub(back), first + place + on));
+        let (back, on) = if groups == 0 { (1, 0) } else { (BACK, ON) };
+        members(words | groups, |place| see((first + place).saturating_sub(back), first + place + on));
     });
 }
 
@@ -79,8 +80,8 @@ impl Sets {
         }
     }
 
-    /// Places at the end of what may be a shape, and those behind the fourth group of what may be a licence key with blanks. A shift to the left goes on
-    /// in the text; what began in the block before counts too, and no shape has to be known over more than that.
+    /// Places at the end of what may be a shape: of those that lie within a run of their bytes, and of those in groups with something between
+    /// them. A shift to the left goes on in the text; what began in the block before counts too, and no shape has to be known over more than that.
     fn candidates(&self, before: &Self) -> (u64, u64) {
         let both = |set: fn(&Self) -> u64| u128::from(set(self)) << BLOCK | u128::from(set(before));
         let (digits, letters) = (both(|sets| sets.digits), both(|sets| sets.alphanumerics));
@@ -90,7 +91,8 @@ impl Sets {
         // Cards: thirteen digits, four and four with one byte between them, or four before another code.
         let four = run_of_two(run_of_two(digits, 1), 2);
         let thirteen = run_of_two(run_of_two(four, 4), 5);
-        let cards = thirteen | four & four << 5 & !digits << 4 | four << 1 & codes;
+        let cards = thirteen | four << 1 & codes;
+        let grouped_cards = four & four << 5 & !digits << 4;
         // Addresses of version 4, and hosts named by one: three groups of digits behind a dot or a hyphen each.
         let group = digits & (dots | hyphens) << 1;
         let addresses = group & near(group & near(group));
@@ -101,14 +103,14 @@ impl Sets {
         let four = run_of_two(run_of_two(letters, 1), 2);
         let behind_dot = four & dots << 4;
         let hardware = hyphens & hyphens << 3 & hyphens << 6 | behind_dot & (behind_dot & four << 5) << 5;
-        // Licence keys: hyphens with five bytes between them, or 25 to 27 letters and digits, behind which the word ends; or three words of five
-        // letters and digits with one byte between them, which another one follows and another one precedes.
+        // Licence keys: hyphens with five bytes between them, or 25 to 27 letters and digits, behind which the word ends; or three groups
+        // of five with one byte between them, as the second to the fourth of a key are.
         let many = run_of_two(run_of_two(run_of_two(four, 4), 8), 9);
         let keys = hyphens & hyphens << 6 & hyphens << 12 | (many & !(many << 3)) << 1 & !letters;
-        let word = !letters & run_of_two(four, 1) << 1 & !letters << 6;
-        let words = word & word << 6 & word << 12;
+        let group = !letters & run_of_two(four, 1) << 1 & !letters << 6;
+        let grouped_keys = group & group << 6 & group << 12;
 
-        (here(cards | addresses | colons | hardware | keys), here(words))
+        (here(cards | addresses | colons | hardware | keys), here(grouped_cards | grouped_keys))
     }
 }
 

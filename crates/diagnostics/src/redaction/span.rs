@@ -115,7 +115,10 @@ impl Found {
         self.spans.push(span);
         // What is found is nearly in order already. Where it is not, the few before it are: sorting has nothing left to do.
         let mut at = self.spans.len() - 1;
-        while at > self.anchored && self.spans.len() - at <= MAX_BACK && self.spans[at - 1].place() > self.spans[at].place() {
+        while at > self.anchored
+            && self.spans.len() - at <= MAX_BACK
+            && self.spans[at - 1].place() > self.spans[at].place()
+        {
             self.spans.swap(at - 1, at);
             at -= 1;
         }
@@ -211,12 +214,11 @@ fn weigh(together: &mut Vec<Span>, settled: &mut Vec<Span>) {
     }
     let mut ahead = secrets.into_iter().peekable();
     for name in names {
-        while let Some(secret) = ahead.next_if(|secret| secret.start < name.end) {
-            // A secret that begins within a name already kept cannot be: the name was dropped for it below.
-            free = free.max(secret.end);
+        while let Some(secret) = ahead.next_if(|secret| secret.end <= name.start) {
             settled.push(secret);
         }
-        if name.start >= free {
+        let is_apart = ahead.peek().is_none_or(|secret| name.end <= secret.start);
+        if is_apart && name.start >= free {
             free = name.end;
             settled.push(name);
         }
@@ -285,6 +287,8 @@ fn mask(rule: &str, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    //! Proves V07.
+
     use proptest::prelude::*;
 
     use super::*;
@@ -307,6 +311,14 @@ mod tests {
         let settled = settled(&[name(0, 3), name(4, 9), secret(6, 12), secret(10, 20), name(15, 30), name(20, 24)]);
         let places: Vec<_> = settled.iter().map(|span| (span.start, span.end)).collect();
         assert_eq!(places, [(0, 3), (6, 20), (20, 24)]);
+    }
+
+    #[test]
+    fn v07_a_name_before_a_secret_is_kept_though_a_longer_one_is_dropped_for_the_secret() {
+        let name = |start, end| Span::pseudonym(start, end, Rule::Host, Real::Name);
+        let settled = settled(&[name(0, 4), Span::secret(5, 9, Rule::Token), name(0, 7), name(8, 12), name(9, 11)]);
+        let places: Vec<_> = settled.iter().map(|span| (span.start, span.end)).collect();
+        assert_eq!(places, [(0, 4), (5, 9), (9, 11)]);
     }
 
     #[test]
