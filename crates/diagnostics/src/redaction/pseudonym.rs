@@ -60,17 +60,16 @@ impl Pseudonyms {
     }
 
     fn write_ipv4(&mut self, address: Ipv4Addr, out: &mut Vec<u8>) {
-        let made = match self.addresses.get(&address.to_bits()) {
-            Some(made) => Ipv4Addr::from_bits(*made),
-            None => {
-                let made = self.ipv4(address);
-                self.known.note(PseudonymKind::Ipv4, &made.to_string(), &address.to_string());
-                if self.addresses.len() >= REMEMBERED {
-                    self.addresses.clear();
-                }
-                self.addresses.insert(address.to_bits(), made.to_bits());
-                made
+        let made = if let Some(made) = self.addresses.get(&address.to_bits()) {
+            Ipv4Addr::from_bits(*made)
+        } else {
+            let made = self.ipv4(address);
+            self.known.note(PseudonymKind::Ipv4, &made.to_string(), &address.to_string());
+            if self.addresses.len() >= REMEMBERED {
+                self.addresses.clear();
             }
+            self.addresses.insert(address.to_bits(), made.to_bits());
+            made
         };
         for (place, octet) in made.octets().into_iter().enumerate() {
             if place > 0 {

@@ -133,7 +133,6 @@ impl<const KINDS: usize> Table<KINDS> {
                 *stride = lane[from..].first_chunk().copied().unwrap_or_default();
             }
             let mut passed = [[0; LANES]; STRIDE];
-            #[expect(clippy::needless_range_loop, reason = "it is the place in all lanes")]
             for at in 0..STRIDE {
                 // By numbers, since so the states stay in registers.
                 for lane in 0..LANES {
