@@ -4,7 +4,7 @@
 //! few bytes tells.
 
 use super::addresses::{self, Colons};
-use super::ahead::run;
+use super::ahead::{examined, run};
 use super::policy::Rule;
 use super::span::{Found, Real, Span};
 use super::text::{is_end_of_word, is_start_of_word};
@@ -29,11 +29,13 @@ pub(super) fn find_slowly(text: &[u8], found: &mut Found) {
 
 /// Where the run of bytes begins that shapes have, but not before `first`. Nothing that is read to no end leads out of such a run, so that to begin
 /// there is to have come there.
-fn start_of_run(text: &[u8], first: usize, mut from: usize) -> usize {
-    while from > first && PARTS[usize::from(text[from - 1])] {
-        from -= 1;
+fn start_of_run(text: &[u8], first: usize, from: usize) -> usize {
+    let mut start = from.max(first);
+    while start > first && PARTS[usize::from(text[start - 1])] {
+        start -= 1;
     }
-    from.max(first)
+    examined(from.max(first) - start);
+    start
 }
 
 /// Which bytes shapes have.

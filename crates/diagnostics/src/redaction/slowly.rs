@@ -224,7 +224,7 @@ fn v07_logs_are_masked_as_the_slow_way_masks_them_wherever_they_are_cut() {
     }
     let expected = String::from_utf8(redactor.mask_slowly(text.as_bytes())).unwrap();
     assert!(expected.contains("[masked:private-key]") && expected.contains("[masked:repeated]"));
-    for piece in (5000..5400).chain([16 * 1024, 1 << 20]) {
+    for piece in (5000..5300).chain([16 * 1024, 1 << 20]) {
         redactor.sizes = Sizes { piece, ahead: 2048 };
         let masked = String::from_utf8(masked(&mut redactor, text.as_bytes()).unwrap()).unwrap();
         let differs = masked.lines().zip(expected.lines()).find(|(one, other)| one != other);
