@@ -91,8 +91,8 @@ pub(super) fn coded(text: &[u8], percent: usize, found: &mut Found) -> usize {
         Colons::Address(end) => end,
         Colons::Other(last) => last + 1,
     };
-    for span in inner.spans {
-        found.push(Span { start: places[span.start], end: places[span.end], ..span });
+    for span in inner.spans() {
+        found.push(Span { start: places[span.start], end: places[span.end], ..*span });
     }
     places[end]
 }
@@ -165,9 +165,7 @@ pub(super) fn dotted(text: &[u8], start: usize, mut end: usize) -> Option<usize>
 
 /// An address of version 4, if it is none of a version. `in_range`: another one stands beside it behind a hyphen.
 pub(super) fn ipv4(text: &[u8], start: usize, end: usize, in_range: bool, found: &mut Found) {
-    let Some(address) = str::from_utf8(&text[start..end]).ok().and_then(|text| Ipv4Addr::from_str(text).ok()) else {
-        return;
-    };
+    let Some(address) = version_4(&text[start..end]) else { return };
     let before = start.checked_sub(1).map(|at| text[at]);
     let after = text.get(end).copied();
     let digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
@@ -186,6 +184,21 @@ pub(super) fn ipv4(text: &[u8], start: usize, end: usize, in_range: bool, found:
     if !cut && !tells_nothing && !like_version && !is_called_version(&text[start.saturating_sub(16)..start]) {
         found.push(Span::pseudonym(start, end, Rule::Ipv4, Real::Ipv4(address)));
     }
+}
+
+/// Reads four numbers as an address, as the standard library does: none has a zero before it.
+fn version_4(dotted: &[u8]) -> Option<Ipv4Addr> {
+    let (mut octets, mut place, mut length) = ([0_u8; 4], 0, 0);
+    for byte in dotted {
+        if *byte == b'.' {
+            (place, length) = (place + 1, 0);
+            continue;
+        }
+        let octet = octets.get_mut(place).filter(|octet| length == 0 || **octet > 0)?;
+        *octet = octet.checked_mul(10)?.checked_add(byte - b'0')?;
+        length += 1;
+    }
+    Some(Ipv4Addr::from(octets))
 }
 
 /// Whether what follows on a version is what follows in the name of a package: `-1_amd64.deb`.
@@ -234,7 +247,17 @@ pub(super) fn mac(text: &[u8], start: usize, end: usize, separator: char, found:
 mod tests {
     //! Proves V07.
 
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn an_address_is_read_as_the_standard_library_reads_it(parts in prop::array::uniform4("[0-9]{1,3}")) {
+            let text = parts.join(".");
+            prop_assert_eq!(version_4(text.as_bytes()), Ipv4Addr::from_str(&text).ok());
+        }
+    }
 
     #[test]
     fn v07_an_address_is_found_where_its_colons_are_coded() {
@@ -251,7 +274,7 @@ mod tests {
             let mut found = Found::default();
             let percent = text.find("%3A").or_else(|| text.find("%3a")).unwrap();
             assert!(coded(text.as_bytes(), percent, &mut found) > percent, "{text}");
-            let places: Vec<_> = found.spans.iter().map(|span| &text[span.start..span.end]).collect();
+            let places: Vec<_> = found.spans().iter().map(|span| &text[span.start..span.end]).collect();
             assert_eq!(places, Vec::from_iter(address), "{text}");
         }
     }

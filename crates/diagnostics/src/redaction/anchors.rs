@@ -64,8 +64,26 @@ impl Finder {
 
     /// Finds them, and shows the places of names to `name`.
     pub(super) fn find(&self, text: &[u8], found: &mut Found, name: &mut dyn FnMut(NameKind, &[u8])) {
+        self.follow_all(text, |see| self.automaton.each(text, see), found, name);
+    }
+
+    /// The same with an automaton that looks for each anchor at each place.
+    #[cfg(test)]
+    pub(super) fn find_slowly(&self, text: &[u8], found: &mut Found) {
+        let spellings: Vec<&[u8]> = self.anchors.iter().map(|(spelling, _)| spelling.as_slice()).collect();
+        let hits = super::slowly::hits(text, &spellings);
+        self.follow_all(text, |see| hits.into_iter().for_each(see), found, &mut |_, _| {});
+    }
+
+    fn follow_all(
+        &self,
+        text: &[u8],
+        each: impl FnOnce(&mut dyn FnMut(Hit)),
+        found: &mut Found,
+        name: &mut dyn FnMut(NameKind, &[u8]),
+    ) {
         let mut seen = Seen { commands: vec![0; self.rules.commands.len()], ..Seen::default() };
-        self.automaton.each(text, &mut |hit| {
+        each(&mut |hit| {
             if !found.covers(hit.start, hit.end) {
                 self.follow(text, hit, &mut seen, found, name);
             }

@@ -1,30 +1,15 @@
 //! One automaton over everything that is looked for literally: anchors of the policy, and what was learned.
-//!
-//! What bounds an automaton is that each step waits for the one before it, and for its table. So a text is walked in lanes side by side, each of
-//! whole lines (behind a line end an automaton is where it began, since no pattern has one in it), and the table is small: two bytes for a state and
-//! a kind of byte, capitals being of the kind of their small letters.
 
-use std::collections::HashMap;
-
-use aho_corasick::automaton::{Automaton as _, StateID};
+use aho_corasick::automaton::Automaton as _;
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, BuildError};
-use foldhash::fast::RandomState;
 
-/// How many lanes there are.
-const LANES: usize = 8;
-/// So many bytes of each lane are fetched at once.
-const STRIDE: usize = 16;
-/// How much of a text is walked at a time: what is found in it is remembered until all lanes are done.
-const BLOCK: usize = 256 * 1024;
-/// A shorter text, such as a path, is walked at once.
-const SHORT: usize = 256;
+use super::table::{STATES, Table};
+
 /// How many kinds of bytes a table knows. Patterns of small letters, digits and some signs have few, and half a table stays twice as near.
 const FEW_KINDS: usize = 64;
 /// All of ASCII, less capitals and most controls, with room for some letters of other languages.
 const MANY_KINDS: usize = 128;
-/// As many as a number of two bytes can name, so that none has to be checked. Memory that no state uses is never touched.
-const STATES: usize = 1 << 16;
 /// Up to so many bytes of patterns there is a table, which takes a quarter of a kilobyte for each at most.
 const MAX_TABLE: usize = STATES - 2;
 
@@ -58,12 +43,15 @@ impl Automaton {
     /// None of the patterns may have a line end in it.
     pub(super) fn new<P: AsRef<[u8]>>(patterns: &[P]) -> Result<Self, BuildError> {
         let small: Vec<Vec<u8>> = patterns.iter().map(|pattern| pattern.as_ref().to_ascii_lowercase()).collect();
-        let nfa = NFA::builder().prefilter(false).build(&small)?;
         let lengths: Vec<usize> = small.iter().map(Vec::len).collect();
         let fits = lengths.iter().sum::<usize>() <= MAX_TABLE;
-        let narrow = fits.then(|| Table::new(&nfa, &small).map(Steps::Narrow)).flatten();
-        let table = narrow.or_else(|| fits.then(|| Table::new(&nfa, &small).map(Steps::Wide)).flatten());
-        Ok(Self { steps: table.unwrap_or_else(|| Steps::Nfa(Box::new(nfa))), lengths })
+        let narrow = fits.then(|| Table::new(&small).map(Steps::Narrow)).flatten();
+        let table = narrow.or_else(|| fits.then(|| Table::new(&small).map(Steps::Wide)).flatten());
+        let steps = match table {
+            Some(table) => table,
+            None => Steps::Nfa(Box::new(NFA::builder().prefilter(false).build(&small)?)),
+        };
+        Ok(Self { steps, lengths })
     }
 
     /// Shows every hit, also those that overlap, in the order of where they end.
@@ -90,161 +78,11 @@ fn each(nfa: &NFA, text: &[u8], see: &mut dyn FnMut(usize, usize)) {
     }
 }
 
-/// What follows on each state, by the kind of the next byte.
-#[derive(Debug)]
-struct Table<const KINDS: usize> {
-    /// The kind of each byte: 0 for those that are in no pattern.
-    kinds: Box<[u8; 256]>,
-    /// A row for each state. Texts are of fewer kinds of bytes than there are bytes.
-    next: Box<[[u16; KINDS]; STATES]>,
-    start: u16,
-    /// The patterns that end with a state. Such states have the lowest numbers.
-    ends: Vec<Vec<usize>>,
-}
-
-impl<const KINDS: usize> Table<KINDS> {
-    /// None, if it had too many states, or its patterns too many kinds of bytes.
-    fn new(nfa: &NFA, patterns: &[Vec<u8>]) -> Option<Self> {
-        let mut kinds = Box::new([0_u8; 256]);
-        // The line end is a byte of no pattern; it stands for all of them.
-        let mut bytes = vec![b'\n'];
-        for byte in patterns.iter().flatten() {
-            if kinds[usize::from(*byte)] == 0 {
-                kinds[usize::from(*byte)] = u8::try_from(bytes.len()).ok()?;
-                bytes.push(*byte);
-                if bytes.len() > KINDS {
-                    return None;
-                }
-            }
-        }
-        for capital in b'A'..=b'Z' {
-            kinds[usize::from(capital)] = kinds[usize::from(capital.to_ascii_lowercase())];
-        }
-        let start = nfa.start_state(Anchored::No).ok()?;
-        let (mut states, mut rows) = (vec![start], Vec::new());
-        let mut numbers: HashMap<StateID, usize, RandomState> = [(start, 0)].into_iter().collect();
-        let mut done = 0;
-        while let Some(state) = states.get(done).copied() {
-            done += 1;
-            rows.extend(bytes.iter().map(|byte| {
-                let next = nfa.next_state(Anchored::No, state, *byte);
-                *numbers.entry(next).or_insert_with(|| {
-                    states.push(next);
-                    states.len() - 1
-                })
-            }));
-        }
-        // States with which patterns end come first.
-        let mut order: Vec<usize> = (0..states.len()).collect();
-        order.sort_by_key(|state| !nfa.is_match(states[*state]));
-        let mut places = vec![0_u16; states.len()];
-        for (place, state) in order.iter().enumerate() {
-            places[*state] = u16::try_from(place).ok()?;
-        }
-        let mut next: Box<[[u16; KINDS]; STATES]> = vec![[0; KINDS]; STATES].into_boxed_slice().try_into().ok()?;
-        for (state, row) in rows.chunks(bytes.len()).enumerate() {
-            for (kind, follows) in row.iter().enumerate() {
-                next[usize::from(places[state])][kind] = places[*follows];
-            }
-        }
-        let ending = order.iter().map(|state| states[*state]).take_while(|state| nfa.is_match(*state));
-        let patterns = |state| (0..nfa.match_len(state)).map(move |index| nfa.match_pattern(state, index).as_usize());
-        let ends = ending.map(|state| patterns(state).collect()).collect();
-        Some(Self { kinds, next, start: places[0], ends })
-    }
-
-    fn each(&self, text: &[u8], see: &mut dyn FnMut(usize, usize)) {
-        if text.len() <= SHORT {
-            let mut state = self.start;
-            for (at, byte) in text.iter().enumerate() {
-                state = self.step(state, *byte);
-                let ends = self.ends.get(usize::from(state)).into_iter().flatten();
-                ends.for_each(|pattern| see(*pattern, at + 1));
-            }
-            return;
-        }
-        let mut noted: [Noted; LANES] = Default::default();
-        // A block may end within a line: the next one goes on in the same state.
-        let (mut state, mut from) = (self.start, 0);
-        while from < text.len() {
-            let until = text.len().min(from + BLOCK);
-            let borders = borders(text, from, until);
-            state = self.walk(text, &borders, state, &mut noted);
-            for (state, end) in noted.iter_mut().flat_map(|lane| lane.drain(..)) {
-                self.ends[usize::from(state)].iter().for_each(|pattern| see(*pattern, end));
-            }
-            from = until;
-        }
-    }
-
-    /// Walks all lanes and notes where patterns end. Gives the state at the end of the last lane that has anything in it.
-    fn walk(&self, text: &[u8], borders: &[usize; LANES + 1], state: u16, noted: &mut [Noted; LANES]) -> u16 {
-        let lanes: [&[u8]; LANES] = std::array::from_fn(|lane| &text[borders[lane]..borders[lane + 1]]);
-        let common = lanes.iter().map(|lane| lane.len()).min().unwrap_or(0) / STRIDE * STRIDE;
-        let mut states = [self.start; LANES];
-        states[0] = state;
-        let ends = self.ends.len();
-        for from in (0..common).step_by(STRIDE) {
-            let strides: [[u8; STRIDE]; LANES] =
-                std::array::from_fn(|lane| lanes[lane][from..].first_chunk().copied().unwrap_or_default());
-            #[expect(clippy::needless_range_loop, reason = "it is the place in all lanes")]
-            for at in 0..STRIDE {
-                states = std::array::from_fn(|lane| self.step(states[lane], strides[lane][at]));
-                let least = states.iter().fold(u16::MAX, |least, state| least.min(*state));
-                if usize::from(least) < ends {
-                    note(states, ends, from + at, borders, noted);
-                }
-            }
-        }
-        let mut last = states[0];
-        for (lane, mut state) in states.into_iter().enumerate() {
-            for (at, byte) in lanes[lane].iter().enumerate().skip(common) {
-                state = self.step(state, *byte);
-                if usize::from(state) < ends {
-                    noted[lane].push((state, borders[lane] + at + 1));
-                }
-            }
-            if !lanes[lane].is_empty() {
-                last = state;
-            }
-        }
-        last
-    }
-
-    fn step(&self, state: u16, byte: u8) -> u16 {
-        self.next[usize::from(state)][usize::from(self.kinds[usize::from(byte)]) % KINDS]
-    }
-}
-
-/// States with the places behind them.
-type Noted = Vec<(u16, usize)>;
-
-/// Notes the lanes in which patterns end here. Apart from the walk, so that this keeps all of its own in registers.
-#[inline(never)]
-fn note(states: [u16; LANES], ends: usize, at: usize, borders: &[usize; LANES + 1], noted: &mut [Noted; LANES]) {
-    for ((state, border), noted) in states.into_iter().zip(borders).zip(noted) {
-        if usize::from(state) < ends {
-            noted.push((state, border + at + 1));
-        }
-    }
-}
-
-/// Where lanes begin and end: all but the first at the start of a line.
-fn borders(text: &[u8], from: usize, until: usize) -> [usize; LANES + 1] {
-    let mut borders = [until; LANES + 1];
-    borders[0] = from;
-    for lane in 1..LANES {
-        let about = (from + (until - from) / LANES * lane).max(borders[lane - 1]);
-        let feed = memchr::memchr(b'\n', &text[about..until]);
-        borders[lane] = feed.map_or(until, |feed| about + feed + 1);
-    }
-    borders
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::table::BLOCK;
     use super::*;
 
     const PATTERNS: [&str; 5] = ["anna", "nan", "a", "password", "word"];

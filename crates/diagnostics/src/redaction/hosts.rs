@@ -5,11 +5,10 @@ use std::collections::{BTreeSet, HashSet};
 use foldhash::fast::RandomState;
 
 use super::ahead::run;
+use super::sieve;
 
 /// More full names are not remembered: most of them are no hosts at all.
 const MAX_SEEN: usize = 20_000;
-/// A shorter name is too often another word.
-const MIN_LABEL: usize = 4;
 /// A name in DNS has at most 253 bytes.
 const MAX_NAME: usize = 253;
 
@@ -25,14 +24,15 @@ impl Hosts {
     /// Looks for names of at least three parts: the first of four characters, the last of letters.
     pub(super) fn find(&mut self, text: &[u8]) {
         let mut at = 0;
-        while let Some(dot) = text.get(at..).and_then(|rest| memchr::memchr(b'.', rest)) {
-            let dot = at + dot;
-            let (name, end) = name(text, dot);
-            if let Some((start, end)) = name {
-                self.add(&text[start..end]);
+        sieve::each_dot(text, &mut |dot| {
+            if dot >= at {
+                let (name, end) = name(text, dot);
+                if let Some((start, end)) = name {
+                    self.add(&text[start..end]);
+                }
+                at = end;
             }
-            at = end;
-        }
+        });
     }
 
     fn add(&mut self, name: &[u8]) {
@@ -69,12 +69,10 @@ const PARTS: [bool; 256] = {
     parts
 };
 
-/// The name whose first part ends at a dot, and how far was looked for it.
+/// The name whose first part ends at a dot (it has four characters, as a shorter one is too often another word), and how far was looked for it.
 fn name(text: &[u8], dot: usize) -> (Option<(usize, usize)>, usize) {
     let is_part = |byte: u8| PARTS[usize::from(byte)];
-    let before = &text[dot.saturating_sub(MIN_LABEL)..dot];
-    let is_long = before.len() == MIN_LABEL && before.iter().all(|byte| is_part(*byte));
-    if !is_long || !text.get(dot + 1).is_some_and(|byte| is_part(*byte)) {
+    if !text.get(dot + 1).is_some_and(|byte| is_part(*byte)) {
         return (None, dot + 1);
     }
     let near = &text[dot.saturating_sub(MAX_NAME)..dot];

@@ -8,10 +8,11 @@ use foldhash::fast::RandomState;
 use super::anchors::Finder;
 use super::hosts::Hosts;
 use super::names::{Learned, NameKind};
+use super::pieces::{self, Sizes};
 use super::policy::{Policy, PolicyError, Rule};
 use super::redactor::Redactor;
 use super::span::Found;
-use super::{pieces, values};
+use super::values;
 
 /// More of a file that lists names is not read.
 const MAX_LIST: usize = 4 * 1024 * 1024;
@@ -93,7 +94,7 @@ impl Learner {
         let mut seen = 0;
         // What is no text ends the pass; the second one says so.
         let mut room = std::mem::take(&mut self.room);
-        let read = pieces::read(content, &mut room, &mut |piece, cut| {
+        let read = pieces::read(content, Sizes::default(), &mut room, &mut |piece, cut| {
             self.find(piece);
             if let Some(listing) = listing
                 && seen < MAX_LIST
@@ -134,7 +135,7 @@ impl Learner {
             given.insert(name.to_vec());
             learned.name(kind, &String::from_utf8_lossy(name), common);
         });
-        for span in &found.spans {
+        for span in found.spans() {
             let secret = &piece[span.start..span.end];
             let learns = matches!(span.rule, Rule::Password | Rule::Token | Rule::UrlPassword | Rule::Custom(_));
             if learns && values::is_peculiar(secret) {

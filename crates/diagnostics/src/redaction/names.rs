@@ -126,6 +126,11 @@ impl Seen {
         if !is_end_of_word(text, end) || !is_start_of_word(text, start) {
             return;
         }
+        // No other domain ends where the last one did: it goes in its place among what is found.
+        if self.domain.is_some_and(|(_, last)| last < end) {
+            of_domain(text, self.domain.take(), found);
+            found.because_of(Some((start, end)));
+        }
         let name = match kind {
             NameKind::Host => Span::pseudonym(start, end, Rule::Host, Real::Name),
             NameKind::User => Span::pseudonym(start, end, Rule::User, Real::Name),
@@ -198,8 +203,7 @@ mod tests {
             seen.name(text.as_bytes(), (hit.start, hit.end), kinds[hit.pattern], &mut found);
         });
         seen.finish(text.as_bytes(), &mut found);
-        super::super::span::settle(&mut found.spans);
-        found.spans.iter().map(|span| text[span.start..span.end].to_owned()).collect()
+        found.settle().iter().map(|span| text[span.start..span.end].to_owned()).collect()
     }
 
     #[test]

@@ -18,17 +18,31 @@ pub(super) enum Unfit {
     LongLine,
 }
 
+/// How a file is cut: how much is read at once, and how far a piece is looked at beyond its end. Only tests cut other than by default.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    pub(super) piece: usize,
+    pub(super) ahead: usize,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { piece: PIECE, ahead: AHEAD }
+    }
+}
+
 /// Shows a file in pieces, which lie in `piece`: room that was needed for one file is there for the next. `each` gets a piece and where it may be cut at the latest, and says where it was cut: at the start
 /// of a line, or at 0 if the piece has to be longer.
 pub(super) fn read(
     content: &mut dyn Read,
+    sizes: Sizes,
     piece: &mut Vec<u8>,
     each: &mut dyn FnMut(&[u8], usize) -> io::Result<usize>,
 ) -> io::Result<Result<(), Unfit>> {
     let mut content = Decoded::new(content);
     piece.clear();
-    piece.shrink_to(PIECE * 2);
-    let mut wanted = PIECE;
+    piece.shrink_to(sizes.piece * 2);
+    let mut wanted = sizes.piece;
     loop {
         let before = piece.len();
         let count = (&mut content).take((wanted - before) as u64).read_to_end(piece)?;
@@ -41,7 +55,7 @@ pub(super) fn read(
             each(piece, piece.len())?;
             return Ok(Ok(()));
         }
-        let latest = line_start(piece, piece.len().saturating_sub(AHEAD));
+        let latest = line_start(piece, piece.len().saturating_sub(sizes.ahead));
         let cut = if latest == 0 { 0 } else { each(piece, latest)? };
         if cut == 0 {
             if piece.len() >= MAX_LINE {
@@ -50,7 +64,7 @@ pub(super) fn read(
             wanted = piece.len() * 2;
         } else {
             piece.drain(..cut);
-            wanted = piece.len() + PIECE;
+            wanted = piece.len() + sizes.piece;
         }
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Pseudonyms {
     key: hmac::Key,
     /// What was made, by the rule and the text as it was written.
     made: Vec<(Rule, Made)>,
+    /// The same for addresses of version 4, which stand in most lines of many logs: as numbers, which lie close together.
+    addresses: HashMap<u32, u32, RandomState>,
     /// What they stand for.
     known: Gathered,
 }
@@ -30,11 +32,15 @@ type Made = HashMap<Vec<u8>, String, RandomState>;
 
 impl Pseudonyms {
     pub(super) fn new(key: &[u8; 32]) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), made: Vec::new(), known: Gathered::default() }
+        let (made, addresses) = (Vec::new(), HashMap::default());
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), made, addresses, known: Gathered::default() }
     }
 
     /// Writes the pseudonym of what stands in a text. The rule and its name say what kind of name it is.
     pub(super) fn write(&mut self, (rule, name): (Rule, &str), real: Real, text: &[u8], out: &mut Vec<u8>) {
+        if let Real::Ipv4(address) = real {
+            return self.write_ipv4(address, out);
+        }
         let place = self.made.iter().position(|(made, _)| *made == rule).unwrap_or_else(|| {
             self.made.push((rule, Made::default()));
             self.made.len() - 1
@@ -51,6 +57,35 @@ impl Pseudonyms {
             all.clear();
         }
         all.insert(text.to_vec(), made);
+    }
+
+    fn write_ipv4(&mut self, address: Ipv4Addr, out: &mut Vec<u8>) {
+        let made = if let Some(made) = self.addresses.get(&address.to_bits()) {
+            Ipv4Addr::from_bits(*made)
+        } else {
+            let made = self.ipv4(address);
+            self.known.note(PseudonymKind::Ipv4, &made.to_string(), &address.to_string());
+            if self.addresses.len() >= REMEMBERED {
+                self.addresses.clear();
+            }
+            self.addresses.insert(address.to_bits(), made.to_bits());
+            made
+        };
+        for (place, octet) in made.octets().into_iter().enumerate() {
+            if place > 0 {
+                out.push(b'.');
+            }
+            let digits = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' + digit);
+            out.extend_from_slice(
+                &digits[if octet >= 100 {
+                    0
+                } else if octet >= 10 {
+                    1
+                } else {
+                    2
+                }..],
+            );
+        }
     }
 
     /// What those that were written stand for.
@@ -242,6 +277,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn an_address_is_written_as_it_is_made_the_first_time_and_later(bits in any::<u32>()) {
+            let (mut pseudonyms, address) = (Pseudonyms::new(&[7; 32]), Ipv4Addr::from(bits));
+            for _ in 0..2 {
+                let mut out = Vec::new();
+                pseudonyms.write((Rule::Ipv4, "ipv4"), Real::Ipv4(address), address.to_string().as_bytes(), &mut out);
+                prop_assert_eq!(String::from_utf8(out).unwrap(), pseudonyms.ipv4(address).to_string());
+            }
+        }
+
         #[test]
         fn an_address_stays_of_its_kind(bits in any::<u32>()) {
             let address = Ipv4Addr::from(bits);

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use super::anchors::Finder;
-use super::pieces::{self, Unfit};
+use super::pieces::{self, Sizes, Unfit};
 use super::policy::Policy;
 use super::pseudonym::Pseudonyms;
 use super::shapes;
@@ -25,6 +25,8 @@ pub struct Redactor {
     room: Vec<u8>,
     found: Found,
     masked: Vec<u8>,
+    /// How files are cut.
+    pub(super) sizes: Sizes,
 }
 
 /// What became of a file.
@@ -40,7 +42,8 @@ impl Redactor {
     /// The finder knows what was learned.
     pub(super) fn new(policy: Policy, finder: Finder, key: &[u8; 32]) -> Self {
         let (room, found, masked) = (Vec::new(), Found::default(), Vec::new());
-        Self { policy, finder, pseudonyms: Pseudonyms::new(key), room, found, masked }
+        let sizes = Sizes::default();
+        Self { policy, finder, pseudonyms: Pseudonyms::new(key), room, found, masked, sizes }
     }
 
     /// What a manifest says of the policy.
@@ -67,14 +70,14 @@ impl Redactor {
             }
         }
         let mut counts = Counts::default();
-        let Self { policy, finder, pseudonyms, room, found, masked } = self;
-        let read = pieces::read(&mut head.as_slice().chain(content), room, &mut |piece, latest| {
+        let Self { policy, finder, pseudonyms, room, found, masked, sizes } = self;
+        let read = pieces::read(&mut head.as_slice().chain(content), *sizes, room, &mut |piece, latest| {
             find(finder, piece, found);
             let cut = found.cut(piece, latest);
-            span::settle(&mut found.spans);
-            let within = found.spans.partition_point(|span| span.end <= cut);
+            let settled = found.settle();
+            let within = settled.partition_point(|span| span.end <= cut);
             masked.clear();
-            span::replace(&piece[..cut], &found.spans[..within], policy, pseudonyms, &mut counts, masked);
+            span::replace(&piece[..cut], &settled[..within], policy, pseudonyms, &mut counts, masked);
             out.write_all(masked)?;
             Ok(cut)
         })?;
@@ -93,9 +96,8 @@ impl Redactor {
         let whole = format!("/{path}");
         let Self { policy, finder, pseudonyms, found, .. } = self;
         find(finder, whole.as_bytes(), found);
-        span::settle(&mut found.spans);
         let mut out = Vec::new();
-        span::replace(whole.as_bytes(), &found.spans, policy, pseudonyms, &mut Counts::default(), &mut out);
+        span::replace(whole.as_bytes(), found.settle(), policy, pseudonyms, &mut Counts::default(), &mut out);
         let plain = |c: char| if c.is_control() || matches!(c, ':' | '\\') { '_' } else { c };
         let text: String = String::from_utf8_lossy(&out).chars().map(plain).collect();
         let parts = text.split('/').filter(|part| !part.is_empty());
@@ -104,10 +106,25 @@ impl Redactor {
     }
 }
 
+#[cfg(test)]
+impl Redactor {
+    /// Masks a text whole, by looking for everything everywhere.
+    pub(super) fn mask_slowly(&mut self, text: &[u8]) -> Vec<u8> {
+        let mut found = Found::default();
+        self.finder.find_slowly(text, &mut found);
+        shapes::find_slowly(text, &mut found);
+        let settled = super::slowly::settled(found.spans());
+        let (mut counts, mut out) = (Counts::default(), Vec::new());
+        span::replace(text, &settled, &self.policy, &mut self.pseudonyms, &mut counts, &mut out);
+        out
+    }
+}
+
 /// Finds all that has to be masked in a piece, and forgets what was found before.
 fn find(finder: &Finder, piece: &[u8], found: &mut Found) {
     found.clear();
     finder.find(piece, found, &mut |_, _| {});
+    found.again();
     shapes::find(piece, found);
 }
 

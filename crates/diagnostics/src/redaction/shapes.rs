@@ -4,27 +4,50 @@
 //! few bytes tells.
 
 use super::addresses::{self, Colons};
-use super::ahead::run;
+use super::ahead::{examined, run};
 use super::policy::Rule;
 use super::span::{Found, Real, Span};
 use super::text::{is_end_of_word, is_start_of_word};
-use super::{eights, numbers};
+use super::{eights, numbers, sieve};
 
 /// Finds shapes.
 pub(super) fn find(text: &[u8], found: &mut Found) {
     let mut shapes = Shapes { text, found, word_end: 0, address_end: None };
-    let mut at = eights::next_sign(text, 0);
-    while let Some(byte) = text.get(at) {
-        at = match byte {
-            b'0'..=b'9' => shapes.digits(at),
-            b':' => shapes.colon(at),
-            b'.' => shapes.dot(at),
-            b'-' => shapes.hyphen(at),
-            // The slash, which stands between them in ASCII, and what somebody ended before.
-            _ => eights::next_sign(text, at + 1),
-        };
-    }
+    let mut at = 0;
+    sieve::each(text, &mut |from, until| {
+        if at <= until {
+            at = shapes.look(start_of_run(text, at, from), until);
+        }
+    });
 }
+
+/// The same at each sign of the text.
+#[cfg(test)]
+pub(super) fn find_slowly(text: &[u8], found: &mut Found) {
+    Shapes { text, found, word_end: 0, address_end: None }.look(0, text.len());
+}
+
+/// Where the run of bytes begins that shapes have, but not before `first`. Nothing that is read to no end leads out of such a run, so that to begin
+/// there is to have come there.
+fn start_of_run(text: &[u8], first: usize, from: usize) -> usize {
+    let mut start = from.max(first);
+    while start > first && PARTS[usize::from(text[start - 1])] {
+        start -= 1;
+    }
+    examined(from.max(first) - start);
+    start
+}
+
+/// Which bytes shapes have.
+const PARTS: [bool; 256] = {
+    let mut parts = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        parts[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':' | b'%');
+        byte += 1;
+    }
+    parts
+};
 
 struct Shapes<'t, 'f> {
     text: &'t [u8],
@@ -36,6 +59,25 @@ struct Shapes<'t, 'f> {
 }
 
 impl Shapes<'_, '_> {
+    /// Looks at each sign up to a place, and gives the next one.
+    fn look(&mut self, from: usize, until: usize) -> usize {
+        let mut at = eights::next_sign(self.text, from);
+        while at <= until
+            && let Some(byte) = self.text.get(at)
+        {
+            let next = match byte {
+                b'0'..=b'9' => self.digits(at),
+                b':' => self.colon(at),
+                b'.' => self.dot(at),
+                b'-' => self.hyphen(at),
+                // The slash, which stands between them in ASCII.
+                _ => at + 1,
+            };
+            at = eights::next_sign(self.text, next);
+        }
+        at
+    }
+
     /// Digits: an address of version 4, a payment card, or a part of a licence key. Gives where to go on.
     fn digits(&mut self, mut at: usize) -> usize {
         let text = self.text;

@@ -69,7 +69,12 @@ impl Span {
 /// What is being found in a piece, in the order of where it ends.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    pub(super) spans: Vec<Span>,
+    spans: Vec<Span>,
+    /// How many of them were found by what stands before them. Those known by their shape are found when the text is gone over again, and begin a
+    /// new row.
+    anchored: usize,
+    /// In order and without overlaps.
+    settled: Vec<Span>,
     /// From what led to something to where that ends: a piece that is cut between them would lose it.
     bonds: Vec<(usize, usize)>,
     /// What led to what is found now, such as a name before a value.
@@ -83,7 +88,17 @@ impl Found {
     pub(super) fn clear(&mut self) {
         self.spans.clear();
         self.bonds.clear();
-        (self.anchor, self.covered) = (None, (0, 0));
+        (self.anchored, self.anchor, self.covered) = (0, None, (0, 0));
+    }
+
+    /// The text is gone over once more: what is found now stands before what was found last.
+    pub(super) fn again(&mut self) {
+        self.anchored = self.spans.len();
+    }
+
+    /// What was found, as it was found.
+    pub(super) fn spans(&self) -> &[Span] {
+        &self.spans
     }
 
     /// What is found from now on is found because of what stands here.
@@ -100,7 +115,10 @@ impl Found {
         self.spans.push(span);
         // What is found is nearly in order already. Where it is not, the few before it are: sorting has nothing left to do.
         let mut at = self.spans.len() - 1;
-        while at > 0 && self.spans.len() - at <= MAX_BACK && self.spans[at - 1].place() > self.spans[at].place() {
+        while at > self.anchored
+            && self.spans.len() - at <= MAX_BACK
+            && self.spans[at - 1].place() > self.spans[at].place()
+        {
             self.spans.swap(at - 1, at);
             at -= 1;
         }
@@ -119,6 +137,34 @@ impl Found {
     /// Whether a secret was found that holds all of this. It is not read again: a run of beginnings takes no longer than one.
     pub(super) fn covers(&self, start: usize, end: usize) -> bool {
         self.covered.0 <= start && end <= self.covered.1
+    }
+
+    /// What was found, in order and without overlaps. Secrets win, and two that overlap become one: nothing of either is left. Of names and
+    /// addresses the first and longest is kept.
+    pub(super) fn settle(&mut self) -> &[Span] {
+        let Self { spans, anchored, settled, .. } = self;
+        settled.clear();
+        let (anchored, shapes) = spans.split_at_mut(*anchored);
+        // Each row is in order, but for few of them.
+        anchored.sort_by_key(Span::place);
+        shapes.sort_by_key(Span::place);
+        let (mut anchored, mut shapes) = (anchored.iter().peekable(), shapes.iter().peekable());
+        let (mut together, mut end) = (Vec::new(), 0);
+        let rows = std::iter::from_fn(|| match (anchored.peek(), shapes.peek()) {
+            (Some(one), Some(other)) if other.place() < one.place() => shapes.next(),
+            (None, _) => shapes.next(),
+            _ => anchored.next(),
+        });
+        // Most stand alone: only those that overlap have to be weighed against each other.
+        for span in rows.filter(|span| span.start < span.end) {
+            if span.start >= end {
+                weigh(&mut together, settled);
+            }
+            end = end.max(span.end);
+            together.push(*span);
+        }
+        weigh(&mut together, settled);
+        settled
     }
 
     /// The last place at `latest` or before it where a line begins and nothing found is cut in two.
@@ -146,15 +192,19 @@ impl Found {
     }
 }
 
-/// Puts spans in order without overlaps. Secrets win, and two that overlap become one: nothing of either is left. Of names and
-/// addresses the first and longest is kept.
-pub(super) fn settle(spans: &mut Vec<Span>) {
-    spans.retain(|span| span.start < span.end);
-    spans.sort_by_key(Span::place);
-    if spans.is_sorted_by(|one, next| one.end <= next.start) {
+/// Settles spans that overlap, and empties the list of them.
+fn weigh(together: &mut Vec<Span>, settled: &mut Vec<Span>) {
+    let mut free = 0;
+    if !together.iter().any(Span::is_secret) {
+        for name in together.drain(..) {
+            if name.start >= free {
+                free = name.end;
+                settled.push(name);
+            }
+        }
         return;
     }
-    let (found, names): (Vec<Span>, Vec<Span>) = spans.drain(..).partition(Span::is_secret);
+    let (found, names): (Vec<Span>, Vec<Span>) = together.drain(..).partition(Span::is_secret);
     let mut secrets: Vec<Span> = Vec::with_capacity(found.len());
     for span in found {
         match secrets.last_mut() {
@@ -163,19 +213,17 @@ pub(super) fn settle(spans: &mut Vec<Span>) {
         }
     }
     let mut ahead = secrets.into_iter().peekable();
-    let mut free = 0;
     for name in names {
-        while let Some(secret) = ahead.next_if(|secret| secret.start < name.end) {
-            // A secret that begins within a name already kept cannot be: the name was dropped for it below.
-            free = free.max(secret.end);
-            spans.push(secret);
+        while let Some(secret) = ahead.next_if(|secret| secret.end <= name.start) {
+            settled.push(secret);
         }
-        if name.start >= free {
+        let is_apart = ahead.peek().is_none_or(|secret| name.end <= secret.start);
+        if is_apart && name.start >= free {
             free = name.end;
-            spans.push(name);
+            settled.push(name);
         }
     }
-    spans.extend(ahead);
+    settled.extend(ahead);
 }
 
 /// How often each rule masked something.
@@ -210,14 +258,14 @@ pub(super) fn replace(
     for span in spans {
         out.extend_from_slice(&piece[at..span.start]);
         let real = &piece[span.start..span.end];
-        let rule = policy.name_of(span.rule);
+        let rule = || policy.name_of(span.rule);
         match span.put {
-            Put::Pseudonym(kind) => pseudonyms.write((span.rule, rule), kind, real, out),
-            Put::Mask => mask(rule, out),
+            Put::Pseudonym(kind) => pseudonyms.write((span.rule, rule()), kind, real, out),
+            Put::Mask => mask(rule(), out),
             Put::Quoted(quote) => {
                 let quote = quote.bytes();
                 out.extend_from_slice(&quote);
-                mask(rule, out);
+                mask(rule(), out);
                 out.extend_from_slice(&quote);
             }
         }
@@ -239,18 +287,38 @@ fn mask(rule: &str, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    //! Proves V07.
+
     use proptest::prelude::*;
 
     use super::*;
+
+    fn settled(spans: &[Span]) -> Vec<Span> {
+        let mut found = Found::default();
+        for (number, span) in spans.iter().enumerate() {
+            if number == spans.len() / 2 {
+                found.again();
+            }
+            found.push(*span);
+        }
+        found.settle().to_vec()
+    }
 
     #[test]
     fn secrets_that_overlap_become_one_and_win_over_names() {
         let name = |start, end| Span::pseudonym(start, end, Rule::Host, Real::Name);
         let secret = |start, end| Span::secret(start, end, Rule::Token);
-        let mut settled = vec![name(0, 3), name(4, 9), secret(6, 12), secret(10, 20), name(15, 30), name(20, 24)];
-        settle(&mut settled);
+        let settled = settled(&[name(0, 3), name(4, 9), secret(6, 12), secret(10, 20), name(15, 30), name(20, 24)]);
         let places: Vec<_> = settled.iter().map(|span| (span.start, span.end)).collect();
         assert_eq!(places, [(0, 3), (6, 20), (20, 24)]);
+    }
+
+    #[test]
+    fn v07_a_name_before_a_secret_is_kept_though_a_longer_one_is_dropped_for_the_secret() {
+        let name = |start, end| Span::pseudonym(start, end, Rule::Host, Real::Name);
+        let settled = settled(&[name(0, 4), Span::secret(5, 9, Rule::Token), name(0, 7), name(8, 12), name(9, 11)]);
+        let places: Vec<_> = settled.iter().map(|span| (span.start, span.end)).collect();
+        assert_eq!(places, [(0, 4), (5, 9), (9, 11)]);
     }
 
     #[test]
@@ -273,8 +341,7 @@ mod tests {
             } else {
                 Span::pseudonym(start, start + length, Rule::Host, Real::Name)
             }).collect();
-            let mut settled = spans.clone();
-            settle(&mut settled);
+            let settled = settled(&spans);
             prop_assert!(settled.windows(2).all(|pair| pair[0].end <= pair[1].start));
             for span in spans.iter().filter(|span| span.is_secret()) {
                 for at in span.start..span.end {

@@ -42,10 +42,8 @@ pub(super) fn is_binary(piece: &[u8]) -> bool {
     let controls: usize =
         piece.chunks(255).map(|few| usize::from(few.iter().map(|byte| strange(*byte)).sum::<u8>())).sum();
     // Most texts are valid, and that is known much faster than what is not valid in others.
-    let broken: usize = match str::from_utf8(piece) {
-        Ok(_) => 0,
-        Err(_) => piece.utf8_chunks().map(|chunk| chunk.invalid().len()).sum(),
-    };
+    let is_valid = piece.is_ascii() || str::from_utf8(piece).is_ok();
+    let broken = if is_valid { 0 } else { piece.utf8_chunks().map(|chunk| chunk.invalid().len()).sum() };
     (controls + broken) * 10 > piece.len()
 }
 
