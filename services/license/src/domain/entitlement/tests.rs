@@ -380,7 +380,7 @@ fn v01_every_failing_reason_is_told_at_once_with_who_can_cure_it() {
     let cures: Vec<_> = told.iter().map(|finding| (finding.reason, finding.cure_by)).collect();
     let expected = [
         (Reason::PartnerSuspended, CureBy::Partner),
-        (Reason::Suspended, CureBy::EndUser),
+        (Reason::Suspended, CureBy::Partner),
         (Reason::Expired, CureBy::EndUser),
         (Reason::VersionOutOfMaintenance, CureBy::EndUser),
         (Reason::ChannelNotCovered, CureBy::Partner),
