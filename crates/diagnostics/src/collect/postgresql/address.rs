@@ -88,12 +88,14 @@ fn service(text: &str, name: &str) -> Option<Vec<(String, String)>> {
 
 #[cfg(test)]
 mod tests {
+    //! Proves B03.
+
     use super::*;
 
     const FILE: &str = "# ours\n[other]\nhost=x\n\n[main]\nhost = /run/pg\nport=6543\n# no\nuser=anna\npassword=a&b=c d\nkeepalives=1\n[last]\n";
 
     #[test]
-    fn a_service_is_read_as_libpq_reads_it() {
+    fn b03_a_service_is_read_as_libpq_reads_it() {
         let pairs = service(FILE, "main").unwrap();
         assert_eq!(
             address(&pairs, false),
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_says_more_than_the_environment_and_a_password_is_looked_up_for_it() {
+    fn b03_a_service_says_more_than_the_environment_and_a_password_is_looked_up_for_it() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("services");
         std::fs::write(&file, FILE).unwrap();
