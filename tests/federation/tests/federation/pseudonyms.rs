@@ -189,14 +189,16 @@ on_both_engines! {
         let summary = "It prints.".into();
         let close = partner::CloseTicketRequest { request_id: fresh(), ticket_id: id.clone(), summary };
         scene.tickets().close_ticket(close).await.unwrap();
+        let told = async |collected: &Collected| {
+            let query = partner::QueryBundleRequest { ticket_id: id.clone(), bundle_id: collected.bundle_id.clone() };
+            scene.diagnostics().query_bundle(query).await.unwrap().into_inner().bundle.unwrap()
+        };
+        for collected in [&collected, &late] {
+            until(async || told(collected).await.expire_time).await;
+        }
         clock.advance_seconds(31 * 24 * 60 * 60);
         for collected in [&collected, &late] {
-            let query = partner::QueryBundleRequest { ticket_id: id.clone(), bundle_id: collected.bundle_id.clone() };
-            until(async || {
-                let told = scene.diagnostics().query_bundle(query.clone()).await.unwrap().into_inner();
-                told.bundle.unwrap().content_delete_time
-            })
-            .await;
+            until(async || told(collected).await.content_delete_time).await;
             let refusal = refused(scene.diagnostics().put_pseudonyms(collected.put()).await);
             assert_eq!(refusal, (Code::FailedPrecondition, "BUNDLE_INCOMPLETE".into()));
         }
