@@ -94,6 +94,8 @@ on_both_engines! {
     }
 
     async fn v10_a_profile_that_comes_afterwards_opens_what_was_given_up_and_leaves_what_was_found(database: Database) {
+        use AnalysisState::{Done, Failed, ProfileUnknown, Waiting};
+
         let store = database.open(&MIGRATIONS).await;
         let clock = ManualClock::at(&noon().to_string());
         let done = enter(&store, PROFILE).await;
@@ -112,7 +114,6 @@ on_both_engines! {
             }
             states
         };
-        use AnalysisState::{Done, Failed, ProfileUnknown, Waiting};
         assert_eq!(states().await, [Done, ProfileUnknown, Failed, ProfileUnknown]);
         assert!(claim(&store, 1000).await.is_none(), "nothing is due");
         reopen(&store, 1000).await;

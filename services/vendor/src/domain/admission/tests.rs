@@ -242,6 +242,9 @@ fn q07_every_missing_item_and_duty_is_found_at_once() {
     assert_eq!(found, [missing, missing, duty, duty, duty, duty, Reason::StatementNotConfirmed]);
 }
 
+/// Empties one field.
+type Emptying = fn(&mut Escalation);
+
 /// An escalation in which nothing is left out that a vendor may require.
 fn complete() -> Escalation {
     let mut complete = escalation();
@@ -272,7 +275,7 @@ fn q03_each_field_that_a_vendor_requires_is_missed_where_it_is_empty() {
         missing.map(|finding| finding.subject).collect::<Vec<_>>()
     };
     assert!(missing(&complete()).is_empty());
-    let table: [(&str, fn(&mut Escalation)); 15] = [
+    let table: [(&str, Emptying); 15] = [
         ("version", |escalation| escalation.problem.version.clear()),
         ("category", |escalation| escalation.problem.category.clear()),
         ("impact", |escalation| escalation.problem.impact.clear()),
