@@ -165,6 +165,15 @@ mod tests {
     }
 
     #[test]
+    fn somebody_elses_words_give_a_terminal_no_orders() {
+        let orders = "\u{1b}[2J\u{1b}]0;title\u{7}up\rdown\u{8}\u{7f}\u{9b}31m\0";
+        let shown = printable(orders);
+        assert_eq!(shown, " [2J ]0;title up down   31m ");
+        assert!(!shown.chars().any(char::is_control));
+        assert_eq!(printable("a line\n\tand a tab, ü, 日本, 🙂"), "a line\n\tand a tab, ü, 日本, 🙂");
+    }
+
+    #[test]
     fn a_word_that_is_printed_can_be_pasted() {
         assert_eq!(pasteable("/home/a/vouch-data".into()), "/home/a/vouch-data");
         assert_eq!(pasteable("my data".into()), "'my data'");

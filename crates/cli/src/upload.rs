@@ -242,10 +242,12 @@ fn pause(failures: u32, jitter: u16) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    //! Proves B03.
+
     use super::*;
 
     #[test]
-    fn pauses_grow_to_half_a_minute_and_differ() {
+    fn b03_pauses_grow_to_half_a_minute_and_differ() {
         assert_eq!(pause(1, 0), Duration::from_millis(250));
         assert_eq!(pause(1, u16::MAX), Duration::from_millis(125));
         assert!((1..ATTEMPTS).all(|failures| pause(failures, 7) <= pause(failures + 1, 7)));
@@ -253,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_cut_leaves_is_tried_again_and_a_refusal_is_not() {
+    fn b03_what_a_cut_leaves_is_tried_again_and_a_refusal_is_not() {
         assert!([Status::unavailable(""), Status::unknown("h2"), Status::cancelled("")].iter().all(is_passing));
         assert!(
             ![Status::not_found(""), Status::permission_denied(""), Status::invalid_argument("")]

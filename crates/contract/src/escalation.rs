@@ -368,6 +368,8 @@ fn optional_instant(field: &str, at: Option<prost_types::Timestamp>, v: &mut Vio
 
 #[cfg(test)]
 mod tests {
+    //! Proves Q11.
+
     use super::*;
 
     fn complete() -> pb::Escalation {
@@ -404,6 +406,24 @@ mod tests {
         let read_once = read(complete(), &mut violations).unwrap();
         assert!(violations.is_empty(), "{violations:?}");
         assert_eq!(write(read_once), complete());
+    }
+
+    #[test]
+    fn q11_a_report_of_an_error_has_the_passage_the_steps_and_what_should_and_does_happen() {
+        let whole = pb::ErrorReport {
+            documentation_passage: "Chapter 7: it prints.".into(),
+            replication_steps: "Print.".into(),
+            expected: "A page.".into(),
+            actual: "Nothing.".into(),
+        };
+        let mut violations = Violations::new();
+        let said = |report: &pb::ErrorReport| pb::Escalation { error_report: Some(report.clone()), ..complete() };
+        let read_once = read(said(&whole), &mut violations).unwrap();
+        assert!(violations.is_empty() && write(read_once) == said(&whole), "{violations:?}");
+        read(said(&pb::ErrorReport::default()), &mut violations);
+        let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
+        let parts = ["documentation_passage", "replication_steps", "expected", "actual"];
+        assert_eq!(fields, parts.map(|part| format!("error_report.{part}")));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The worked examples of the readings: what the documents' numbers mean.
 //!
-//! Proves H02, H03, M05, M13, Q08, S04, V05.
+//! Proves H02, H03, M04, M05, M13, Q08, S04, V05.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -42,7 +42,7 @@ fn clock(start: &str, allowance: Allowance, events: Vec<ClockEvent>) -> Clock {
 }
 
 #[test]
-fn m05_standard_counts_coverage_hours_and_premium_counts_all() {
+fn m04_m05_standard_counts_coverage_hours_and_premium_counts_all() {
     let next_day = Allowance::BusinessDays(1);
     let cases = [
         (

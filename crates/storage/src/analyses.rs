@@ -77,6 +77,8 @@ pub struct Due {
     pub manifest_bytes: u64,
     /// How often it was tried, this time included.
     pub attempts: u32,
+    /// Until when nobody else takes it. What is found out under a lease is written under that lease only.
+    pub leased_until: Timestamp,
 }
 
 /// Enters a bundle, in the transaction that commits it. One that was entered before stays as it is.
@@ -136,6 +138,7 @@ pub async fn claim(store: &Store, now: Timestamp) -> Result<Option<Due>, Error> 
     .map_err(StoreError::from)?;
     let Some(found) = found else { return Ok(None) };
     let (bundle_id, due_at): (BundleId, i64) = (row::id(&found, "bundle_id")?, row::integer(&found, "due_at")?);
+    let leased_until = now + LEASE;
     let attempts = store
         .write(|mut tx| async move {
             // Who claimed it meanwhile moved its time on.
@@ -145,7 +148,7 @@ pub async fn claim(store: &Store, now: Timestamp) -> Result<Option<Due>, Error> 
             )
             .bind(bundle_id.to_string())
             .bind(due_at)
-            .bind((now + LEASE).as_microsecond())
+            .bind(leased_until.as_microsecond())
             .fetch_optional(&mut *tx)
             .await?;
             let attempts = claimed.map(|claimed| row::number(&claimed, "attempts")).transpose()?;
@@ -154,7 +157,7 @@ pub async fn claim(store: &Store, now: Timestamp) -> Result<Option<Due>, Error> 
         .await?;
     let Some(attempts) = attempts else { return Ok(None) };
     let manifest_bytes = row::number(&found, "manifest_bytes")?;
-    Ok(Some(Due { bundle_id, profile: row::text(&found, "profile")?, manifest_bytes, attempts }))
+    Ok(Some(Due { bundle_id, profile: row::text(&found, "profile")?, manifest_bytes, attempts, leased_until }))
 }
 
 /// Writes what was found; without it, that nobody has published the profile. What another one wrote before says the same.
@@ -171,15 +174,15 @@ pub async fn put_off(store: &Store, due: &Due, world: &World) -> Result<bool, Er
     }
     let jitter = u16::from_be_bytes(world.random::<2>());
     let due_at = world.now() + SignedDuration::try_from(pause(due.attempts, jitter)).unwrap_or(LEASE);
-    let (id, attempts) = (&due.bundle_id.to_string(), i64::from(due.attempts));
+    let (id, leased_until) = (&due.bundle_id.to_string(), due.leased_until.as_microsecond());
     store
         .write(|mut tx| async move {
             sqlx::query(
-                "UPDATE bundle_analyses SET due_at = $2 WHERE bundle_id = $1 AND attempts = $3 AND state = 'waiting'",
+                "UPDATE bundle_analyses SET due_at = $2 WHERE bundle_id = $1 AND due_at = $3 AND state = 'waiting'",
             )
             .bind(id)
             .bind(due_at.as_microsecond())
-            .bind(attempts)
+            .bind(leased_until)
             .execute(&mut *tx)
             .await?;
             Ok::<_, WriteError>((tx, false))
@@ -194,19 +197,19 @@ async fn decide(
     found: Option<&Found>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let (id, attempts) = (&due.bundle_id.to_string(), i64::from(due.attempts));
+    let (id, leased_until) = (&due.bundle_id.to_string(), due.leased_until.as_microsecond());
     store
         .write(|mut tx| async move {
             sqlx::query(
                 "UPDATE bundle_analyses SET state = $2, told = $3, profile_sha256 = $4, decided_at = $5
-                 WHERE bundle_id = $1 AND state = 'waiting' AND attempts = $6",
+                 WHERE bundle_id = $1 AND state = 'waiting' AND due_at = $6",
             )
             .bind(id)
             .bind(state.as_str())
             .bind(found.map(|found| found.told.clone()))
             .bind(found.map(|found| found.profile_sha256.to_vec()))
             .bind(now.as_microsecond())
-            .bind(attempts)
+            .bind(leased_until)
             .execute(&mut *tx)
             .await?;
             Ok::<_, WriteError>((tx, ()))

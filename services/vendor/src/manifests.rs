@@ -106,6 +106,8 @@ async fn read(blobs: &Blobs, bundle: &Bundle, blob: BlobRef) -> Result<Manifest,
 
 #[cfg(test)]
 mod tests {
+    //! Proves B05, W23.
+
     use jiff::Timestamp;
     use vouch_core::World;
     use vouch_core::code::PartnerId;
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_manifest_is_read_once_and_one_that_is_not_kept_is_told() {
+    async fn b05_w23_a_manifest_is_read_once_and_one_that_is_not_kept_is_told() {
         let database = Database::fresh(Engine::Sqlite).await;
         let ground = Ground::new(crate::DOMAIN, "vendor");
         let store = database.open(&crate::MIGRATIONS).await;
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_remembered_is_bounded_and_the_last_one_stays() {
+    async fn b05_what_is_remembered_is_bounded_and_the_last_one_stays() {
         let database = Database::fresh(Engine::Sqlite).await;
         let ground = Ground::new(crate::DOMAIN, "vendor");
         let store = database.open(&crate::MIGRATIONS).await;

@@ -239,12 +239,14 @@ fn summary(end: End, tally: &Tally) -> pb::BundleSearchSummary {
 
 #[cfg(test)]
 mod tests {
+    //! Proves B05.
+
     use vouch_core::Reason;
 
     use super::*;
 
     #[test]
-    fn a_few_searches_run_at_once_and_the_next_is_told_to_come_back() {
+    fn b05_a_few_searches_run_at_once_and_the_next_is_told_to_come_back() {
         let searches = Searches::default();
         let mut running: Vec<_> = (0..AT_ONCE).map(|_| searches.begin().unwrap()).collect();
         assert_eq!(searches.begin().unwrap_err().reason(), Reason::RateLimited);

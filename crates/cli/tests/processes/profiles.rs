@@ -201,4 +201,16 @@ fn v10_a_profile_is_published_fetched_with_its_signature_and_collected_by() {
     std::fs::write(folder.path().join("sample-3.toml"), profile(folder.path()) + "# changed\n").unwrap();
     let changed = collect("sample/3", "changed.vouch");
     assert!(!changed.status.success() && text(&changed.stderr).contains("changed after it was signed"), "{changed:?}");
+
+    // What somebody changed is theirs: it is not written over, and neither is what lies beside it.
+    let kept = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    std::fs::write(folder.path().join("sample-3.toml.jws"), "mine").unwrap();
+    let again = typed(&["profile", "fetch", "sample/3"]);
+    assert!(!again.status.success() && text(&again.stderr).contains("sample-3.toml is there already"), "{again:?}");
+    assert!(kept("sample-3.toml").ends_with(b"# changed\n") && kept("sample-3.toml.jws") == b"mine");
+    assert!(typed(&["profile", "fetch", "sample/3", "--output", "genuine.toml"]).status.success());
+    assert_eq!(kept("genuine.toml"), profile(folder.path()).as_bytes());
+    std::fs::write(folder.path().join("sample-3.toml"), profile(folder.path())).unwrap();
+    assert!(typed(&["profile", "fetch", "sample/3"]).status.success(), "the same text may be fetched again");
+    assert!(kept("sample-3.toml.jws") != b"mine");
 }

@@ -88,10 +88,12 @@ impl<'de> Deserialize<'de> for Recipient {
 
 #[cfg(test)]
 mod tests {
+    //! Proves V07.
+
     use super::*;
 
     #[test]
-    fn keys_are_read_as_they_were_written_and_a_private_one_is_shown_nowhere() {
+    fn v07_keys_are_read_as_they_were_written_and_a_private_one_is_shown_nowhere() {
         let identity = Identity::generate();
         let again = Identity::parse(&identity.expose()).unwrap();
         assert_eq!(again.recipient(), identity.recipient());

@@ -166,7 +166,10 @@ impl PseudonymKind {
     fn is_same(self, one: &str, other: &str) -> bool {
         match self {
             Self::Host | Self::Domain | Self::User | Self::Mail => one.eq_ignore_ascii_case(other),
-            Self::Ipv4 | Self::Ipv6 => one.parse::<IpAddr>().ok() == other.parse::<IpAddr>().ok(),
+            Self::Ipv4 | Self::Ipv6 => match (one.parse::<IpAddr>(), other.parse::<IpAddr>()) {
+                (Ok(one), Ok(other)) => one == other,
+                _ => one == other,
+            },
             Self::Mac => digits(one) == digits(other),
         }
     }
@@ -222,6 +225,34 @@ mod tests {
         let large = vec![0; MAX_TABLE_BYTES + 1];
         assert_eq!(PseudonymTable::open(&large, &partner).unwrap_err(), PseudonymsError::TooLarge);
         assert!(!format!("{:?}", table()).contains("web01"));
+    }
+
+    #[test]
+    fn v07_one_thing_may_be_written_in_several_ways_and_two_things_stay_two() {
+        use PseudonymKind::{Domain, Host, Ipv4, Ipv6, Mac, Mail, User};
+        for (kind, one, other, is_same) in [
+            (Ipv4, "10.1.2.3", "10.1.2.3", true),
+            (Ipv4, "10.1.2.3", "10.1.2.4", false),
+            (Ipv4, "10.1.2.003", "10.1.2.004", false),
+            (Ipv6, "fe80::1", "FE80:0:0:0:0:0:0:1", true),
+            (Ipv6, "fe80::1", "fe80:0::0001", true),
+            (Ipv6, "::ffff:10.1.2.3", "::ffff:a01:203", true),
+            (Ipv6, "fe80::1", "fe80::10", false),
+            (Ipv6, "fe80::1%eth0", "fe80::2%eth0", false),
+            (Mac, "02:11:22:33:44:55", "02-11-22-33-44-55", true),
+            (Mac, "02:ab:22:33:44:55", "02AB.2233.4455", true),
+            (Mac, "02:11:22:33:44:55", "02:11:22:33:44:56", false),
+            (Host, "Web01", "wEB01", true),
+            (Host, "web01", "web1", false),
+            (Domain, "Corp.Example", "corp.example", true),
+            (User, "Anna", "anna", true),
+            (User, "anna", "hanna", false),
+            (Mail, "Anna@corp.example", "anna@Corp.example", true),
+            (Mail, "anna@corp.example", "anna@corp.example.org", false),
+        ] {
+            assert_eq!(kind.is_same(one, other), is_same, "{one} and {other}");
+            assert_eq!(kind.is_same(other, one), is_same, "{other} and {one}");
+        }
     }
 
     #[test]

@@ -63,13 +63,15 @@ fn between(word: u64, least: u8, most: u8) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    //! Proves V07.
+
     use proptest::prelude::*;
 
     use super::*;
 
     proptest! {
         #[test]
-        fn runs_end_where_they_end_byte_by_byte(text in prop::collection::vec(
+        fn v07_runs_end_where_they_end_byte_by_byte(text in prop::collection::vec(
             prop_oneof![any::<u8>(), prop::sample::select(b"09azAZ:-./@[`{,;".to_vec())], 0..40,
         ), from in 0_usize..40) {
             let from = from.min(text.len());

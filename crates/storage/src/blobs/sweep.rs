@@ -23,10 +23,11 @@ use crate::{Dialect, StoreError, WriteError, row};
 const IN_ONE_TRANSACTION: usize = 32;
 /// How many objects are deleted, or looked up, at a time.
 const OBJECTS_AT_A_TIME: usize = 200;
+/// After so many objects, one behind another, that cannot be deleted, the store is taken to be down.
+const FAILURES_IN_A_ROW: usize = 10;
 /// An object that no row names is one that is being uploaded, until it is as old as this.
 pub const ORPHAN_AGE: SignedDuration = SignedDuration::from_hours(24);
 
-/// By what objects are looked for.
 /// `<sha256>/<random>`.
 fn is_named_here(location: &ObjectPath) -> bool {
     let mut parts = location.as_ref().rsplit('/');
@@ -36,6 +37,7 @@ fn is_named_here(location: &ObjectPath) -> bool {
     is_hexadecimal(parts.next(), 32) && is_hexadecimal(parts.next(), 64)
 }
 
+/// By what objects are looked for.
 const OBJECT: [(&str, Column); 1] = [("object", Column::Text)];
 
 impl Blobs {
@@ -44,12 +46,13 @@ impl Blobs {
         let mut gone = 0;
         loop {
             let buried = self.bury_due().await?;
-            self.delete_buried().await?;
             gone += buried as u64;
             if buried < IN_ONE_TRANSACTION {
-                return Ok(gone);
+                break;
             }
         }
+        self.delete_buried().await?;
+        Ok(gone)
     }
 
     /// Deletes objects that no row names and that are older than [`ORPHAN_AGE`]. Returns how many went. What is not named as this program
@@ -57,21 +60,20 @@ impl Blobs {
     pub async fn sweep_orphans(&self) -> Result<u64, Error> {
         let before = self.world.now() - ORPHAN_AGE;
         let mut listed = self.objects.list(None).try_chunks(OBJECTS_AT_A_TIME);
-        let mut gone = 0;
+        let (mut gone, mut failures) = (0, Failures::default());
         while let Some(some) = listed.try_next().await.map_err(|error| unavailable(error.1))? {
             let old = some
                 .into_iter()
                 .filter(|object| is_older(object, before) && is_named_here(&object.location))
                 .map(|object| object.location.into());
             let orphans = self.unnamed(old.collect()).await?;
-            gone += orphans.len() as u64;
-            self.delete_objects(&orphans).await?;
+            gone += self.delete_objects(orphans, &mut failures).await?.len() as u64;
         }
         if let Some(folder) = self.folder.clone() {
             let cleared = tokio::task::spawn_blocking(move || clear_staged(&folder, before)).await;
             gone += cleared.map_err(Error::internal)?.map_err(|error| Error::Unavailable(error.into()))?;
         }
-        Ok(gone)
+        failures.result().map(|()| gone)
     }
 
     /// Throws away the parts of a blob that is not what was announced, from this first one on: the upload starts over.
@@ -137,9 +139,10 @@ impl Blobs {
             .await
     }
 
-    /// Deletes the objects that have a tombstone, then the tombstones.
+    /// Deletes the objects that have a tombstone, then the tombstones. One that cannot be deleted keeps its own, and keeps none behind it from
+    /// going.
     async fn delete_buried(&self) -> Result<(), Error> {
-        let (mut after, mut failed) = (String::new(), Ok(()));
+        let (mut after, mut failures) = (String::new(), Failures::default());
         loop {
             let rows = sqlx::query("SELECT object FROM blob_tombstones WHERE object > $1 ORDER BY object LIMIT $2")
                 .bind(&after)
@@ -148,16 +151,14 @@ impl Blobs {
                 .await
                 .map_err(StoreError::from)?;
             let buried: Vec<String> = rows.iter().map(|found| row::text(found, "object")).collect::<Result<_, _>>()?;
-            let Some(last) = buried.last() else { return failed };
+            let Some(last) = buried.last() else { return failures.result() };
             after.clone_from(last);
-            if let Err(error) = self.delete_objects(&buried).await {
-                // They keep their tombstones, and keep none behind them from going.
-                failed = failed.and(Err(error));
+            let gone = &self.delete_objects(buried, &mut failures).await?;
+            if gone.is_empty() {
                 continue;
             }
-            let buried = &buried;
             let forgotten = self.store.write(|mut tx| async move {
-                let names = Rows::of(Dialect::of(&tx), buried.iter().map(|object| [object.as_str().into()]));
+                let names = Rows::of(Dialect::of(&tx), gone.iter().map(|object| [object.as_str().into()]));
                 let delete = many::select(&OBJECT, &names, |these| {
                     format!("DELETE FROM blob_tombstones WHERE object IN {these}")
                 });
@@ -168,15 +169,20 @@ impl Blobs {
         }
     }
 
-    async fn delete_objects(&self, objects: &[String]) -> Result<(), Error> {
+    /// Deletes these objects, as far as they can be; returns those that are gone. After too many failures in a row it is left for later.
+    async fn delete_objects(&self, objects: Vec<String>, failures: &mut Failures) -> Result<Vec<String>, Error> {
+        let mut gone = Vec::with_capacity(objects.len());
         for object in objects {
             match self.objects.delete(&ObjectPath::from(object.as_str())).await {
                 // Whoever was killed before the tombstones went had deleted it, or another replica did.
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(unavailable(error)),
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {
+                    failures.in_a_row = 0;
+                    gone.push(object);
+                }
+                Err(error) => failures.add(unavailable(error))?,
             }
         }
-        Ok(())
+        Ok(gone)
     }
 
     /// Those of these objects that neither a part nor a tombstone names.
@@ -195,6 +201,31 @@ impl Blobs {
             }
         }
         Ok(objects.into_iter().filter(|object| !named.contains(object)).collect())
+    }
+}
+
+/// What could not be deleted.
+#[derive(Debug, Default)]
+struct Failures {
+    first: Option<Error>,
+    in_a_row: usize,
+}
+
+impl Failures {
+    /// Notes one. So many in a row are not the objects' fault: each is tried for long, and the next time is soon enough.
+    fn add(&mut self, error: Error) -> Result<(), Error> {
+        self.in_a_row += 1;
+        if self.in_a_row >= FAILURES_IN_A_ROW {
+            return Err(error);
+        }
+        if self.first.is_none() {
+            self.first = Some(error);
+        }
+        Ok(())
+    }
+
+    fn result(self) -> Result<(), Error> {
+        self.first.map_or(Ok(()), Err)
     }
 }
 

@@ -1,4 +1,6 @@
 //! Content is kept for as long as somebody relies on it, and given up after that; and nobody stores more than is allowed.
+//!
+//! Proves B03, W23.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -79,17 +81,17 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-fn named(content: &[u8]) -> BlobRef {
+pub(super) fn named(content: &[u8]) -> BlobRef {
     let sha256 = digest(&SHA256, content).as_ref().try_into().unwrap();
     BlobRef { sha256, size_bytes: content.len() as u64 }
 }
 
-fn reason<T: std::fmt::Debug>(refused: Result<T, Error>) -> Reason {
+pub(super) fn reason<T: std::fmt::Debug>(refused: Result<T, Error>) -> Reason {
     refused.unwrap_err().reason()
 }
 
 on_both_engines! {
-    async fn what_nothing_pins_is_given_up_when_its_lease_is_over_and_each_touch_renews_it(database: Database) {
+    async fn w23_what_nothing_pins_is_given_up_when_its_lease_is_over_and_each_touch_renews_it(database: Database) {
         let ground = Ground::new(&database).await;
         let lease = LEASE.as_hours();
         for touch in ["none", "found", "asked for", "written"] {
@@ -123,7 +125,7 @@ on_both_engines! {
         }
     }
 
-    async fn what_is_pinned_stays_until_the_last_pin_is_gone(database: Database) {
+    async fn w23_what_is_pinned_stays_until_the_last_pin_is_gone(database: Database) {
         let ground = Ground::new(&database).await;
         let both = ground.upload("north", b"in both bundles").await;
         let one = ground.upload("north", b"in one bundle").await;
@@ -141,7 +143,7 @@ on_both_engines! {
         assert!(ground.files().is_empty());
     }
 
-    async fn only_what_is_there_whole_is_pinned_and_all_of_it_or_nothing(database: Database) {
+    async fn b03_only_what_is_there_whole_is_pinned_and_all_of_it_or_nothing(database: Database) {
         let ground = Ground::new(&database).await;
         let whole = ground.upload("north", b"whole").await;
         let partial = named(b"not yet whole");
@@ -155,7 +157,7 @@ on_both_engines! {
         assert_eq!(ground.blobs.sweep().await.unwrap(), 3, "what was refused pins nothing");
     }
 
-    async fn a_bundle_that_is_committed_while_its_content_is_given_up_has_all_of_it_or_is_refused(database: Database) {
+    async fn b03_w23_a_bundle_that_is_committed_while_its_content_is_given_up_has_all_of_it_or_is_refused(database: Database) {
         let ground = Ground::new(&database).await;
         for round in 0..20_u8 {
             let content = [round; 100];
@@ -244,7 +246,7 @@ on_both_engines! {
         assert!(take(&named(&[2; 100]), &wrong).await.unwrap().complete);
     }
 
-    async fn what_was_verified_to_lie_in_a_pack_is_forgotten_when_the_pack_is_given_up(database: Database) {
+    async fn b03_what_was_verified_to_lie_in_a_pack_is_forgotten_when_the_pack_is_given_up(database: Database) {
         let ground = Ground::new(&database).await;
         let pack = ground.upload("north", b"a pack").await;
         let known = async || ground.blobs.layouts("north", &[pack]).await.unwrap();
@@ -276,7 +278,7 @@ on_both_engines! {
         assert_eq!((stored, ground.blobs.stored_bytes("north").await.unwrap(), ground.files().len()), (70, 70, 7));
     }
 
-    async fn whoever_is_killed_while_giving_up_leaves_what_the_next_one_finishes(database: Database) {
+    async fn w23_whoever_is_killed_while_giving_up_leaves_what_the_next_one_finishes(database: Database) {
         let ground = Ground::new(&database).await;
         let kept = ground.upload("north", b"kept").await;
         ground.pin("north", &[kept], "bun_1").await.unwrap();
@@ -302,7 +304,7 @@ on_both_engines! {
         assert!(ground.is_there("north", &kept).await);
     }
 
-    async fn what_no_row_names_is_found_once_it_is_a_day_old(database: Database) {
+    async fn w23_what_no_row_names_is_found_once_it_is_a_day_old(database: Database) {
         let ground = Ground::new(&database).await;
         let kept = ground.upload("north", b"kept").await;
         ground.pin("north", &[kept], "bun_1").await.unwrap();
@@ -417,7 +419,7 @@ async fn live(ground: &Ground, happenings: &[Happening]) {
 }
 
 #[test]
-fn whatever_happens_what_is_pinned_can_be_read_and_in_the_end_nothing_is_left() {
+fn w23_whatever_happens_what_is_pinned_can_be_read_and_in_the_end_nothing_is_left() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     for engine in ENGINES {
         let database = runtime.block_on(Database::fresh(*engine));

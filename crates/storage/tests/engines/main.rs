@@ -4,9 +4,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod analyses;
 mod keeping;
 #[cfg(feature = "s3")]
 mod s3;
+mod sweeping;
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
@@ -18,8 +20,14 @@ use vouch_storage::{
     Dialect, Migrations, Secrets, Step, Store, StoreConfig, StoreError, WriteError, on_both_engines, outbox, row,
 };
 
-const SQLITE: &[Step] = &[(1000, "accounts", include_str!("../migrations/sqlite/1000_accounts.sql"))];
-const POSTGRES: &[Step] = &[(1000, "accounts", include_str!("../migrations/postgres/1000_accounts.sql"))];
+const SQLITE: &[Step] = &[
+    (1000, "accounts", include_str!("../migrations/sqlite/1000_accounts.sql")),
+    (1001, "analyses", include_str!("../migrations/sqlite/1001_analyses.sql")),
+];
+const POSTGRES: &[Step] = &[
+    (1000, "accounts", include_str!("../migrations/postgres/1000_accounts.sql")),
+    (1001, "analyses", include_str!("../migrations/postgres/1001_analyses.sql")),
+];
 static MIGRATIONS: Migrations = Migrations::new(SQLITE, POSTGRES);
 
 fn noon() -> Timestamp {

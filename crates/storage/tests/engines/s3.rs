@@ -1,5 +1,7 @@
 //! Blobs in a bucket, against a server that speaks S3. `tests/s3/run` starts one and names it in `VOUCH_MOTO`; without it nothing is
 //! tried.
+//!
+//! Proves B03, W23.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +29,7 @@ async fn pin(store: &Store, blob: BlobRef) {
 }
 
 #[tokio::test]
-async fn in_a_bucket_parts_are_resumed_read_pinned_and_given_up_as_in_a_folder() {
+async fn b03_w23_in_a_bucket_parts_are_resumed_read_pinned_and_given_up_as_in_a_folder() {
     let Some(endpoint) = std::env::var_os("VOUCH_MOTO") else {
         return eprintln!("VOUCH_MOTO names no server that speaks S3: nothing was tried");
     };

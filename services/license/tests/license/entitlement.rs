@@ -1,6 +1,6 @@
 //! Checks of entitlement.
 //!
-//! Proves B05, Q02, S01, V01.
+//! Proves B05, M06, Q02, S01, V01.
 
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -12,7 +12,7 @@ use vouch_license::domain::guesses::MISSES;
 use vouch_license::domain::license_key::LicenseKey;
 use vouch_storage::on_both_engines;
 
-use crate::support::{Service, name_request};
+use crate::support::{Service, escalation, name_request, tier_request};
 
 async fn check(channel: Channel, question: pb::EntitlementQuestion) -> Result<pb::EntitlementAnswer, Status> {
     let request = pb::CheckEntitlementRequest { question: Some(question), ..Default::default() };
@@ -64,6 +64,26 @@ on_both_engines! {
         for finding in &answer.findings {
             assert!(finding.cure_by() != common::CureBy::Unspecified && !finding.remedy.is_empty(), "{finding:?}");
         }
+    }
+
+    async fn m06_an_end_user_of_a_free_tier_is_refused_assistance_and_told_both_ways_on(database: Database) {
+        let service = Service::start(&database).await.with_catalogue().await;
+        let mut free = tier_request("free", pb::Charging::Included);
+        let tier = free.tier.as_mut().unwrap();
+        (tier.assisted, tier.channels, tier.severities) = (false, vec![], vec![]);
+        service.catalog().create_tier(free).await.unwrap();
+        let covered = service.cover("free").await;
+        for channel in [common::Channel::Portal, common::Channel::Email, common::Channel::Phone, common::Channel::Chat] {
+            let question = pb::EntitlementQuestion { channel: channel.into(), ..covered.question() };
+            let answer = check(service.partner(), question).await.unwrap();
+            assert_eq!((answer.verdict(), reasons(&answer)), (pb::Verdict::NotEntitled, vec![common::Reason::TierExcludesAssistedSupport]));
+            let finding = &answer.findings[0];
+            assert_eq!(finding.cure_by(), common::CureBy::EndUser);
+            assert!(finding.remedy.contains("sales") && finding.remedy.contains("onboarding programme"), "{finding:?}");
+        }
+        let proof = service.entitlement().issue_entitlement_proof(covered.proof_request(&escalation())).await;
+        let refusal = (Code::FailedPrecondition, "ENTITLEMENT_REFUSED".into());
+        assert_eq!(refused(proof), refusal, "and nothing is escalated");
     }
 
     async fn a_stranger_cannot_tell_a_foreign_licence_from_an_unknown_one(database: Database) {

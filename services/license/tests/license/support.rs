@@ -18,7 +18,7 @@ use vouch_host::testing::{BearerChannel, Ground, Running, fresh};
 use vouch_identity::development::Authority;
 use vouch_license::{LicenseConfig, MailConfig};
 use vouch_storage::testing::Database;
-use vouch_storage::{Engine, StoreConfig};
+use vouch_storage::{Engine, Store, StoreConfig};
 
 pub(crate) const NORTH: &str = "spiffe://north.example/partner/north";
 pub(crate) const NORTH_RESELLER: &str = "spiffe://north.example/reseller/north";
@@ -81,7 +81,20 @@ impl Service {
     async fn restart_as(mut self, database: &Database, own: LicenseConfig) -> Self {
         self.running.tell_to_stop();
         self.running.stopped().await.unwrap();
-        let running = run(self.ground.config(database.config.clone()), own, World::system()).await;
+        let running = run(self.ground.config(database.config.clone()), own, self.world.clone()).await;
+        Self { running, ..self }
+    }
+
+    /// Stops the service, has something done with its data while nobody else has them, and starts it again.
+    pub(crate) async fn restart_after(mut self, database: &Database, done: impl AsyncFnOnce(&Store)) -> Self {
+        self.running.tell_to_stop();
+        self.running.stopped().await.unwrap();
+        let store = database.open(&vouch_license::MIGRATIONS).await;
+        done(&store).await;
+        store.close().await;
+        drop(store);
+        let config = self.ground.config(database.config.clone());
+        let running = run(config, LicenseConfig::default(), self.world.clone()).await;
         Self { running, ..self }
     }
 

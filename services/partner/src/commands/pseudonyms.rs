@@ -12,9 +12,9 @@ use crate::domain::ticket::Ticket;
 use crate::store::{pseudonyms, tickets};
 
 /// By so many of a ticket's tables a text is translated.
-const MAX_TABLES: i64 = 50;
+pub const MAX_TABLES: i64 = 50;
 /// And by so many bytes of them, encrypted: each is held in memory while a text is translated.
-const MAX_BYTES: i64 = 16 * 1024 * 1024;
+pub const MAX_BYTES: i64 = 16 * 1024 * 1024;
 
 /// A table to be kept.
 #[derive(Debug, Clone)]

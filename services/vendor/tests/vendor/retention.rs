@@ -149,4 +149,54 @@ on_both_engines! {
         }
         assert!(cases > 0 && given_up > 0, "{cases} {given_up}");
     }
+
+    async fn w23_what_was_promised_of_a_bundle_is_never_shortened_by_committing_it_again(database: Database) {
+        let store = database.open(&vouch_vendor::MIGRATIONS).await;
+        let (world, days) = (World::system(), |days: i64| SignedDuration::from_hours(24 * days));
+        let root = BlobRef { sha256: Digest::of(b"a manifest").0, size_bytes: 10 };
+        let first = bundle(&world, &root);
+        let promised = |retention: Option<i64>, until: Option<i64>| Bundle {
+            id: world.id(),
+            retention: retention.map(days),
+            expires_at: until.map(|until| first.committed_at + days(until)),
+            region: format!("region of {retention:?}"),
+            ..first.clone()
+        };
+        // Each as committed, and what is promised after it: for how many days, and until which.
+        let table = [
+            ((Some(30), Some(30)), (Some(30), Some(30)), "the first time"),
+            ((Some(7), Some(8)), (Some(30), Some(30)), "a vendor that keeps less by now"),
+            ((Some(7), Some(31)), (Some(30), Some(31)), "committed later, it is kept until later"),
+            ((Some(90), Some(20)), (Some(90), Some(31)), "a longer promise is one"),
+            ((Some(90), None), (Some(90), None), "no end is said yet"),
+            ((Some(1), Some(1)), (Some(90), None), "and stays unsaid"),
+            ((None, None), (None, None), "kept for good"),
+            ((Some(1), Some(1)), (None, None), "is for good"),
+        ];
+        for ((retention, until), (kept, kept_until), why) in table {
+            let again = &promised(retention, until);
+            let stands = store.write(|mut tx| async move {
+                let stands = bundle_upsert(&mut tx, again).await?;
+                Ok((tx, stands))
+            });
+            let stands = stands.await.unwrap();
+            let expected = (kept.map(days), kept_until.map(|until| first.committed_at + days(until)));
+            assert_eq!((stands.retention, stands.expires_at), expected, "{why}");
+            assert_eq!(stands.region, again.region, "where it lies is where it was put last");
+        }
+
+        // Once its contents were given up, nothing is owed of the old promise: the new one counts.
+        let mut tx = store.begin().await.unwrap();
+        let given_up = sqlx::query("UPDATE bundles SET content_deleted_at = $1, expires_at = $1");
+        given_up.bind(first.committed_at.as_microsecond()).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        let again = &promised(Some(2), Some(2));
+        let stands = store.write(|mut tx| async move {
+            let stands = bundle_upsert(&mut tx, again).await?;
+            Ok((tx, stands))
+        });
+        let stands = stands.await.unwrap();
+        assert_eq!((stands.retention, stands.content_deleted_at), (Some(days(2)), None));
+        assert_eq!(stands.expires_at, Some(first.committed_at + days(2)));
+    }
 }

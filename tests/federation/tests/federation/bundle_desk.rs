@@ -1,6 +1,6 @@
 //! Engineers read bundles back: what a bundle says of itself, its entries, and their contents in ranges.
 //!
-//! Proves B04.
+//! Proves B03, B04, B05.
 
 use tonic::{Code, Status};
 use vouch_contract::pb::common::v1::PageRequest;
@@ -41,7 +41,7 @@ fn unknown() -> String {
 }
 
 on_both_engines! {
-    async fn engineers_read_what_a_bundle_of_a_case_says_of_itself_and_of_no_other(database: Database) {
+    async fn b05_engineers_read_what_a_bundle_of_a_case_says_of_itself_and_of_no_other(database: Database) {
         let desk = DeskBundle::start(&database).await;
         let get = |bundle_id: &str| vendor::GetBundleRequest { bundle_id: bundle_id.into() };
         let told = desk.engineer().get_bundle(get(&desk.bundle_id)).await.unwrap().into_inner();
@@ -67,7 +67,7 @@ on_both_engines! {
         assert_eq!(denied, (Code::PermissionDenied, "ACCESS_DENIED".into()));
     }
 
-    async fn what_a_partner_brings_later_is_open_from_then_on(database: Database) {
+    async fn b05_what_a_partner_brings_later_is_open_from_then_on(database: Database) {
         let desk = DeskBundle::start(&database).await;
         let more = desk.scene.commit_without_case(&desk.ticket_id, &samples::manifest(&["os", "packages"])).await;
         let ask = vendor::RequestInformationRequest {
@@ -92,7 +92,7 @@ on_both_engines! {
         desk.engineer().get_bundle(get).await.unwrap();
     }
 
-    async fn entries_are_listed_in_pages_by_path_and_collector(database: Database) {
+    async fn b05_entries_are_listed_in_pages_by_path_and_collector(database: Database) {
         let desk = DeskBundle::start(&database).await;
         let list = |path_prefix: &str, collector: &str, page_size, page_token: &str| vendor::ListBundleEntriesRequest {
             bundle_id: desk.bundle_id.clone(),
@@ -131,7 +131,7 @@ on_both_engines! {
         assert_eq!(fields(desk.engineer().list_bundle_entries(foreign).await), ["page.page_token"]);
     }
 
-    async fn a_content_is_read_whole_or_in_any_range(database: Database) {
+    async fn b05_a_content_is_read_whole_or_in_any_range(database: Database) {
         let desk = DeskBundle::start(&database).await;
         let (log, mut engineer) = (log(), desk.engineer());
         let mut of = async |path: &str, offset, limit| read(&mut engineer, &desk.bundle_id, path, offset, limit).await;
@@ -160,7 +160,7 @@ on_both_engines! {
         assert_eq!(fields(desk.engineer().read_bundle_entry(empty).await.map(|_| ())), ["bundle_id", "path"]);
     }
 
-    async fn content_that_was_altered_or_lost_where_it_lies_is_told(database: Database) {
+    async fn b03_content_that_was_altered_or_lost_where_it_lies_is_told(database: Database) {
         let desk = DeskBundle::start(&database).await;
         let folder = desk.scene.vendor_ground.path().join("blobs");
         let parts = |content: &[u8]| {

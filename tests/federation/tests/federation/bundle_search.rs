@@ -1,4 +1,6 @@
 //! Engineers search the texts of a bundle.
+//!
+//! Proves B05.
 
 use tonic::{Code, Status};
 use vouch_contract::pb::vendor::v1 as vendor;
@@ -39,7 +41,7 @@ fn places(found: &[vendor::BundleMatch]) -> Vec<(&str, i64)> {
 }
 
 on_both_engines! {
-    async fn lines_are_found_across_every_border_with_their_places(database: Database) {
+    async fn b05_lines_are_found_across_every_border_with_their_places(database: Database) {
         let desk = DeskBundle::start(&database).await;
         let text = vendor::SearchBundleRequest { text: "Fehler".into(), ..desk.search() };
         let (found, summary) = desk.found(text).await.unwrap();
@@ -58,7 +60,7 @@ on_both_engines! {
         assert_eq!(summary.bytes_searched, i64::try_from(log.len() + 26 + 11 + 3).unwrap());
     }
 
-    async fn a_search_folds_letters_takes_expressions_and_stays_in_its_scope(database: Database) {
+    async fn b05_a_search_folds_letters_takes_expressions_and_stays_in_its_scope(database: Database) {
         let desk = DeskBundle::start(&database).await;
         let folded = vendor::SearchBundleRequest { text: "GERÄT".into(), ignore_case: true, ..desk.search() };
         assert_eq!(desk.found(folded.clone()).await.unwrap().0.len(), 3);
@@ -74,7 +76,7 @@ on_both_engines! {
         assert_eq!(places(&desk.found(collector).await.unwrap().0), [("os.txt", 1)]);
     }
 
-    async fn limits_end_a_search_and_are_told(database: Database) {
+    async fn b05_limits_end_a_search_and_are_told(database: Database) {
         let desk = DeskBundle::start(&database).await;
         let text = vendor::SearchBundleRequest { text: "Fehler".into(), ..desk.search() };
         let (found, summary) =
@@ -89,7 +91,7 @@ on_both_engines! {
         assert_eq!(summary.end(), vendor::BundleSearchEnd::TimeLimit);
     }
 
-    async fn a_search_that_is_none_is_refused_with_every_field(database: Database) {
+    async fn b05_a_search_that_is_none_is_refused_with_every_field(database: Database) {
         let desk = DeskBundle::start(&database).await;
         let fields_of = async |request| fields(desk.engineer().search_bundle(request).await.map(|_| ()));
         assert_eq!(fields_of(vendor::SearchBundleRequest::default()).await, ["bundle_id", "text"]);

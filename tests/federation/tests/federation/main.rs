@@ -12,6 +12,7 @@ mod configurations;
 mod desk;
 mod desk_bundle;
 mod escalation;
+mod frozen;
 mod gate;
 mod keeping;
 mod later_bundles;

@@ -1,6 +1,6 @@
 //! What pseudonyms stand for: handed over encrypted, put back at the partner, and never at a vendor.
 //!
-//! Proves V06, V07.
+//! Proves V06, V07, W23.
 
 use std::path::Path;
 
@@ -10,6 +10,8 @@ use vouch_contract::pb::partner::v1::diagnostics_service_client::DiagnosticsServ
 use vouch_contract::pb::partner::v1::ticket_service_client::TicketServiceClient;
 use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_contract::pb::vendor::v1::bundle_service_client::BundleServiceClient;
+use vouch_core::World;
+use vouch_core::testing::ManualClock;
 use vouch_diagnostics::pseudonyms::{Gathered, Identity, PseudonymKind, Recipient};
 use vouch_host::testing::{fields, fresh, refused};
 use vouch_storage::on_both_engines;
@@ -165,6 +167,47 @@ on_both_engines! {
         assert_eq!(refused(stranger.translate_pseudonyms(translate(&id, said)).await).1, "NOT_FOUND");
         let bad = scene.diagnostics().translate_pseudonyms(translate("tkt_1", "")).await;
         assert_eq!(fields(bad), ["ticket_id", "text"]);
+    }
+
+    async fn v07_w23_a_table_goes_with_the_contents_and_none_is_kept_where_they_were_given_up(database: Database) {
+        let clock = ManualClock::at(&World::system().now().to_string());
+        let scene = Scene::start_in(&database, clock.world(), clock.world()).await;
+        let id = scene.worked_ticket().await.0.ticket_id;
+        let (ticket, request) = issued(scene.diagnostics(), issue(&id)).await;
+        let bytes = manifest(&ticket.collection_ticket_id, &samples::ARTEFACTS);
+        let collected = Collected {
+            ticket_id: id.clone(),
+            bundle_id: scene.upload(&id, &bytes).await,
+            sealed: table(&ticket.collection_ticket_id, &request.recipient.unwrap(), "web01"),
+        };
+        let late = Collected::at(&scene, &id).await;
+        let said = "Restart host-7f3a2c91.";
+        let read = async || scene.diagnostics().translate_pseudonyms(translate(&id, said)).await.unwrap().into_inner();
+        scene.diagnostics().put_pseudonyms(collected.put()).await.unwrap();
+        assert_eq!(read().await.text, "Restart web01.");
+
+        let summary = "It prints.".into();
+        let close = partner::CloseTicketRequest { request_id: fresh(), ticket_id: id.clone(), summary };
+        scene.tickets().close_ticket(close).await.unwrap();
+        let told = async |collected: &Collected| {
+            let query = partner::QueryBundleRequest { ticket_id: id.clone(), bundle_id: collected.bundle_id.clone() };
+            scene.diagnostics().query_bundle(query).await.unwrap().into_inner().bundle.unwrap()
+        };
+        for collected in [&collected, &late] {
+            until(async || told(collected).await.expire_time).await;
+        }
+        clock.advance_seconds(31 * 24 * 60 * 60);
+        for collected in [&collected, &late] {
+            until(async || told(collected).await.content_delete_time).await;
+            let refusal = refused(scene.diagnostics().put_pseudonyms(collected.put()).await);
+            assert_eq!(refusal, (Code::FailedPrecondition, "BUNDLE_INCOMPLETE".into()));
+        }
+        assert_eq!(read().await.text, said, "it went with the contents");
+
+        assert_eq!(scene.upload(&id, &bytes).await, collected.bundle_id);
+        assert_eq!(read().await.text, said, "what was refused was not kept, and what was deleted does not come back");
+        assert_eq!(scene.diagnostics().put_pseudonyms(collected.put()).await.unwrap().into_inner().pseudonyms, 2);
+        assert_eq!(read().await.text, "Restart web01.");
     }
 
     async fn v06_the_vendor_gets_the_bundle_and_never_its_table(database: Database) {

@@ -20,7 +20,7 @@ async fn preflight(scene: &Scene, ready: &Ready) -> Option<vendor::AdmissionDeci
 }
 
 /// Waits until the vendor has heard that the proof counts no more.
-async fn until_revoked(scene: &Scene, ready: &Ready) -> vendor::AdmissionDecision {
+pub(crate) async fn until_revoked(scene: &Scene, ready: &Ready) -> vendor::AdmissionDecision {
     until(async || preflight(scene, ready).await.filter(|decision| !decision.accepted)).await
 }
 

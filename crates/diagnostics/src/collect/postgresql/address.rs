@@ -179,6 +179,8 @@ fn known_as(host: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    //! Proves B03.
+
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

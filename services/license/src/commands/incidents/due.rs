@@ -26,7 +26,7 @@ pub async fn lapse(store: &Store, world: &World) -> Result<usize, Error> {
     };
     let mut lapsed = 0;
     for hold_id in &unsettled {
-        let command = &SettleHold { hold_id: *hold_id, settlement: Settlement::Release };
+        let command = &SettleHold { hold_id: *hold_id, settlement: Settlement::Lapse };
         let released = store.write(|mut tx| async move {
             settle_if(&mut tx, doing, ("hold", command), is_over).await?;
             Ok::<_, WriteError>((tx, ()))

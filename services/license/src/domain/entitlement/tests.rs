@@ -1,9 +1,9 @@
 //! The judgement by table: one fact changed at a time, and what is found.
 //!
-//! Proves H03, H06, M03, Q02, Q14, S01, V01, W21.
+//! Proves H03, H06, M03, M06, Q02, Q14, S01, V01, W21.
 
 use jiff::Timestamp;
-use vouch_core::{Reason, Severity, Weight, World, dates};
+use vouch_core::{CureBy, Reason, Severity, Weight, World, dates};
 
 use super::*;
 use crate::domain::agreement::Agreement;
@@ -259,6 +259,63 @@ fn s01_only_a_named_contact_is_entitled_and_the_refusal_names_nobody() {
 }
 
 #[test]
+fn s01_who_is_not_named_is_refused_on_every_channel_alike() {
+    let every = |f: &mut Known| Arc::make_mut(f.agreement_tier.as_mut().unwrap()).channels = Channel::ALL.to_vec();
+    for channel in Channel::ALL {
+        let by = |email: &str| {
+            found(|f, q| {
+                every(f);
+                (q.channel, q.contact_email) = (Some(channel), Some(email.into()));
+            })
+        };
+        assert_eq!(by("eve@contoso.example"), blocking(Reason::ContactNotNamed), "{channel:?}");
+        assert_eq!(by("ada@contoso.example"), [], "{channel:?}");
+    }
+}
+
+#[test]
+fn m03_which_channels_and_severities_a_tier_covers_is_data_and_the_refusal_names_its_channels() {
+    let mut facts = facts();
+    let tier = |f: &mut Known, channels: &[Channel], severities: &[Severity]| {
+        let tier = Arc::make_mut(f.agreement_tier.as_mut().unwrap());
+        (tier.channels, tier.severities) = (channels.to_vec(), severities.to_vec());
+    };
+    let standard = [Channel::Portal, Channel::Email];
+    for covered in [standard.as_slice(), &Channel::ALL] {
+        tier(&mut facts, covered, &[Severity::Two]);
+        for channel in Channel::ALL {
+            let question = Question { channel: Some(channel), ..question(&facts) };
+            let answer = judge(Some(&facts.facts()), &question, &north(), noon());
+            assert_eq!(answer.is_entitled(), covered.contains(&channel), "{channel:?} of {covered:?}");
+            for finding in answer.findings.into_sorted() {
+                assert_eq!((finding.reason, finding.cure_by), (Reason::ChannelNotCovered, CureBy::Partner));
+                assert!(covered.iter().all(|channel| finding.remedy.contains(channel.as_str())), "{finding:?}");
+            }
+        }
+    }
+    for (severity, is_covered) in [(Severity::One, false), (Severity::Two, true), (Severity::Three, false)] {
+        let question = Question { severity: Some(severity), ..question(&facts) };
+        assert_eq!(judge(Some(&facts.facts()), &question, &north(), noon()).is_entitled(), is_covered, "{severity:?}");
+    }
+}
+
+#[test]
+fn m06_a_tier_without_assisted_support_refuses_every_request_and_tells_both_ways_on() {
+    let mut facts = facts();
+    let free = Arc::make_mut(facts.agreement_tier.as_mut().unwrap());
+    (free.assisted, free.channels, free.severities) = (false, vec![], vec![]);
+    for channel in Channel::ALL {
+        for severity in [Severity::SiteDown, Severity::One, Severity::Two, Severity::Three] {
+            let question = Question { channel: Some(channel), severity: Some(severity), ..question(&facts) };
+            let answer = judge(Some(&facts.facts()), &question, &north(), noon());
+            let finding = answer.findings.into_sorted().remove(0);
+            assert_eq!((finding.reason, finding.cure_by), (Reason::TierExcludesAssistedSupport, CureBy::EndUser));
+            assert!(finding.remedy.contains("sales") && finding.remedy.contains("onboarding programme"), "{finding:?}");
+        }
+    }
+}
+
+#[test]
 fn h06_a_release_of_the_last_day_of_maintenance_may_be_used_and_the_next_days_may_not() {
     assert_eq!(found(|_, q| q.version = Some("7.2".into())), vec![]);
     assert_eq!(found(|_, q| q.version = Some("8.0".into())), blocking(Reason::VersionOutOfMaintenance));
@@ -318,9 +375,18 @@ fn v01_every_failing_reason_is_told_at_once_with_who_can_cure_it() {
             Reason::ContactNotNamed,
         ]
     );
-    for finding in answer.findings.into_sorted() {
-        assert!(!finding.remedy.is_empty() && !finding.message.is_empty(), "{finding:?}");
-    }
+    let told = answer.findings.into_sorted();
+    assert!(told.iter().all(|finding| !finding.remedy.is_empty() && !finding.message.is_empty()), "{told:?}");
+    let cures: Vec<_> = told.iter().map(|finding| (finding.reason, finding.cure_by)).collect();
+    let expected = [
+        (Reason::PartnerSuspended, CureBy::Partner),
+        (Reason::Suspended, CureBy::Partner),
+        (Reason::Expired, CureBy::EndUser),
+        (Reason::VersionOutOfMaintenance, CureBy::EndUser),
+        (Reason::ChannelNotCovered, CureBy::Partner),
+        (Reason::ContactNotNamed, CureBy::EndUser),
+    ];
+    assert_eq!(cures, expected);
 }
 
 #[test]

@@ -10,6 +10,9 @@ use super::pack::{Pack, Share};
 use super::price;
 use super::purse::{BelowZero, Purse};
 
+/// An instant that does not come: the year 9999 begins, in UTC.
+const NEVER: Timestamp = Timestamp::constant(253_370_764_800, 0);
+
 /// What became of a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HoldState {
@@ -81,8 +84,10 @@ pub enum Settlement {
         /// The minutes.
         minutes: Option<u32>,
     },
-    /// The units go back.
+    /// The units go back: what they were for was taken back.
     Release,
+    /// The units go back, because nobody settled them in time. What they were for may have come about all the same.
+    Lapse,
 }
 
 /// Work for which incidents are set aside.
@@ -131,7 +136,7 @@ pub struct Hold {
     pub minutes: Option<u32>,
     /// The reservation with which the ticket of an escalation was charged already.
     pub charge: Option<HoldId>,
-    /// When it lapses if nobody settles it.
+    /// When it lapses if nobody settles it. An escalation that was taken back: never any more.
     pub lapses_at: Timestamp,
 }
 
@@ -240,12 +245,27 @@ impl Hold {
     /// left, the vendor bears what it spends itself, and a partner's work is owed.
     pub fn settle(&mut self, settlement: Settlement, purse: &mut Purse, now: Timestamp) -> Result<(), BelowZero> {
         match (self.state, settlement) {
-            (HoldState::Captured, Settlement::Capture { .. } | Settlement::Release)
-            | (HoldState::Released, Settlement::Release) => Ok(()),
-            (HoldState::Reserved, Settlement::Release) => self.release(purse, now),
+            (HoldState::Captured, Settlement::Capture { .. } | Settlement::Release | Settlement::Lapse)
+            | (HoldState::Released, Settlement::Lapse) => Ok(()),
+            (HoldState::Reserved, Settlement::Lapse) => self.release(purse, now),
+            (HoldState::Reserved, Settlement::Release) => {
+                self.take_back();
+                self.release(purse, now)
+            }
+            (HoldState::Released, Settlement::Release) => {
+                self.take_back();
+                Ok(())
+            }
             (HoldState::Reserved | HoldState::Released, Settlement::Capture { minutes }) => {
                 self.capture(purse, minutes)
             }
+        }
+    }
+
+    /// What lapsed may be captured yet, and its charge carries nothing else; what was taken back frees it, however late that is told.
+    fn take_back(&mut self) {
+        if self.purpose == Purpose::Escalation {
+            self.lapses_at = NEVER;
         }
     }
 

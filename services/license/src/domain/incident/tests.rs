@@ -156,6 +156,35 @@ fn h05_a_late_capture_with_nothing_left_is_borne_by_the_vendor() {
 }
 
 #[test]
+fn h04_what_lapsed_may_be_captured_yet_and_what_was_taken_back_never_lapses() {
+    let lapses_at = at("2026-06-15T10:00:00Z");
+    let mut purse = purse([pack(3, DAY, "")]);
+    let mut lapsed = Hold { lapses_at, ..taken(Purpose::Escalation, 1, &mut purse) };
+    lapsed.settle(Settlement::Lapse, &mut purse, lapses_at).unwrap();
+    assert_eq!((lapsed.state, lapsed.lapses_at, purse.balance().available), (HoldState::Released, lapses_at, 3));
+    lapsed.settle(Settlement::Release, &mut purse, lapses_at).unwrap();
+    assert!(lapsed.lapses_at > at("9000-01-01T00:00:00Z"), "also when that is told late");
+    assert_eq!(purse.balance().available, 3, "it went back once");
+
+    let mut withdrawn = Hold { lapses_at, ..taken(Purpose::Escalation, 1, &mut purse) };
+    withdrawn.settle(Settlement::Release, &mut purse, at(DAY)).unwrap();
+    assert_eq!(withdrawn.lapses_at, lapsed.lapses_at);
+    let once = withdrawn.clone();
+    for again in [Settlement::Release, Settlement::Lapse] {
+        withdrawn.settle(again, &mut purse, at(DAY)).unwrap();
+        assert_eq!(withdrawn, once);
+    }
+    withdrawn.settle(CAPTURE, &mut purse, at(DAY)).unwrap();
+    assert_eq!((withdrawn.state, purse.balance().captured), (HoldState::Captured, 1));
+    withdrawn.settle(Settlement::Lapse, &mut purse, at(DAY)).unwrap();
+    assert_eq!(withdrawn.state, HoldState::Captured);
+
+    let mut own = Hold { lapses_at, ..taken(Purpose::TechnicalSupport, 1, &mut purse) };
+    own.settle(Settlement::Release, &mut purse, at(DAY)).unwrap();
+    assert_eq!(own.lapses_at, lapses_at, "a partner is told when its own reservation would have lapsed");
+}
+
+#[test]
 fn h03_an_owed_incident_is_asked_for_again_when_the_site_is_no_longer_down() {
     let account = |available| Account { available, ..Account::default() };
     let (empty, one) = (account(0), account(1));

@@ -84,8 +84,8 @@ pub async fn hold_fetch_of(
     found.as_ref().map(read_hold).transpose()
 }
 
-/// Whether a charge carries another escalation than this hold's. One that was taken back in its time frees it; one that lapsed does not,
-/// because it may be captured yet.
+/// Whether a charge carries another escalation than this hold's. One that was taken back frees it, and never lapses; one that lapsed does
+/// not, because it may be captured yet.
 pub async fn charge_is_taken(
     connection: &mut AnyConnection,
     charge: HoldId,

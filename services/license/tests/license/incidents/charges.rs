@@ -1,7 +1,8 @@
 //! The charge of a ticket, and the escalation that rests on it.
 //!
-//! Proves H04.
+//! Proves H04, H05.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tonic::Code;
@@ -10,8 +11,12 @@ use vouch_contract::pb::common::v1 as common;
 use vouch_contract::pb::license::v1 as pb;
 use vouch_contract::pb::license::v1::entitlement_service_client::EntitlementServiceClient;
 use vouch_contract::pb::license::v1::incident_service_client::IncidentServiceClient;
+use vouch_core::World;
+use vouch_core::testing::ManualClock;
 use vouch_host::testing::{fields, fresh, refused};
+use vouch_license::commands::incidents::lapse;
 use vouch_storage::on_both_engines;
+use vouch_storage::testing::Database;
 
 use super::reservations::{captured, reserved, work};
 use super::{account, grant, settle};
@@ -35,6 +40,22 @@ fn check(covered: &Covered, escalation_id: &str, charged_hold_id: &str) -> pb::C
         escalation_id,
         charged_hold_id,
         ..Default::default()
+    }
+}
+
+/// A proof of another escalation that rests on a charge.
+fn resting(covered: &Covered, charge: &str) -> pb::IssueEntitlementProofRequest {
+    pb::IssueEntitlementProofRequest { charged_hold_id: charge.into(), ..covered.proof_request(&escalation()) }
+}
+
+impl Service {
+    /// Lets a week pass after the last proof, and the one hold lapse that nobody settled.
+    async fn lapses(self, database: &Database, clock: &Arc<ManualClock>) -> Self {
+        let after = self.restart_after(database, async |store| {
+            clock.advance_seconds(7 * 24 * 3600 + 15 * 60 + 1);
+            assert_eq!(lapse(store, &clock.world()).await.unwrap(), 1);
+        });
+        after.await
     }
 }
 
@@ -92,6 +113,63 @@ on_both_engines! {
         assert_eq!(refused(prove.issue_entitlement_proof(first).await), not_applicable(), "the first one came too late");
         vendor.settle_hold(settle(&hold.hold_id, pb::Settlement::Capture)).await.expect("a late capture is taken");
         assert_eq!(account(&service).await, (0, 0, 1, 0));
+    }
+
+    async fn h04_h05_a_charge_whose_escalation_lapsed_carries_no_other_one_and_that_one_goes_on(database: Database) {
+        let clock = ManualClock::at(&World::system().now().to_string());
+        let service = Service::start_with(&database, clock.world(), |_| {}).await.with_catalogue().await;
+        let covered = service.cover("prepaid").await;
+        service.incidents().grant_incidents(grant(1)).await.unwrap();
+        let charge = charged(&mut IncidentServiceClient::new(service.partner()), "ticket 1").await;
+        let first = resting(&covered, &charge);
+        let hold = service.entitlement().issue_entitlement_proof(first.clone()).await.unwrap().into_inner().hold.unwrap();
+        let service = service.lapses(&database, &clock).await;
+
+        let mut prove = service.entitlement();
+        let another = resting(&covered, &charge);
+        assert_eq!(refused(prove.issue_entitlement_proof(another.clone()).await), not_applicable());
+        let asked = check(&covered, &another.escalation_id, &charge);
+        assert_eq!(refused(prove.check_entitlement(asked).await), not_applicable(), "as the proof is");
+        let plain = pb::IssueEntitlementProofRequest { charged_hold_id: String::new(), ..first.clone() };
+        for again in [first.clone(), plain] {
+            let renewed = prove.issue_entitlement_proof(again).await.unwrap().into_inner().hold.unwrap();
+            assert_eq!((renewed.hold_id.as_str(), renewed.units), (hold.hold_id.as_str(), 0));
+        }
+        assert_eq!(account(&service).await, (0, 0, 1, 0), "the ticket costs one incident in all");
+
+        // It lapses once more, and the vendor has a case of it: that is captured however late, and costs nothing more.
+        let service = service.lapses(&database, &clock).await;
+        let mut vendor = IncidentServiceClient::new(service.vendor());
+        vendor.settle_hold(settle(&hold.hold_id, pb::Settlement::Capture)).await.unwrap();
+        assert_eq!(account(&service).await, (0, 0, 1, 0));
+        let late = service.entitlement().issue_entitlement_proof(another).await;
+        assert_eq!(refused(late), not_applicable(), "a case rests there");
+    }
+
+    async fn h04_a_charge_is_free_for_good_once_its_escalation_was_taken_back_however_late(database: Database) {
+        let clock = ManualClock::at(&World::system().now().to_string());
+        let service = Service::start_with(&database, clock.world(), |_| {}).await.with_catalogue().await;
+        let covered = service.cover("prepaid").await;
+        service.incidents().grant_incidents(grant(2)).await.unwrap();
+        let mut north = IncidentServiceClient::new(service.partner());
+        let (early, late) = (charged(&mut north, "ticket 1").await, charged(&mut north, "ticket 2").await);
+        let mut holds = Vec::new();
+        for charge in [&early, &late] {
+            let proven = service.entitlement().issue_entitlement_proof(resting(&covered, charge)).await.unwrap();
+            holds.push(proven.into_inner().hold.unwrap().hold_id);
+        }
+        let mut vendor = IncidentServiceClient::new(service.vendor());
+        vendor.settle_hold(settle(&holds[0], pb::Settlement::Release)).await.unwrap();
+        let service = service.lapses(&database, &clock).await;
+        let mut vendor = IncidentServiceClient::new(service.vendor());
+        vendor.settle_hold(settle(&holds[1], pb::Settlement::Release)).await.unwrap();
+
+        for charge in [&early, &late] {
+            let next = resting(&covered, charge);
+            let next = service.entitlement().issue_entitlement_proof(next).await.unwrap().into_inner().hold.unwrap();
+            assert_eq!(next.units, 0, "the ticket was charged");
+        }
+        assert_eq!(account(&service).await, (0, 0, 2, 0));
     }
 
     async fn h04_a_check_for_an_escalation_answers_as_its_proof_would(database: Database) {
@@ -173,5 +251,5 @@ on_both_engines! {
 
 /// The id of a hold that nobody has.
 fn hold_id() -> String {
-    vouch_core::World::system().id::<vouch_core::id::HoldTag>().to_string()
+    World::system().id::<vouch_core::id::HoldTag>().to_string()
 }

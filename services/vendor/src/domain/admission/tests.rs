@@ -1,6 +1,6 @@
 //! The gate by examples: one complete escalation, and what each thing that is wrong with it adds.
 //!
-//! Proves B02, B03, M07, Q02, Q07, V01, V02, V10.
+//! Proves B02, B03, M07, Q02, Q03, Q07, Q11, V01, V02, V10.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use vouch_core::code::{PartnerId, ProductId};
 use vouch_core::escalation::{
-    Environment, Escalation, FrontLineWork, KnowledgeSearch, Origin, Problem, Replication, TroubleshootingStep,
+    ContactTimes, Environment, ErrorReport, Escalation, FrontLineWork, KnowledgeSearch, Origin, Problem, Replication,
+    TroubleshootingStep,
 };
 use vouch_core::id::EscalationId;
 use vouch_core::{CureBy, Finding, Reason, Severity, World, id};
@@ -16,7 +17,7 @@ use vouch_diagnostics::Digest;
 use vouch_proof::{Act, Agreement, Bundle, EntitlementProof, Incident, License, VerifyError};
 
 use super::*;
-use crate::domain::policy::{AdmissionPolicy, Duty, PolicyTerms, RequirementSet};
+use crate::domain::policy::{AdmissionPolicy, Duty, FIELDS, PolicyTerms, RequirementSet};
 
 fn noon() -> Timestamp {
     "2026-06-08T12:00:00Z".parse().unwrap()
@@ -239,6 +240,89 @@ fn q07_every_missing_item_and_duty_is_found_at_once() {
     });
     let (missing, duty) = (Reason::InformationMissing, Reason::DutyNotDone);
     assert_eq!(found, [missing, missing, duty, duty, duty, duty, Reason::StatementNotConfirmed]);
+}
+
+/// Empties one field.
+type Emptying = fn(&mut Escalation);
+
+/// An escalation in which nothing is left out that a vendor may require.
+fn complete() -> Escalation {
+    let mut complete = escalation();
+    let problem = &mut complete.problem;
+    (problem.language, problem.description_english) = ("de".into(), "Nothing is printed.".into());
+    problem.key_words = vec!["spool".into()];
+    let filled = || "filled in".to_owned();
+    problem.environment =
+        Environment { kind: "production".into(), operating_system: filled(), system_id: filled(), details: filled() };
+    problem.error_report = Some(ErrorReport {
+        documentation_passage: filled(),
+        replication_steps: filled(),
+        expected: filled(),
+        actual: filled(),
+    });
+    problem.contact_times = Some(ContactTimes { zone: "UTC".into(), ranges: vec![] });
+    complete
+}
+
+#[test]
+fn q03_each_field_that_a_vendor_requires_is_missed_where_it_is_empty() {
+    let mut demanding = policy();
+    let fields = FIELDS.iter().map(|field| (*field).to_owned());
+    demanding.terms.sets[1].information = fields.chain(["further.site".to_owned()]).collect();
+    let missing = |escalation: &Escalation| {
+        let found = admit(&demanding, escalation, &evidence(), noon()).findings.into_sorted().into_iter();
+        let missing = found.filter(|finding| finding.reason == Reason::InformationMissing);
+        missing.map(|finding| finding.subject).collect::<Vec<_>>()
+    };
+    assert!(missing(&complete()).is_empty());
+    let table: [(&str, Emptying); 15] = [
+        ("version", |escalation| escalation.problem.version.clear()),
+        ("category", |escalation| escalation.problem.category.clear()),
+        ("impact", |escalation| escalation.problem.impact.clear()),
+        ("language", |escalation| escalation.problem.language.clear()),
+        ("description_english", |escalation| escalation.problem.description_english.clear()),
+        ("key_words", |escalation| escalation.problem.key_words.clear()),
+        ("environment.kind", |escalation| escalation.problem.environment.kind.clear()),
+        ("environment.operating_system", |escalation| escalation.problem.environment.operating_system.clear()),
+        ("environment.system_id", |escalation| escalation.problem.environment.system_id.clear()),
+        ("environment.details", |escalation| escalation.problem.environment.details.clear()),
+        ("origin", |escalation| escalation.problem.origin = None),
+        ("error_report", |escalation| escalation.problem.error_report = None),
+        ("replication", |escalation| escalation.work.replication = None),
+        ("contact_times", |escalation| escalation.problem.contact_times = None),
+        ("further.site", |escalation| escalation.further.clear()),
+    ];
+    assert!(FIELDS.iter().all(|field| table.iter().any(|(tried, _)| tried == field)), "every field is tried");
+    for (field, empty) in table {
+        let mut lacking = complete();
+        empty(&mut lacking);
+        assert_eq!(missing(&lacking), [field]);
+    }
+}
+
+#[test]
+fn q03_what_is_required_is_that_of_the_category_and_severity() {
+    let mut policy = policy();
+    let everything = &mut policy.terms.sets[1];
+    (everything.categories, everything.information) = (BTreeSet::from(["printing".into()]), vec!["key_words".into()]);
+    let other = RequirementSet { categories: BTreeSet::new(), information: vec![], ..everything.clone() };
+    policy.terms.sets.push(other);
+    policy.terms.categories.push(("storage".into(), "Storage".into()));
+    let found = |category: &str| {
+        let mut said = escalation();
+        said.problem.category = category.into();
+        admit(&policy, &said, &evidence(), noon()).findings.reasons()
+    };
+    assert_eq!((found("printing"), found("storage")), (vec![Reason::InformationMissing], vec![]));
+}
+
+#[test]
+fn q11_an_error_is_reported_as_one_where_the_vendor_demands_it() {
+    let mut demanding = policy();
+    demanding.terms.sets[1].duties.push(Duty::ErrorReported);
+    let found = |escalation: &Escalation| admit(&demanding, escalation, &evidence(), noon()).findings.reasons();
+    assert_eq!(found(&escalation()), [Reason::DutyNotDone]);
+    assert_eq!(found(&complete()), []);
 }
 
 #[test]

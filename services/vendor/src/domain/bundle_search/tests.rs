@@ -1,4 +1,6 @@
 //! What is found, whatever the pieces in which a content comes.
+//!
+//! Proves B05.
 
 use proptest::prelude::*;
 
@@ -20,7 +22,7 @@ fn told(query: &Query, content: &str, piece: usize) -> Vec<(u64, u64, String)> {
 }
 
 #[test]
-fn a_line_is_told_once_with_its_number_its_place_and_its_first_match() {
+fn b05_a_line_is_told_once_with_its_number_its_place_and_its_first_match() {
     let content = "one error, two errors\r\nnothing\n\nERROR at last";
     let text = Query::text("error", false).unwrap();
     assert_eq!(told(&text, content, 7), [(1, 0, "one |error|, two errors".into())]);
@@ -32,7 +34,7 @@ fn a_line_is_told_once_with_its_number_its_place_and_its_first_match() {
 }
 
 #[test]
-fn a_text_is_taken_as_it_stands_and_letters_of_every_script_fold() {
+fn b05_a_text_is_taken_as_it_stands_and_letters_of_every_script_fold() {
     assert_eq!(told(&Query::text("a.c[", false).unwrap(), "abc[\na.c[\n", 2), [(2, 5, "|a.c[|".into())]);
     let folded = Query::text("ошибка", true).unwrap();
     assert_eq!(told(&folded, "Фатальная ОШИБКА диска", 5), [(1, 0, "Фатальная |ОШИБКА| диска".into())]);
@@ -41,7 +43,7 @@ fn a_text_is_taken_as_it_stands_and_letters_of_every_script_fold() {
 }
 
 #[test]
-fn a_query_that_is_none_is_refused_with_a_reason() {
+fn b05_a_query_that_is_none_is_refused_with_a_reason() {
     for (text, reason) in [
         ("", "1 to 1000 characters"),
         ("a\nb", "one line"),
@@ -57,7 +59,7 @@ fn a_query_that_is_none_is_refused_with_a_reason() {
 }
 
 #[test]
-fn a_long_line_is_cut_between_characters_and_says_so() {
+fn b05_a_long_line_is_cut_between_characters_and_says_so() {
     let content = format!("{}needle{}", "ж€𝄞".repeat(300), "𝄞€ж".repeat(300));
     let found = &found(&Query::text("needle", false).unwrap(), content.as_bytes(), 1000)[0];
     assert_eq!((found.before.chars().count(), found.after.chars().count(), found.cut), (200, 200, true));
@@ -73,7 +75,7 @@ fn what_is_no_utf_8_is_replaced_and_found_around() {
 }
 
 #[test]
-fn of_a_line_that_is_too_long_the_first_part_is_searched_and_the_next_line_has_its_place() {
+fn b05_of_a_line_that_is_too_long_the_first_part_is_searched_and_the_next_line_has_its_place() {
     let mut content = vec![b'x'; MAX_LINE - 3];
     content.extend_from_slice(b"in it, and out\r\nnext out\n");
     let mut scanner = Scanner::new(Query::text("out", false).unwrap());
@@ -94,7 +96,7 @@ fn a_zero_byte_at_the_head_is_no_text() {
 }
 
 #[test]
-fn a_search_ends_at_the_first_limit_that_it_reaches() {
+fn b05_a_search_ends_at_the_first_limit_that_it_reaches() {
     let limits = Limits { matches: 2, bytes: 10, time: SignedDuration::from_secs(1) };
     let tally = |matches, bytes| Tally { matches, bytes, ..Tally::default() };
     for (tally, seconds, end) in [
@@ -109,7 +111,7 @@ fn a_search_ends_at_the_first_limit_that_it_reaches() {
 
 proptest! {
     #[test]
-    fn pieces_do_not_matter(content in "[ab\n\r€]{0,60}", text in "(a|b|\\^|\\$|\\.|a\\*|[^b]|€){1,4}", piece in 1_usize..20) {
+    fn b05_pieces_do_not_matter(content in "[ab\n\r€]{0,60}", text in "(a|b|\\^|\\$|\\.|a\\*|[^b]|€){1,4}", piece in 1_usize..20) {
         let Ok(query) = Query::pattern(&text, false) else { return Ok(()) };
         let whole = found(&query, content.as_bytes(), content.len().max(1));
         prop_assert_eq!(&found(&query, content.as_bytes(), piece), &whole);

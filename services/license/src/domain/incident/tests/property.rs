@@ -19,6 +19,7 @@ enum Step {
     RestOn { which: usize, charge: usize },
     Work { units: u32 },
     Settle { which: usize, minutes: Option<u32>, release: bool },
+    Lapse { which: usize },
     Reverse { which: usize, units: u32 },
     Wait { days: i64 },
 }
@@ -39,6 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
             minutes,
             release
         }),
+        (0_usize..20).prop_map(|which| Step::Lapse { which }),
         (0_usize..20, 0_u32..5).prop_map(|(which, units)| Step::Reverse { which, units }),
         (0_i64..500).prop_map(|days| Step::Wait { days }),
     ]
@@ -107,6 +109,11 @@ impl Scene {
                     let minutes = minutes.filter(|_| hold.purpose == Purpose::Appointment);
                     let settlement = if release { Settlement::Release } else { Settlement::Capture { minutes } };
                     hold.settle(settlement, &mut self.purse, now)?;
+                }
+            }
+            Step::Lapse { which } => {
+                if let Some(hold) = self.holds.get_mut(which) {
+                    hold.settle(Settlement::Lapse, &mut self.purse, now)?;
                 }
             }
             Step::Reverse { which, units } => {
