@@ -281,6 +281,8 @@ impl Field {
             control.look_through(&federation.data.join(service).join("blobs"));
             assert_eq!(control.found.len(), 1, "{service}");
         }
+        let log = std::fs::read_to_string(federation.data.join("partner/log")).unwrap();
+        assert!(log.contains("sending is tried again later"), "what was logged was looked through, too: {log}");
     }
 }
 
