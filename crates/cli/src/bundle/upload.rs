@@ -1,5 +1,6 @@
 //! `vouch bundle upload`: a sealed bundle to the partner, for a ticket.
 
+use std::cmp::Ordering;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -82,9 +83,13 @@ pub(super) async fn run(arguments: &UploadArguments) -> Result<ExitCode, Problem
     output::field("root", &bundle.root().to_string());
     // In the words of `collect`, which told the same of the same file.
     output::field("entries", &Summary::of(&arguments.file, &bundle).entries());
-    let all: u64 = bundle.manifest().blobs().values().sum();
-    let kept = if sent_bytes < all { ", and what was there already was not sent again" } else { "" };
-    output::field("sent", &format!("{}{kept}", HumanBytes(sent_bytes)));
+    let all = bundle.manifest().blobs().values().sum::<u64>() + bundle.manifest_bytes().len() as u64;
+    let beside = match sent_bytes.cmp(&all) {
+        Ordering::Less => "; what was there already was not sent again",
+        Ordering::Equal => "",
+        Ordering::Greater => ", with what was lost when it was cut",
+    };
+    output::field("sent", &format!("{}{beside}", HumanBytes(sent_bytes)));
     if let Some(refused) = refused {
         output::field(
             "pseudonyms",
