@@ -50,6 +50,8 @@ pub(crate) struct Desk<'f> {
     ticket_id: String,
     /// How many bytes the partner said that it has, in this attempt.
     there: AtomicU64,
+    /// How many bytes were handed to the connection, in all attempts.
+    sent: Arc<AtomicU64>,
 }
 
 type Client = DiagnosticsServiceClient<InterceptedService<Channel, Bearer>>;
@@ -57,7 +59,8 @@ type Client = DiagnosticsServiceClient<InterceptedService<Channel, Bearer>>;
 impl<'f> Desk<'f> {
     pub(crate) fn open(folder: &'f Folder, role: Role, ticket_id: &str) -> Result<Self, Problem> {
         let channel = role.channel(folder, "partner")?;
-        Ok(Self { folder, role, channel, ticket_id: ticket_id.to_owned(), there: AtomicU64::new(0) })
+        let (there, sent) = (AtomicU64::new(0), Arc::default());
+        Ok(Self { folder, role, channel, ticket_id: ticket_id.to_owned(), there, sent })
     }
 
     /// A client with a token of now: an upload may last longer than one.
@@ -125,8 +128,10 @@ impl Far for Desk<'_> {
     }
 
     async fn write(&self, parts: ReceiverStream<Part>) -> Result<bool, Status> {
-        let ticket_id = self.ticket_id.clone();
+        let (ticket_id, sent) = (self.ticket_id.clone(), Arc::clone(&self.sent));
         let messages = parts.map(move |Part { blob, offset_bytes, content }| {
+            // Here, and not where it is read: what waited for a connection that was cut was not sent.
+            sent.fetch_add(content.len() as u64, Ordering::Relaxed);
             // Said in the first message, as the blob is.
             let ticket_id = blob.as_ref().map(|_| ticket_id.clone()).unwrap_or_default();
             pb::WriteBlobRequest { ticket_id, blob, offset_bytes, part: content }
@@ -138,12 +143,11 @@ impl Far for Desk<'_> {
 /// The blobs of a sealed file, and its manifest.
 struct Sealed {
     bundle: Arc<SealedBundle>,
-    sent: Arc<AtomicU64>,
 }
 
 impl Near for Sealed {
     async fn read(&self, mut outlet: Outlet) -> Result<(), Error> {
-        let (bundle, sent) = (Arc::clone(&self.bundle), Arc::clone(&self.sent));
+        let bundle = Arc::clone(&self.bundle);
         let reading = tokio::task::spawn_blocking(move || {
             let blob = bundle.blob(Digest(outlet.blob().sha256));
             let mut content: Box<dyn Read> = match blob {
@@ -155,7 +159,6 @@ impl Near for Sealed {
                 let left = outlet.blob().size_bytes.saturating_sub(outlet.offset()).min(PART_BYTES);
                 let mut piece = Vec::with_capacity(usize::try_from(left).unwrap_or_default());
                 content.by_ref().take(PART_BYTES).read_to_end(&mut piece)?;
-                sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
                 if piece.is_empty() || !outlet.send_blocking(piece.into()) {
                     return Ok::<_, io::Error>(());
                 }
@@ -172,7 +175,7 @@ pub(crate) async fn upload(desk: &Desk<'_>, bundle: Arc<SealedBundle>, bar: &Pro
         bundle.manifest().blobs().into_iter().map(|(digest, size)| reference(digest, size)).collect();
     blobs.push(reference(bundle.root(), manifest.len() as u64));
     bar.set_length(blobs.iter().map(|blob| blob.size_bytes).sum());
-    let near = Sealed { bundle: Arc::clone(&bundle), sent: Arc::default() };
+    let near = Sealed { bundle: Arc::clone(&bundle) };
     let (told, world) = (shown(bar), World::system());
     let (mut most, mut failures) = (0, 0);
     loop {
@@ -183,7 +186,7 @@ pub(crate) async fn upload(desk: &Desk<'_>, bundle: Arc<SealedBundle>, bar: &Pro
             Err(error) => return Err(Failed::Read(error)),
         };
         let status = match outcome {
-            Ok(committed) => return Ok(Committed { sent_bytes: near.sent.load(Ordering::Relaxed), ..committed }),
+            Ok(committed) => return Ok(Committed { sent_bytes: desk.sent.load(Ordering::Relaxed), ..committed }),
             Err(status) => status,
         };
         let there = desk.there.load(Ordering::Relaxed);

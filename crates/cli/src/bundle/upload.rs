@@ -1,5 +1,6 @@
 //! `vouch bundle upload`: a sealed bundle to the partner, for a ticket.
 
+use std::cmp::Ordering;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use vouch_contract::pb::partner::v1 as pb;
 use vouch_contract::pb::partner::v1::ticket_service_client::TicketServiceClient;
 use vouch_contract::status::reason_of;
 
+use crate::collect::Summary;
 use crate::folder::Folder;
 use crate::identities::Role;
 use crate::output::{self, Problem};
@@ -76,12 +78,18 @@ pub(super) async fn run(arguments: &UploadArguments) -> Result<ExitCode, Problem
         output::line(&told.to_string());
         return Ok(ExitCode::SUCCESS);
     }
-    let size = HumanBytes(u64::try_from(size_bytes).unwrap_or(0));
     output::done(&format!("the partner verified and signed it, for ticket {}", ticket.number));
     output::field("bundle", &bundle_id);
     output::field("root", &bundle.root().to_string());
-    output::field("entries", &format!("{entries} with {size}"));
-    output::field("sent", &HumanBytes(sent_bytes).to_string());
+    // In the words of `collect`, which told the same of the same file.
+    output::field("entries", &Summary::of(&arguments.file, &bundle).entries());
+    let all = bundle.manifest().blobs().values().sum::<u64>() + bundle.manifest_bytes().len() as u64;
+    let beside = match sent_bytes.cmp(&all) {
+        Ordering::Less => "; what was there already was not sent again",
+        Ordering::Equal => "",
+        Ordering::Greater => ", with what was lost when it was cut",
+    };
+    output::field("sent", &format!("{}{beside}", HumanBytes(sent_bytes)));
     if let Some(refused) = refused {
         output::field(
             "pseudonyms",

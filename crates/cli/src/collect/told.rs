@@ -75,10 +75,19 @@ impl Summary {
         })
     }
 
+    /// How many entries have how much content, and how many were left out.
+    pub(crate) fn entries(&self) -> String {
+        let left_out = match self.failed.values().map(Vec::len).sum::<usize>() {
+            0 => String::new(),
+            some => format!("; {some} more were left out, each with its reason"),
+        };
+        format!("{} with {}{left_out}", self.entries, HumanBytes(self.size_bytes))
+    }
+
     /// Tells it to a person.
     pub(crate) fn tell(&self) {
         output::field("profile", &self.profile);
-        output::field("entries", &format!("{} with {}", self.entries, HumanBytes(self.size_bytes)));
+        output::field("entries", &self.entries());
         let masked: Vec<String> = self.masked.iter().map(|(rule, count)| format!("{rule} {count}")).collect();
         output::field("masked", &if masked.is_empty() { "nothing".to_owned() } else { masked.join(", ") });
         for (reason, paths) in &self.failed {

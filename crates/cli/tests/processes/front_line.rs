@@ -14,6 +14,7 @@ use vouch_contract::pb::partner::v1::end_user_service_client::EndUserServiceClie
 use vouch_contract::pb::partner::v1::record_troubleshooting_request::Record;
 use vouch_contract::pb::partner::v1::ticket_service_client::TicketServiceClient;
 use vouch_contract::pb::vendor::v1 as vendor;
+use vouch_contract::pb::vendor::v1::bundle_desk_service_client::BundleDeskServiceClient;
 use vouch_contract::pb::vendor::v1::case_desk_service_client::CaseDeskServiceClient;
 use vouch_core::World;
 use vouch_diagnostics::{Digest, Entry, Manifest, Masked, Redaction};
@@ -58,6 +59,13 @@ impl Agent {
 
     /// A ticket with everything that the vendor requires, and its bundle.
     pub(crate) async fn worked_ticket(&self) -> (String, String) {
+        let ticket_id = self.ready_ticket().await;
+        let bundle_id = self.upload(&ticket_id).await;
+        (ticket_id, bundle_id)
+    }
+
+    /// A ticket with everything that the vendor requires but a bundle.
+    pub(crate) async fn ready_ticket(&self) -> String {
         let mut tickets = self.tickets.clone();
         let range = vendor::ContactRange { weekdays: vec![], from: "09:00".into(), until: "17:00".into() };
         let problem = partner::Problem {
@@ -105,7 +113,7 @@ impl Agent {
         }
         let confirm = partner::ConfirmStatementRequest { request_id: fresh(), ticket_id: id.clone(), etag };
         tickets.confirm_statement(confirm).await.unwrap();
-        (id.clone(), self.upload(&id).await)
+        id
     }
 
     async fn upload(&self, ticket_id: &str) -> String {
@@ -159,6 +167,11 @@ impl Agent {
 /// An engineer of the sample vendor.
 pub(crate) fn desk(data: &Path, address: SocketAddr) -> CaseDeskServiceClient<BearerChannel> {
     CaseDeskServiceClient::new(channel(data, address, "vendor", "engineer"))
+}
+
+/// The bundles that an engineer may read.
+pub(crate) fn bundle_desk(data: &Path, address: SocketAddr) -> BundleDeskServiceClient<BearerChannel> {
+    BundleDeskServiceClient::new(channel(data, address, "vendor", "engineer"))
 }
 
 /// Asks again and again until there is an answer, for at most as long as a test may take. Nothing sleeps: each question is an RPC.

@@ -6,125 +6,24 @@
 //!
 //! Proves V04.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
-
 use vouch_contract::pb::common::v1::PageRequest;
 use vouch_contract::pb::partner::v1 as partner;
 use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_host::testing::fresh;
 
-use crate::front_line::{Agent, desk, until};
-use crate::proxy::{Barrier, road};
-use crate::up::Up;
-use crate::vouch;
+use crate::federation::{Federation, is_escalated};
+use crate::front_line::{desk, until};
+use crate::proxy::Barrier;
 
 /// The instants: a hand-over without a kill moves about forty chunks.
 const INSTANTS: [u32; 20] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 29, 32, 36, 40];
 
-/// A service as a process of its own, on a fixed port.
-struct Process {
-    name: &'static str,
-    config: PathBuf,
-    address: SocketAddr,
-    child: Child,
-    /// Held, never written to: the service ends with it.
-    leash: ChildStdin,
-}
-
-impl Process {
-    fn start(name: &'static str, data: &Path, address: SocketAddr) -> Self {
-        let config = data.join(name).join("config.toml");
-        let (child, leash) = spawn(name, &config);
-        Self { name, config, address, child, leash }
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn start_again(&mut self) {
-        (self.child, self.leash) = spawn(self.name, &self.config);
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Starts a service and waits until it listens.
-fn spawn(name: &str, config: &Path) -> (Child, ChildStdin) {
-    let mut command = vouch();
-    command.args(["serve", name, "--leash", "--config"]).arg(config).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    assert!(line.contains("listening"), "{name}: {line:?}");
-    let leash = child.stdin.take().unwrap();
-    (child, leash)
-}
-
-/// The federation on a data folder, with a barrier on every road.
-struct Federation {
-    processes: [Process; 3],
-    barrier: Barrier,
-    agent: Agent,
-    data: PathBuf,
-}
-
-/// An address that is free now, and below those that systems take for outgoing connections: while a process is killed nobody takes its own.
-fn free() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 20_000 + u16::try_from(std::process::id() % 8000).unwrap();
-    let mut addresses =
-        std::iter::repeat_with(|| SocketAddr::from(([127, 0, 0, 1], first + NEXT.fetch_add(1, Ordering::Relaxed))));
-    addresses.find(|address| std::net::TcpListener::bind(address).is_ok()).unwrap()
-}
-
 impl Federation {
-    async fn start(data: &Path) -> Self {
-        let up = Up::start(data);
-        let told = up.told["addresses"].clone();
-        up.stop();
-        let barrier = Barrier::default();
-        let addresses = [free(), free(), free()];
-        let names = ["license", "vendor", "partner"];
-        let mut roads = Vec::new();
-        for address in addresses {
-            roads.push(road(address, barrier.clone()).await);
-        }
-        for (index, name) in names.into_iter().enumerate() {
-            let path = data.join(name).join("config.toml");
-            let mut config = std::fs::read_to_string(&path).unwrap();
-            // The first address is that on which it listens; the others are those that it calls, by the roads.
-            config = config.replacen("127.0.0.1:0", &addresses[index].to_string(), 1);
-            for (other, road) in names.into_iter().zip(&roads) {
-                config = config.replace(told[other].as_str().unwrap(), &format!("https://{road}"));
-            }
-            std::fs::write(&path, config).unwrap();
-        }
-        let [license, vendor, partner] = addresses;
-        let processes = [
-            Process::start("license", data, license),
-            Process::start("vendor", data, vendor),
-            Process::start("partner", data, partner),
-        ];
-        let agent = Agent::at(data, roads[2]).await;
-        Self { processes, barrier, agent, data: data.to_owned() }
-    }
-
     /// Hands a ticket over, kills a process at an instant and starts it again; the call is repeated, as its caller would.
-    async fn hand_over_with_a_kill(&mut self, victim: usize, instant: u32) -> (String, bool) {
+    async fn hand_over_with_a_kill(&mut self, barrier: &Barrier, victim: usize, instant: u32) -> (String, bool) {
         let (ticket_id, bundle_id) = self.agent.worked_ticket().await;
         let request = partner::EscalateTicketRequest { request_id: fresh(), ticket_id: ticket_id.clone(), bundle_id };
-        let mut held = self.barrier.arm(instant);
+        let mut held = barrier.arm(instant);
         let mut tickets = self.agent.tickets.clone();
         let calling = tokio::spawn(async move {
             // Repeated with its request id until it is answered: the one call that a caller can be sure of.
@@ -150,11 +49,6 @@ impl Federation {
     }
 }
 
-fn is_escalated(ticket: &partner::Ticket) -> bool {
-    let escalation = ticket.escalation.clone().unwrap_or_default();
-    ticket.state() == partner::TicketState::Escalated && escalation.pending == 0 && escalation.last_sequence > 0
-}
-
 #[tokio::test]
 async fn v04_the_licence_service_is_killed_at_twenty_instants_and_there_is_one_case_one_ticket_one_history() {
     kill_at_every_instant(0).await;
@@ -174,10 +68,13 @@ async fn v04_the_partner_service_is_killed_at_twenty_instants_and_there_is_one_c
 async fn kill_at_every_instant(victim: usize) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let mut federation = Federation::start(&data).await;
+    // One for all roads: an instant is before the nth chunk on any of them.
+    let barrier = Barrier::default();
+    let barriers = std::array::from_fn(|_| barrier.clone());
+    let mut federation = Federation::start(&data, barriers, "warn").await;
     let (mut tickets, mut in_the_middle) = (Vec::new(), 0);
     for instant in INSTANTS {
-        let (ticket_id, was_under_way) = federation.hand_over_with_a_kill(victim, instant).await;
+        let (ticket_id, was_under_way) = federation.hand_over_with_a_kill(&barrier, victim, instant).await;
         tickets.push(ticket_id);
         in_the_middle += u32::from(was_under_way);
     }

@@ -8,6 +8,8 @@ mod collections;
 mod commands;
 mod demo;
 mod desk;
+mod federation;
+mod field;
 mod front_line;
 mod kills;
 mod newcomer;

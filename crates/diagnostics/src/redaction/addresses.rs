@@ -211,10 +211,15 @@ fn is_package(behind: &[u8]) -> bool {
 fn is_called_version(before: &[u8]) -> bool {
     let sign = |byte: &u8| matches!(*byte, b' ' | b'=' | b':' | b'"' | b'\'' | b'\\');
     let length = before.iter().rposition(|byte| !sign(byte)).map_or(0, |at| at + 1);
-    let words = [b"version".as_slice(), b"ver", b"release", b"build", b" v", b"revision"];
-    words
-        .iter()
-        .any(|word| length.checked_sub(word.len()).is_some_and(|from| before[from..length].eq_ignore_ascii_case(word)))
+    let ends_with =
+        |word: &&[u8]| length.checked_sub(word.len()).filter(|from| before[*from..length].eq_ignore_ascii_case(word));
+    // `appVer`, and neither `nameserver` nor `SERVER`.
+    let is_own_word = |from: usize| match (from.checked_sub(1).map(|at| before[at]), before[from]) {
+        (Some(last), first) => !last.is_ascii_alphanumeric() || last.is_ascii_lowercase() && first.is_ascii_uppercase(),
+        (None, _) => true,
+    };
+    let words = [b"version".as_slice(), b"release", b"build", b" v", b"revision"];
+    words.iter().any(|word| ends_with(word).is_some()) || ends_with(&b"ver".as_slice()).is_some_and(is_own_word)
 }
 
 /// A hardware address, if it is somebody's.
@@ -256,6 +261,26 @@ mod tests {
         fn an_address_is_read_as_the_standard_library_reads_it(parts in prop::array::uniform4("[0-9]{1,3}")) {
             let text = parts.join(".");
             prop_assert_eq!(version_4(text.as_bytes()), Ipv4Addr::from_str(&text).ok());
+        }
+    }
+
+    #[test]
+    fn v07_what_a_server_has_is_an_address_and_what_a_version_has_is_none() {
+        for (before, is_version) in [
+            ("nameserver ", false),
+            ("server=", false),
+            ("server: \"", false),
+            ("SERVER ", false),
+            ("observer ", false),
+            ("driver ", false),
+            ("ver ", true),
+            ("ver. ", false),
+            ("appVer=", true),
+            ("file-ver: ", true),
+            ("productVersion\": \"", true),
+            ("postgres v", true),
+        ] {
+            assert_eq!(is_called_version(before.as_bytes()), is_version, "{before}");
         }
     }
 

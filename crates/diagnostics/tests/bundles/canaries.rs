@@ -198,6 +198,11 @@ const PLANTED: &[(&str, &str, &[&str])] = &[
         "SRC=10.88.77.65 MAC=00:11:22:33:44:66:00:11:22:33:44:77:08:00 via ip-10-88-77-64.ec2.internal 0011.2233.4488\n",
         &["10.88.77.65", "44:66", "44:77", "10-88-77-64", "2233.4488"],
     ),
+    (
+        "net/c.conf",
+        "nameserver 10.88.77.51\nserver 93.184.215.15 iburst\nserver: 10.88.77.52\nSERVER=10.88.77.53\ndns-server \"10.88.77.54\"\n",
+        &["10.88.77.51", "93.184.215.15", "10.88.77.52", "10.88.77.53", "10.88.77.54"],
+    ),
     ("home/efalke/notes-wren-42.txt", "x\n", &["efalke", "wren-42"]),
     ("etc/hostname", "wren-42\n", &["wren-42"]),
     ("etc/hosts", "127.0.1.1 wren-42.nest.example wren-42\n", &["nest.example"]),
@@ -236,6 +241,7 @@ const PLANTED: &[(&str, &str, &[&str])] = &[
     // Left out whole.
     ("etc/shadow", "x:tweet91:1\n", &["tweet91"]),
     ("proc/net/tcp", "  0: 4248580A:0016 00000000:0000 0A\n", &["4248580A"]),
+    ("proc/17/net/dev_mcast", "4    eth0            1     0     3333ff334455\n", &["3333ff334455"]),
     ("bin/core", "tweet92\0\x01", &["tweet92"]),
 ];
 
