@@ -95,7 +95,7 @@ fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Problem> {
 }
 
 fn open(file: &Path) -> Result<SealedBundle, Problem> {
-    if !file.exists() {
+    if file.try_exists().is_ok_and(|is_there| !is_there) {
         return Err(Problem::new(format!("there is no file {}", file.display())).next("Check its name and folder."));
     }
     SealedBundle::open(file).map_err(|error| {

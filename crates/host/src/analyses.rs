@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, Read};
+use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message;
@@ -32,14 +33,29 @@ pub async fn look(blobs: &Blobs, owner: &str, manifest: &BlobRef, profile: Profi
     work.await.map_err(Error::internal)?.map_err(|error| Error::Unavailable(error.into()))
 }
 
+/// How often the lease of a bundle that is looked at is renewed: well before it ends, however large the bundle is.
+const RENEW: Duration = Duration::from_secs(60);
+
 /// Analyses every bundle that is due, one after another, by `look`: callers keep the rest of the machine. It gives what is found, or `None`
 /// when nobody has published the profile that the bundle names.
 pub async fn run_due<F>(store: &Store, world: &World, look: impl Fn(Due) -> F) -> Result<(), Error>
 where
     F: Future<Output = Result<Option<Found>, Error>>,
 {
-    while let Some(due) = analyses::claim(store, world.now()).await? {
-        match look(due.clone()).await {
+    while let Some(mut due) = analyses::claim(store, world.now()).await? {
+        let mut looking = std::pin::pin!(look(due.clone()));
+        let found = loop {
+            tokio::select! {
+                found = &mut looking => break Some(found),
+                () = tokio::time::sleep(RENEW) => {}
+            }
+            if !analyses::renew(store, &mut due, world.now()).await? {
+                break None;
+            }
+        };
+        // Somebody else has it, or it is to be looked at anew.
+        let Some(found) = found else { continue };
+        match found {
             Ok(found) => analyses::finish(store, &due, found.as_ref(), world.now()).await?,
             Err(error) => {
                 let given_up = analyses::put_off(store, &due, world).await?;

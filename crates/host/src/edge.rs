@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use futures_util::future::CatchUnwind;
 use http::{HeaderMap, HeaderName, Request, Response};
 use pin_project_lite::pin_project;
-use tokio::time::Sleep;
+use tokio::time::Timeout;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 use vouch_core::Reason;
@@ -69,9 +69,12 @@ where
         // An upload takes as long as its content is large: its handler bounds the pauses between parts instead.
         let longest = if method.is_upload { None } else { Some(self.edge.longest) };
         let deadline = [callers_deadline(request.headers()), longest].into_iter().flatten().min();
+        let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         Answering {
-            answer: AssertUnwindSafe(self.inner.call(request)).catch_unwind(),
-            deadline: deadline.map(tokio::time::sleep),
+            answer: match deadline {
+                Some(deadline) => Within::Limited { answer: tokio::time::timeout(deadline, answer) },
+                None => Within::Unlimited { answer },
+            },
             edge: self.edge,
             method,
             began: Instant::now(),
@@ -84,12 +87,31 @@ pin_project! {
     #[derive(Debug)]
     pub struct Answering<F> {
         #[pin]
-        answer: CatchUnwind<AssertUnwindSafe<F>>,
-        #[pin]
-        deadline: Option<Sleep>,
+        answer: Within<CatchUnwind<AssertUnwindSafe<F>>>,
         edge: Edge,
         method: &'static Method,
         began: Instant,
+    }
+}
+
+pin_project! {
+    /// An answer that has until a deadline, or all the time in the world.
+    #[project = WithinProjection]
+    #[derive(Debug)]
+    enum Within<F> {
+        Limited { #[pin] answer: Timeout<F> },
+        Unlimited { #[pin] answer: F },
+    }
+}
+
+impl<F: Future> Future for Within<F> {
+    type Output = Result<F::Output, tokio::time::error::Elapsed>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            WithinProjection::Limited { answer } => answer.poll(context),
+            WithinProjection::Unlimited { answer } => answer.poll(context).map(Ok),
+        }
     }
 }
 
@@ -102,20 +124,17 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = match this.answer.poll(context) {
-            Poll::Ready(Ok(Ok(response))) => this.edge.plain(response),
-            Poll::Ready(Ok(Err(error))) => return Poll::Ready(Err(error)),
-            Poll::Ready(Err(_panic)) => {
+        let response = match std::task::ready!(this.answer.poll(context)) {
+            Ok(Ok(Ok(response))) => this.edge.plain(response),
+            Ok(Ok(Err(error))) => return Poll::Ready(Err(error)),
+            Ok(Err(_panic)) => {
                 tracing::error!(rpc.method = this.method.path, "a handler panicked");
                 this.edge.status(Code::Internal, Reason::Internal, "the service failed").into_http()
             }
-            Poll::Pending => match this.deadline.as_pin_mut().map(|deadline| deadline.poll(context)) {
-                Some(Poll::Ready(())) => {
-                    let message = "the deadline passed; a mutation may have happened: ask again with its request_id";
-                    this.edge.status(Code::DeadlineExceeded, Reason::Unavailable, message).into_http()
-                }
-                Some(Poll::Pending) | None => return Poll::Pending,
-            },
+            Err(_elapsed) => {
+                let message = "the deadline passed; a mutation may have happened: ask again with its request_id";
+                this.edge.status(Code::DeadlineExceeded, Reason::Unavailable, message).into_http()
+            }
         };
         this.method.measure(&response, this.began.elapsed());
         Poll::Ready(Ok(response))
@@ -227,7 +246,70 @@ fn count(method: &str, code: Code) -> metrics::Counter {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
+
+    /// What the edge makes of a request to `path` with headers, which `answer` answers.
+    async fn ask<F>(path: &str, timeout: Option<&str>, answer: impl Fn() -> F) -> Status
+    where
+        F: Future<Output = Result<Response<String>, Infallible>>,
+    {
+        let edge = Edge { domain: "license.vouch", longest: Duration::from_secs(30) };
+        let mut service = EdgeLayer(edge).layer(tower::service_fn(|_: Request<String>| answer()));
+        let mut request = Request::builder().uri(path);
+        if let Some(timeout) = timeout {
+            request = request.header("grpc-timeout", timeout);
+        }
+        let response = service.call(request.body(String::new()).unwrap()).await.unwrap();
+        Status::from_header_map(response.headers()).unwrap()
+    }
+
+    const CHECK: &str = "/vouch.license.v1.EntitlementService/CheckEntitlement";
+    const UPLOAD: &str = "/vouch.vendor.v1.BundleService/WriteBlob";
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_has_until_its_deadline_and_never_longer_than_the_service_allows() {
+        for (timeout, seconds) in [(None, 30), (Some("60S"), 30), (Some("2S"), 2)] {
+            let began = tokio::time::Instant::now();
+            let status = ask(CHECK, timeout, std::future::pending).await;
+            assert_eq!(status.code(), Code::DeadlineExceeded, "{timeout:?}");
+            assert!(!status.details().is_empty(), "{timeout:?}: it has its reason");
+            assert_eq!(began.elapsed().as_secs(), seconds, "{timeout:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_never_lets_go_of_its_turn_meets_its_deadline_all_the_same() {
+        // All that a task may do in one turn, at each of its turns.
+        let busy = || async {
+            loop {
+                tokio::task::consume_budget().await;
+                tokio::time::advance(Duration::from_millis(1)).await;
+            }
+        };
+        assert_eq!(ask(CHECK, Some("1S"), busy).await.code(), Code::DeadlineExceeded);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_takes_as_long_as_it_takes_unless_its_caller_says_otherwise() {
+        let began = tokio::time::Instant::now();
+        let late = || async {
+            tokio::time::sleep(Duration::from_hours(1)).await;
+            Ok(Status::new(Code::Aborted, "").into_http())
+        };
+        assert_eq!(ask(UPLOAD, None, late).await.code(), Code::Aborted);
+        assert_eq!(began.elapsed(), Duration::from_hours(1));
+        assert_eq!(ask(UPLOAD, Some("5S"), late).await.code(), Code::DeadlineExceeded);
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_one_request_and_tells_nothing() {
+        let panics = || async { panic!("a secret") };
+        let status = ask(CHECK, None, panics).await;
+        assert_eq!((status.code(), status.message()), (Code::Internal, "the service failed"));
+        assert!(!status.details().is_empty());
+    }
 
     #[test]
     fn a_callers_deadline_is_read_as_the_protocol_has_it() {

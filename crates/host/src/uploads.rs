@@ -152,23 +152,22 @@ pub async fn check_packs(blobs: &Blobs, owner: &str, whole: &Whole) -> Result<()
     if verified.is_empty() { Ok(()) } else { blobs.keep_layouts(owner, &verified).await }
 }
 
-/// Settles bundles whose time is over, as many at a time as `due` finds, until there are none that anybody can settle. One that cannot be
+/// Settles bundles whose time is over, each once, in the order of their ids, as many at a time as `due` finds behind one. One that cannot be
 /// settled keeps no other from it; one whose row somebody holds is looked at again next time.
-pub async fn settle_all<D, S>(due: impl Fn() -> D, settle: impl Fn(BundleId) -> S) -> Result<(), Error>
+pub async fn settle_all<D, S>(due: impl Fn(Option<BundleId>) -> D, settle: impl Fn(BundleId) -> S) -> Result<(), Error>
 where
     D: Future<Output = Result<Vec<BundleId>, Error>>,
-    S: Future<Output = Result<bool, Error>>,
+    S: Future<Output = Result<(), Error>>,
 {
+    let mut after = None;
     loop {
-        let mut settled = 0;
-        for id in due().await? {
-            match settle(id).await {
-                Ok(is_settled) => settled += usize::from(is_settled),
-                Err(error) => tracing::error!(bundle.id = %id, error = ?error, "a bundle cannot be given up"),
+        let page = due(after).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(*last);
+        for id in page {
+            if let Err(error) = settle(id).await {
+                tracing::error!(bundle.id = %id, error = ?error, "a bundle cannot be given up");
             }
-        }
-        if settled == 0 {
-            return Ok(());
         }
     }
 }

@@ -53,7 +53,7 @@ impl CallerKind {
     }
 }
 
-/// Who somebody is: made once for a workload that is registered, and once for each token.
+/// Who somebody is: made once for a workload that is registered, and for each request of anybody else.
 #[derive(Debug)]
 pub struct Identity {
     /// The kind.

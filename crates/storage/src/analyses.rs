@@ -160,17 +160,16 @@ pub async fn claim(store: &Store, now: Timestamp) -> Result<Option<Due>, Error> 
     Ok(Some(Due { bundle_id, profile: row::text(&found, "profile")?, manifest_bytes, attempts, leased_until }))
 }
 
-/// Writes what was found; without it, that nobody has published the profile. What another one wrote before says the same.
+/// Writes what was found; without it, that nobody has published the profile. Under a lease that was lost nothing is written.
 pub async fn finish(store: &Store, due: &Due, found: Option<&Found>, now: Timestamp) -> Result<(), Error> {
     let state = if found.is_some() { AnalysisState::Done } else { AnalysisState::ProfileUnknown };
-    decide(store, due, state, found, now).await
+    decide(store, due, state, found, now).await.map(|_is_written| ())
 }
 
 /// Puts a bundle off after a failure, or gives it up after too many. Returns whether it was given up.
 pub async fn put_off(store: &Store, due: &Due, world: &World) -> Result<bool, Error> {
     if due.attempts >= ATTEMPTS {
-        decide(store, due, AnalysisState::Failed, None, world.now()).await?;
-        return Ok(true);
+        return decide(store, due, AnalysisState::Failed, None, world.now()).await;
     }
     let jitter = u16::from_be_bytes(world.random::<2>());
     let due_at = world.now() + SignedDuration::try_from(pause(due.attempts, jitter)).unwrap_or(LEASE);
@@ -190,17 +189,40 @@ pub async fn put_off(store: &Store, due: &Due, world: &World) -> Result<bool, Er
         .await
 }
 
+/// Leases a bundle on while it is looked at; false where the lease was lost.
+pub async fn renew(store: &Store, due: &mut Due, now: Timestamp) -> Result<bool, Error> {
+    let leased_until = now + LEASE;
+    let (id, before) = (&due.bundle_id.to_string(), due.leased_until.as_microsecond());
+    let renewed = store.write(|mut tx| async move {
+        let renewed = sqlx::query(
+            "UPDATE bundle_analyses SET due_at = $2 WHERE bundle_id = $1 AND due_at = $3 AND state = 'waiting'",
+        )
+        .bind(id)
+        .bind(leased_until.as_microsecond())
+        .bind(before)
+        .execute(&mut *tx)
+        .await?;
+        Ok::<_, WriteError>((tx, renewed.rows_affected() == 1))
+    });
+    let is_renewed = renewed.await?;
+    if is_renewed {
+        due.leased_until = leased_until;
+    }
+    Ok(is_renewed)
+}
+
+/// Writes what became of a bundle; false where the lease was lost.
 async fn decide(
     store: &Store,
     due: &Due,
     state: AnalysisState,
     found: Option<&Found>,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let (id, leased_until) = (&due.bundle_id.to_string(), due.leased_until.as_microsecond());
     store
         .write(|mut tx| async move {
-            sqlx::query(
+            let decided = sqlx::query(
                 "UPDATE bundle_analyses SET state = $2, told = $3, profile_sha256 = $4, decided_at = $5
                  WHERE bundle_id = $1 AND state = 'waiting' AND due_at = $6",
             )
@@ -212,7 +234,7 @@ async fn decide(
             .bind(leased_until)
             .execute(&mut *tx)
             .await?;
-            Ok::<_, WriteError>((tx, ()))
+            Ok::<_, WriteError>((tx, decided.rows_affected() == 1))
         })
         .await
 }

@@ -32,9 +32,9 @@ impl Retention {
 
     /// Gives up everything whose time is over. Each bundle and every few blobs are a transaction of their own.
     pub async fn run(&self) -> Result<(), Error> {
-        let due = || async {
+        let due = |after| async move {
             let mut snapshot = self.store.snapshot().await?;
-            Ok(bundles_to_settle(&mut snapshot, self.world.now(), AT_A_TIME).await?)
+            Ok(bundles_to_settle(&mut snapshot, self.world.now(), after, AT_A_TIME).await?)
         };
         uploads::settle_all(due, |id| self.settle(id)).await?;
         self.blobs.sweep().await?;
@@ -50,8 +50,8 @@ impl Retention {
         Ok(())
     }
 
-    /// Decides until when a bundle is kept; false where somebody else holds its row.
-    async fn settle(&self, id: BundleId) -> Result<bool, Error> {
+    /// Decides until when a bundle is kept, unless somebody else holds its row.
+    async fn settle(&self, id: BundleId) -> Result<(), Error> {
         let now = self.world.now();
         let settled = self
             .store
@@ -76,7 +76,7 @@ impl Retention {
         if let Some(bundle) = settled.as_ref().filter(|bundle| bundle.content_deleted_at.is_some()) {
             tracing::info!(bundle.id = %id, ticket.id = %bundle.ticket_id, "the contents of a bundle were given up");
         }
-        Ok(settled.is_some())
+        Ok(())
     }
 }
 

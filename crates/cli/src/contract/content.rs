@@ -34,8 +34,8 @@ pub(super) fn put(answer: &mut DynamicMessage, file: &FieldDescriptor, mut sink:
 
 /// Where content goes.
 pub(super) enum Sink {
-    /// To a person: what a terminal would take for an order is left out.
-    Terminal(Stdout),
+    /// To a person: what a terminal would take for an order is left out. With the last byte that it got.
+    Terminal(Stdout, u8),
     /// To another program.
     Pipe(Stdout),
     /// Into a file, which has its name once it is whole. Until then nobody else may read it.
@@ -47,8 +47,11 @@ impl Sink {
     pub(super) fn open(file: Option<&Path>) -> Result<Self, Problem> {
         let Some(path) = file else {
             let out = stdout();
-            return Ok(if out.is_terminal() { Self::Terminal(out) } else { Self::Pipe(out) });
+            return Ok(if out.is_terminal() { Self::Terminal(out, 0) } else { Self::Pipe(out) });
         };
+        if path.is_dir() {
+            return Err(Problem::new(format!("{} is a folder", path.display())).next("Name a file in it."));
+        }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let cannot = |error| Problem::new(format!("{} cannot be written: {error}", path.display()));
         let file = NamedTempFile::new_in(folder).map_err(cannot)?;
@@ -58,7 +61,7 @@ impl Sink {
     /// Takes the next bytes; whether there is somebody to read on.
     fn take(&mut self, bytes: &[u8]) -> Result<bool, Status> {
         let written = match self {
-            Self::Terminal(out) => out.write_all(&printable(bytes)),
+            Self::Terminal(out, last) => out.write_all(&printable(bytes, last)),
             Self::Pipe(out) => out.write_all(bytes),
             Self::File(file, _) => file.write_all(bytes),
         };
@@ -68,7 +71,7 @@ impl Sink {
     /// Everything came.
     fn end(self) -> Result<(), Status> {
         match self {
-            Self::Terminal(mut out) | Self::Pipe(mut out) => heard(out.flush()).map(|_| ()),
+            Self::Terminal(mut out, _) | Self::Pipe(mut out) => heard(out.flush()).map(|_| ()),
             Self::File(file, path) => {
                 let cannot =
                     |error| Status::new(Code::Aborted, format!("{} cannot be written: {error}", path.display()));
@@ -103,10 +106,15 @@ fn heard(written: std::io::Result<()>) -> Result<bool, Status> {
     }
 }
 
-/// Bytes without what a terminal would take for an order.
-fn printable(bytes: &[u8]) -> Vec<u8> {
-    let is_order = |byte: u8| (byte < b' ' && !matches!(byte, b'\n' | b'\t')) || byte == 0x7f;
-    bytes.iter().map(|byte| if is_order(*byte) { b' ' } else { *byte }).collect()
+/// Bytes without what a terminal would take for an order. `last` is the byte before them, and the last of them then: an order of eight bits is
+/// two bytes of UTF-8, which may come in two pieces.
+fn printable(bytes: &[u8], last: &mut u8) -> Vec<u8> {
+    let shown = |byte: &u8| {
+        let before = std::mem::replace(last, *byte);
+        let is_order = (*byte < b' ' && !matches!(*byte, b'\n' | b'\t')) || *byte == 0x7f;
+        if is_order || (before == 0xc2 && (0x80..0xa0).contains(byte)) { b' ' } else { *byte }
+    };
+    bytes.iter().map(shown).collect()
 }
 
 #[cfg(test)]
@@ -147,6 +155,15 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_no_orders() {
-        assert_eq!(printable("a\u{1b}[31m\tж\r\n".as_bytes()), "a [31m\tж \n".as_bytes());
+        let shown = |pieces: &[&[u8]]| {
+            let mut last = 0;
+            pieces.iter().flat_map(|piece| printable(piece, &mut last)).collect::<Vec<u8>>()
+        };
+        assert_eq!(shown(&["a\u{1b}[31m\tж\r\n".as_bytes()]), "a [31m\tж \n".as_bytes());
+        let coded = "\u{9b}31mé日".as_bytes();
+        for place in 0..coded.len() {
+            let (one, other) = coded.split_at(place);
+            assert_eq!(shown(&[one, other]), [b"\xc2 31m", "é日".as_bytes()].concat(), "{place}");
+        }
     }
 }

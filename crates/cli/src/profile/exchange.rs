@@ -1,12 +1,11 @@
 //! `vouch profile publish` and `fetch`: from a file to the vendor, and from the partner into a file with its signature beside it.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
-use tempfile::NamedTempFile;
 use tonic::Status;
 use tonic::service::interceptor::InterceptedService;
 use vouch_contract::pb::partner::v1 as partner;
@@ -140,8 +139,17 @@ pub(crate) async fn fetch_from(folder: &Folder, wanted: &Wanted<'_>) -> Result<R
 }
 
 impl Fetched {
-    /// Writes it into a file, with its signature and the keys beside it.
+    /// Writes it into a file, with its signature and the keys beside it. Another text is not written over.
     pub(crate) fn write(&self, file: &Path) -> Result<(), Problem> {
+        match std::fs::read(file) {
+            Ok(there) if there == self.text.as_bytes() => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Ok(_) => {
+                return Err(Problem::new(format!("{} is there already, with another text", file.display()))
+                    .next("Name another file, or remove that one."));
+            }
+            Err(error) => return Err(Problem::new(format!("{} cannot be read: {error}", file.display()))),
+        }
         let (signature, keys) = signed::beside(file);
         let signed = format!("{}\n", self.signature);
         // The text last: until it is there, nothing is signed.
@@ -166,10 +174,6 @@ pub(super) async fn fetch(arguments: &FetchArguments) -> Result<ExitCode, Proble
     };
     let Fetched { profile, issuer, .. } = &fetched;
     let file = arguments.output.clone().unwrap_or_else(|| super::file_of(&profile.name, profile.version));
-    if std::fs::read(&file).is_ok_and(|there| there != fetched.text.as_bytes()) {
-        return Err(Problem::new(format!("{} is there already, with another text", file.display()))
-            .next("Name another file with --output, or remove that one."));
-    }
     fetched.write(&file)?;
     let (signature, keys) = signed::beside(&file);
     if arguments.json {
@@ -197,8 +201,13 @@ pub(super) async fn fetch(arguments: &FetchArguments) -> Result<ExitCode, Proble
 /// Writes a file whole, or leaves what was there.
 fn write(path: &Path, content: &str) -> Result<(), Problem> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = NamedTempFile::new_in(folder).and_then(|mut file| {
+    // Nothing in it is secret, and another account may have to read it.
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let written = builder.tempfile_in(folder).and_then(|mut file| {
         file.write_all(content.as_bytes())?;
+        file.as_file().sync_all()?;
         file.persist(path).map_err(|refused| refused.error)
     });
     written.map(|_| ()).map_err(|error| Problem::new(format!("{} cannot be written: {error}", path.display())))

@@ -177,11 +177,14 @@ pub(super) fn ipv4(text: &[u8], start: usize, end: usize, in_range: bool, found:
     let suffixed =
         matches!(after, Some(b'-' | b'+' | b'~' | b'_')) && text.get(end + 1).is_some_and(u8::is_ascii_alphanumeric);
     let parted = matches!(before, Some(b'-' | b'_'));
-    let like_version = !in_range && !address.is_private() && (parted || suffixed);
+    // `5.10.0.28-1`, `1.2.3.4+dfsg`: an address has no revision. Behind a hyphen alone stands one of a file: `conn-203.0.113.9`.
+    let revised = suffixed && (matches!(after, Some(b'+' | b'~')) || (after == Some(b'-') && digit(end + 1)));
+    let like_version = !in_range && !address.is_private() && revised;
     if parted && suffixed && is_package(&text[end..]) {
         return;
     }
-    if !cut && !tells_nothing && !like_version && !is_called_version(&text[start.saturating_sub(16)..start]) {
+    let is_version = is_called_version(&text[start.saturating_sub(16)..start], address.is_private());
+    if !cut && !tells_nothing && !like_version && !is_version {
         found.push(Span::pseudonym(start, end, Rule::Ipv4, Real::Ipv4(address)));
     }
 }
@@ -208,7 +211,8 @@ fn is_package(behind: &[u8]) -> bool {
     signs.iter().any(|sign| word.windows(sign.len()).any(|window| window == *sign))
 }
 
-fn is_called_version(before: &[u8]) -> bool {
+/// Whether the word before says that it is a version. Nobody calls a version `10.1.2.3` a release or a build, but DHCP releases one.
+fn is_called_version(before: &[u8], is_private: bool) -> bool {
     let sign = |byte: &u8| matches!(*byte, b' ' | b'=' | b':' | b'"' | b'\'' | b'\\');
     let length = before.iter().rposition(|byte| !sign(byte)).map_or(0, |at| at + 1);
     let ends_with =
@@ -218,8 +222,9 @@ fn is_called_version(before: &[u8]) -> bool {
         (Some(last), first) => !last.is_ascii_alphanumeric() || last.is_ascii_lowercase() && first.is_ascii_uppercase(),
         (None, _) => true,
     };
-    let words = [b"version".as_slice(), b"release", b"build", b" v", b"revision"];
-    words.iter().any(|word| ends_with(word).is_some()) || ends_with(&b"ver".as_slice()).is_some_and(is_own_word)
+    let words = [b"version".as_slice(), b"ver", b"revision", b"release", b"build"];
+    let words = if is_private { &words[..3] } else { &words };
+    ends_with(&b" v".as_slice()).is_some() || words.iter().any(|word| ends_with(word).is_some_and(is_own_word))
 }
 
 /// A hardware address, if it is somebody's.
@@ -280,7 +285,28 @@ mod tests {
             ("productVersion\": \"", true),
             ("postgres v", true),
         ] {
-            assert_eq!(is_called_version(before.as_bytes()), is_version, "{before}");
+            assert_eq!(is_called_version(before.as_bytes(), false), is_version, "{before}");
+            assert_eq!(is_called_version(before.as_bytes(), true), is_version, "{before}");
+        }
+        for (before, of_public) in [("rebuild ", false), ("conversion: ", false), ("release ", true), ("build=", true)] {
+            assert_eq!(is_called_version(before.as_bytes(), false), of_public, "{before}");
+            assert!(!is_called_version(before.as_bytes(), true), "{before}");
+        }
+    }
+
+    #[test]
+    fn v07_an_address_in_a_name_is_none_of_a_version_unless_it_has_a_revision() {
+        let is_masked = |text: &str| {
+            let (start, mut found) = (text.find(|sign: char| sign.is_ascii_digit()).unwrap(), Found::default());
+            let length = text[start..].bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
+            ipv4(text.as_bytes(), start, start + length, false, &mut found);
+            !found.spans().is_empty()
+        };
+        for address in ["conn-203.0.113.9", "pcap_203.0.113.9_x.log", "203.0.113.9_up", "203.0.113.9-eth", "10.1.2.3-4"] {
+            assert!(is_masked(address), "{address}");
+        }
+        for version in ["linux-5.10.0.28-1", "libx-1.2.3.4+dfsg", "1.2.3.4~bpo", "x_1.2.3.4-5_amd64.deb"] {
+            assert!(!is_masked(version), "{version}");
         }
     }
 

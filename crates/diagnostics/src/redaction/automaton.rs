@@ -40,11 +40,12 @@ pub(super) struct Hit {
 }
 
 impl Automaton {
-    /// None of the patterns may have a line end in it.
     pub(super) fn new<P: AsRef<[u8]>>(patterns: &[P]) -> Result<Self, BuildError> {
         let small: Vec<Vec<u8>> = patterns.iter().map(|pattern| pattern.as_ref().to_ascii_lowercase()).collect();
         let lengths: Vec<usize> = small.iter().map(Vec::len).collect();
-        let fits = lengths.iter().sum::<usize>() <= MAX_TABLE;
+        // The table is walked for several lines at a time, and would not see a pattern that goes on behind a line's end.
+        let is_within_lines = small.iter().all(|pattern| !pattern.contains(&b'\n'));
+        let fits = is_within_lines && lengths.iter().sum::<usize>() <= MAX_TABLE;
         let narrow = fits.then(|| Table::new(&small).map(Steps::Narrow)).flatten();
         let table = narrow.or_else(|| fits.then(|| Table::new(&small).map(Steps::Wide)).flatten());
         let steps = match table {

@@ -50,7 +50,7 @@ impl Pseudonyms {
             return;
         }
         let made = self.make(name, real, text);
-        self.known.note(kind(rule, real), &made, &readable(text));
+        self.known.note(kind(rule, real), &made, &original(real, text));
         out.extend_from_slice(made.as_bytes());
         let all = &mut self.made[place].1;
         if all.len() >= REMEMBERED {
@@ -186,6 +186,16 @@ fn kind(rule: Rule, real: Real) -> PseudonymKind {
     }
 }
 
+/// What a pseudonym stands for, in one spelling: an address may be written in several, and colons in it may be coded.
+fn original(real: Real, text: &[u8]) -> String {
+    match real {
+        Real::Name | Real::Mail => readable(text).into_owned(),
+        Real::Ipv4(address) => address.to_string(),
+        Real::Ipv6(address) => address.to_string(),
+        Real::Mac(bytes, _) => bytes.map(|byte| format!("{byte:02x}")).join(":"),
+    }
+}
+
 /// A name as text: what is not UTF-8 is Latin 1.
 fn readable(text: &[u8]) -> Cow<'_, str> {
     str::from_utf8(text).map_or_else(|_| text.iter().map(|byte| char::from(*byte)).collect(), Cow::Borrowed)
@@ -274,6 +284,18 @@ mod tests {
         let host = |last: u16| pseudonyms.ipv6(Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 3, 4, 5, last)).segments();
         assert_eq!(host(1)[..7], host(2)[..7]);
         assert!(host(1) != host(2) && host(1)[0] == 0x2001 && host(1)[1] != 0xdb8);
+    }
+
+    #[test]
+    fn v07_an_original_has_one_spelling_however_it_was_written() {
+        let address: Ipv6Addr = "2001:db8::7".parse().unwrap();
+        for written in ["2001:db8::7", "2001%3Adb8%3A%3A7", "2001:DB8:0::7"] {
+            assert_eq!(original(Real::Ipv6(address), written.as_bytes()), "2001:db8::7");
+        }
+        for (written, separator) in [("00:16:3E:0A:1b:2c", ':'), ("0016.3e0a.1b2c", '.')] {
+            let mac = Real::Mac([0, 0x16, 0x3e, 0x0a, 0x1b, 0x2c], separator);
+            assert_eq!(original(mac, written.as_bytes()), "00:16:3e:0a:1b:2c");
+        }
     }
 
     proptest! {

@@ -203,6 +203,11 @@ const PLANTED: &[(&str, &str, &[&str])] = &[
         "nameserver 10.88.77.51\nserver 93.184.215.15 iburst\nserver: 10.88.77.52\nSERVER=10.88.77.53\ndns-server \"10.88.77.54\"\n",
         &["10.88.77.51", "93.184.215.15", "10.88.77.52", "10.88.77.53", "10.88.77.54"],
     ),
+    (
+        "net/d.log",
+        "conn-203.0.113.191 pcap_203.0.113.192_443.log DHCP release 203.0.113.193: build 10.88.77.61, rebuild 203.0.113.194\n",
+        &["203.0.113.191", "203.0.113.192", "10.88.77.61", "203.0.113.194"],
+    ),
     ("home/efalke/notes-wren-42.txt", "x\n", &["efalke", "wren-42"]),
     ("etc/hostname", "wren-42\n", &["wren-42"]),
     ("etc/hosts", "127.0.1.1 wren-42.nest.example wren-42\n", &["nest.example"]),

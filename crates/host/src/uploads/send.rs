@@ -25,7 +25,7 @@ pub const PART_BYTES: u64 = 2 * 1024 * 1024;
 /// How many blobs travel at a time: while one waits for a disk or an answer, another one moves.
 const IN_FLIGHT: usize = 4;
 /// How many parts wait between whoever reads and whoever sends.
-const AHEAD: usize = 2;
+const AHEAD: usize = 1;
 /// How long the far side may take to answer a question.
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -23,7 +23,7 @@ use crate::{Dialect, StoreError, WriteError, row};
 const IN_ONE_TRANSACTION: usize = 32;
 /// How many objects are deleted, or looked up, at a time.
 const OBJECTS_AT_A_TIME: usize = 200;
-/// After so many objects, one behind another, that cannot be deleted, the store is taken to be down.
+/// After so many blobs, one behind another, of which no object can be deleted, the store is taken to be down.
 const FAILURES_IN_A_ROW: usize = 10;
 /// An object that no row names is one that is being uploaded, until it is as old as this.
 pub const ORPHAN_AGE: SignedDuration = SignedDuration::from_hours(24);
@@ -102,7 +102,9 @@ impl Blobs {
         if buried.await? {
             for (object, _) in parts {
                 // What cannot be deleted now has its tombstone, and is swept.
-                let _ = self.objects.delete(&ObjectPath::from(object.as_str())).await;
+                if let Err(error) = self.objects.delete(&ObjectPath::from(object.as_str())).await {
+                    tracing::debug!(object, %error, "a part that was refused could not be deleted yet");
+                }
             }
         }
         Ok(())
@@ -179,7 +181,7 @@ impl Blobs {
                     failures.in_a_row = 0;
                     gone.push(object);
                 }
-                Err(error) => failures.add(unavailable(error))?,
+                Err(error) => failures.add(&object, unavailable(error))?,
             }
         }
         Ok(gone)
@@ -209,12 +211,18 @@ impl Blobs {
 struct Failures {
     first: Option<Error>,
     in_a_row: usize,
+    /// The blob of the last one: its objects lie in one place, and what keeps one keeps all of them.
+    blob: String,
 }
 
 impl Failures {
     /// Notes one. So many in a row are not the objects' fault: each is tried for long, and the next time is soon enough.
-    fn add(&mut self, error: Error) -> Result<(), Error> {
-        self.in_a_row += 1;
+    fn add(&mut self, object: &str, error: Error) -> Result<(), Error> {
+        let blob = object.split('/').next().unwrap_or_default();
+        if self.in_a_row == 0 || self.blob != blob {
+            self.in_a_row += 1;
+            blob.clone_into(&mut self.blob);
+        }
         if self.in_a_row >= FAILURES_IN_A_ROW {
             return Err(error);
         }

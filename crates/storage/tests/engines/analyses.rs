@@ -83,7 +83,7 @@ on_both_engines! {
         analyses::finish(&store, &before, None, noon()).await.unwrap();
         assert_eq!(stands(&store, id).await.state, AnalysisState::Waiting);
         let given_up = Due { attempts: outbox::ATTEMPTS, ..before.clone() };
-        assert!(analyses::put_off(&store, &given_up, &clock.world()).await.unwrap());
+        assert!(!analyses::put_off(&store, &given_up, &clock.world()).await.unwrap(), "it is not its to give up");
         assert!(!analyses::put_off(&store, &before, &clock.world()).await.unwrap());
         assert_eq!(stands(&store, id).await.state, AnalysisState::Waiting);
         assert!(claim(&store, 3).await.is_none(), "the later one still has it");
@@ -91,6 +91,22 @@ on_both_engines! {
         analyses::finish(&store, &before, Some(&found(b"old")), noon()).await.unwrap();
         let analysis = stands(&store, id).await;
         assert_eq!((analysis.state, analysis.found), (AnalysisState::Done, Some(found(b"seen"))));
+    }
+
+    async fn v10_who_looks_for_longer_than_a_lease_keeps_it_by_renewing_it(database: Database) {
+        let store = database.open(&MIGRATIONS).await;
+        let id = enter(&store, PROFILE).await;
+        let mut due = claim(&store, 0).await.unwrap();
+        for minute in [4, 8, 12] {
+            assert!(analyses::renew(&store, &mut due, noon() + SignedDuration::from_mins(minute)).await.unwrap());
+            assert!(claim(&store, minute + 4).await.is_none(), "somebody has it in minute {minute}");
+        }
+        let another = claim(&store, 18).await.unwrap();
+        assert!(!analyses::renew(&store, &mut due, noon() + SignedDuration::from_mins(18)).await.unwrap(), "too late");
+        analyses::finish(&store, &due, Some(&found(b"late")), noon()).await.unwrap();
+        assert_eq!(stands(&store, id).await.state, AnalysisState::Waiting);
+        analyses::finish(&store, &another, Some(&found(b"seen")), noon()).await.unwrap();
+        assert_eq!(stands(&store, id).await.found, Some(found(b"seen")));
     }
 
     async fn v10_a_profile_that_comes_afterwards_opens_what_was_given_up_and_leaves_what_was_found(database: Database) {

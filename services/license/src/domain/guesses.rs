@@ -3,12 +3,12 @@
 //! Only misses count, so that a reseller that checks a million known keys a day never waits. Once the limit is reached,
 //! known keys are refused too: an answer would tell them from unknown ones.
 
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use hashbrown::HashMap;
 use jiff::{SignedDuration, Timestamp};
 
 /// How many misses a guesser has in one window.

@@ -24,20 +24,22 @@ pub async fn bundle_keep(connection: &mut AnyConnection, id: BundleId) -> Result
 pub async fn bundles_to_settle(
     connection: &mut AnyConnection,
     now: Timestamp,
+    after: Option<BundleId>,
     most: i64,
 ) -> Result<Vec<BundleId>, StoreError> {
     let rows = sqlx::query(
-        "SELECT bundle_id FROM bundles WHERE content_deleted_at IS NULL AND expires_at <= $1
+        "SELECT bundle_id FROM bundles WHERE bundle_id > $5 AND content_deleted_at IS NULL AND expires_at <= $1
          UNION ALL
          SELECT b.bundle_id FROM bundles b JOIN tickets t ON t.ticket_id = b.ticket_id
-         WHERE b.content_deleted_at IS NULL AND b.expires_at IS NULL AND b.retention IS NOT NULL
+         WHERE b.bundle_id > $5 AND b.content_deleted_at IS NULL AND b.expires_at IS NULL AND b.retention IS NOT NULL
              AND t.state IN ($2, $3)
-         LIMIT $4",
+         ORDER BY bundle_id LIMIT $4",
     )
     .bind(now.as_microsecond())
     .bind(TicketState::Closed.as_str())
     .bind(TicketState::Answered.as_str())
     .bind(most)
+    .bind(after.map(|id| id.to_string()).unwrap_or_default())
     .fetch_all(connection)
     .await?;
     rows.iter().map(|found| row::id(found, "bundle_id")).collect()

@@ -40,21 +40,23 @@ pub async fn bundle_hold(
 pub async fn bundles_to_settle(
     connection: &mut AnyConnection,
     now: Timestamp,
+    after: Option<BundleId>,
     most: i64,
 ) -> Result<Vec<BundleId>, StoreError> {
     let rows = sqlx::query(
-        "SELECT bundle_id FROM bundles WHERE content_deleted_at IS NULL AND expires_at <= $1
+        "SELECT bundle_id FROM bundles WHERE bundle_id > $5 AND content_deleted_at IS NULL AND expires_at <= $1
          UNION ALL
          SELECT bundle_id FROM bundles b
-         WHERE content_deleted_at IS NULL AND expires_at IS NULL AND retention IS NOT NULL AND NOT EXISTS (
+         WHERE bundle_id > $5 AND content_deleted_at IS NULL AND expires_at IS NULL AND retention IS NOT NULL AND NOT EXISTS (
              SELECT 1 FROM case_bundles h JOIN cases c ON c.case_id = h.case_id
              WHERE h.bundle_id = b.bundle_id AND c.state NOT IN ($2, $3))
-         LIMIT $4",
+         ORDER BY bundle_id LIMIT $4",
     )
     .bind(now.as_microsecond())
     .bind(CaseState::Closed.as_str())
     .bind(CaseState::Withdrawn.as_str())
     .bind(most)
+    .bind(after.map(|id| id.to_string()).unwrap_or_default())
     .fetch_all(connection)
     .await?;
     rows.iter().map(|found| row::id(found, "bundle_id")).collect()

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -12,8 +13,8 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use super::session::Session;
 use super::{passwords, service};
 
-/// What is taken of a service and of the environment, as `libpq` calls it in each. What stands there besides is about how long something may
-/// take, and this program has limits of its own.
+/// What is taken of a service and of the environment, as `libpq` calls it in each. How long something may take is not: this program has
+/// limits of its own.
 const NAMES: [(&str, &str); 14] = [
     ("host", "PGHOST"),
     ("hostaddr", "PGHOSTADDR"),
@@ -30,23 +31,43 @@ const NAMES: [(&str, &str); 14] = [
     ("target_session_attrs", "PGTARGETSESSIONATTRS"),
     ("application_name", "PGAPPNAME"),
 ];
+/// What demands more of a connection than this program can see to: nobody is connected without a protection that was asked for.
+const DEMANDS: [(&str, &str); 6] = [
+    ("channel_binding", "PGCHANNELBINDING"),
+    ("require_auth", "PGREQUIREAUTH"),
+    ("requirepeer", "PGREQUIREPEER"),
+    ("sslcrl", "PGSSLCRL"),
+    ("sslcrldir", "PGSSLCRLDIR"),
+    ("ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION"),
+];
+/// What these say when they demand nothing.
+const UNDEMANDING: [&str; 4] = ["disable", "prefer", "TLSv1", "TLSv1.2"];
 /// The database that every server has.
 const DATABASE: &str = "postgres";
 /// The port of a server that has no other.
 const PORT: u16 = 5432;
-/// Where servers have their sockets, by how they were built.
-const SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
+/// Where a server has its socket that nobody names: a folder of its owner. In `/tmp`, where others have it, anybody may put one.
+const SOCKETS: &str = "/var/run/postgresql";
+/// Where else one is known as this host's, where it is named.
+const NAMED_SOCKETS: &str = "/tmp";
 
 /// A variable of the environment.
 pub(super) type Variable<'v> = &'v dyn Fn(&str) -> Option<OsString>;
 
 /// How to connect.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Address {
     /// The servers, in the order in which they are tried.
     pub(super) servers: Vec<PgConnectOptions>,
     /// Which of them will do.
     pub(super) session: Session,
+}
+
+/// Passwords are in no log.
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Address").field("servers", &self.servers.len()).field("session", &self.session).finish()
+    }
 }
 
 /// One of the servers that are named.
@@ -63,6 +84,10 @@ pub(super) fn address(variable: Variable<'_>) -> Result<Address, String> {
     let get = |name: &str| said.get(name).map(String::as_str).unwrap_or_default();
     if get("gssencmode") == "require" {
         return Err("a connection that Kerberos encrypts is demanded, and this program does not speak it".to_owned());
+    }
+    let demanded = |(name, _): &&(&str, &str)| !get(name).is_empty() && !UNDEMANDING.contains(&get(name));
+    if let Some((name, _)) = DEMANDS.iter().find(demanded) {
+        return Err(format!("{name} is demanded, and this program cannot see to it"));
     }
     let session = Session::parse(get("target_session_attrs"))?;
     let places = places(get("host"), get("hostaddr"), get("port"))?;
@@ -84,7 +109,7 @@ fn said(variable: Variable<'_>) -> Result<BTreeMap<&'static str, String>, String
         let value = service.get(name).cloned().or_else(environment);
         value.filter(|value| !value.is_empty()).map(|value| (name, value))
     };
-    Ok(NAMES.into_iter().filter_map(value).collect())
+    Ok(NAMES.into_iter().chain(DEMANDS).filter_map(value).collect())
 }
 
 /// The servers that are named, by lists with commas: as many hosts as addresses, and as many ports as servers, or one for all.
@@ -168,13 +193,12 @@ pub(super) fn host(server: &PgConnectOptions) -> String {
 /// The server of this host: at its socket, where it has one.
 fn local(port: u16) -> String {
     let socket = format!(".s.PGSQL.{port}");
-    let folder = SOCKETS.into_iter().find(|folder| Path::new(folder).join(&socket).exists());
-    folder.unwrap_or("localhost").to_owned()
+    if Path::new(SOCKETS).join(&socket).exists() { SOCKETS } else { "localhost" }.to_owned()
 }
 
 /// The name of a server in password files: the one of this host has it, too, when it is asked at its usual socket.
 fn known_as(host: &str) -> &str {
-    if host.is_empty() || SOCKETS.contains(&host.trim_end_matches('/')) { "localhost" } else { host }
+    if host.is_empty() || [SOCKETS, NAMED_SOCKETS].contains(&host.trim_end_matches('/')) { "localhost" } else { host }
 }
 
 #[cfg(test)]
@@ -227,6 +251,8 @@ mod tests {
             (vec![("PGSSLMODE", "perhaps")], "the sslmode that is named is none"),
             (vec![("PGTARGETSESSIONATTRS", "writable")], "target_session_attrs"),
             (vec![("PGGSSENCMODE", "require")], "Kerberos"),
+            (vec![("PGCHANNELBINDING", "require")], "channel_binding is demanded"),
+            (vec![("PGREQUIREPEER", "postgres")], "requirepeer is demanded"),
             (vec![("PGSERVICE", "none")], "PGSERVICE"),
         ] {
             let told = of(&variables).unwrap_err();
