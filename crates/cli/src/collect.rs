@@ -81,12 +81,18 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
         // Said before anybody reads and agrees; sealing itself writes nothing over either.
         return Err(problem(&CollectError::Sealed(SealedError::Exists(path))));
     }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(
+            Problem::new(format!("there is no folder {}", folder.display())).next("Name another one with --output.")
+        );
+    }
     if !arguments.json {
         preview(&evidence, from, request.as_ref(), origin.as_ref(), &path);
     }
     if !arguments.yes && !agreed("Read this?", arguments.json)? {
         output::line("Nothing was read.");
-        return Ok(ExitCode::SUCCESS);
+        return Ok(ExitCode::FAILURE);
     }
     if !arguments.yes && arguments.answers.is_none() {
         questions::ask(&mut evidence)?;

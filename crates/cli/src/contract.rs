@@ -13,6 +13,7 @@ mod columns;
 mod commands;
 mod content;
 mod current;
+mod events;
 mod flags;
 mod found;
 mod names;

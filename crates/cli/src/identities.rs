@@ -81,7 +81,10 @@ impl Role {
 
     /// The token of a person, on every request.
     pub(crate) fn bearer(self, folder: &Folder, audience: &str) -> Result<Bearer, Problem> {
-        let token = self.token(folder, audience)?.ok_or_else(|| Problem::new("this role has no token"))?;
+        let token = self.token(folder, audience)?.ok_or_else(|| {
+            Problem::new("this role calls by a certificate and has no token")
+                .next("Choose a person with --as: administrator, engineer, agent, customer.")
+        })?;
         let value = format!("Bearer {token}").parse().map_err(|_| Problem::new("a token is no header"))?;
         Ok(Bearer(value))
     }

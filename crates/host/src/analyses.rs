@@ -34,7 +34,7 @@ pub async fn look(blobs: &Blobs, owner: &str, manifest: &BlobRef, profile: Profi
 }
 
 /// How often the lease of a bundle that is looked at is renewed: well before it ends, however large the bundle is.
-const RENEW: Duration = Duration::from_secs(60);
+const RENEW: Duration = Duration::from_mins(1);
 
 /// Analyses every bundle that is due, one after another, by `look`: callers keep the rest of the machine. It gives what is found, or `None`
 /// when nobody has published the profile that the bundle names.

@@ -10,8 +10,8 @@ use clap::Args;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde_json::json;
 use tonic::Status;
-use vouch_contract::pb::partner::v1 as pb;
 use vouch_contract::pb::partner::v1::ticket_service_client::TicketServiceClient;
+use vouch_contract::pb::partner::v1::{self as pb, TicketState};
 use vouch_contract::status::reason_of;
 
 use crate::collect::Summary;
@@ -98,10 +98,17 @@ pub(super) async fn run(arguments: &UploadArguments) -> Result<ExitCode, Problem
     }
     output::line("");
     let (vouch, data) = (output::program(), crate::up::flag(&arguments.folder.data));
-    let ticket_id = ticket.ticket_id;
-    output::remark(&format!(
-        "To hand the ticket over with it: {vouch} ticket escalate{data} {ticket_id} --bundle-id {bundle_id}"
-    ));
+    let ticket_id = &ticket.ticket_id;
+    match ticket.state() {
+        TicketState::Open | TicketState::Verified | TicketState::Troubleshooting => output::remark(&format!(
+            "To hand the ticket over with it: {vouch} ticket escalate{data} {ticket_id} --bundle-id {bundle_id}"
+        )),
+        TicketState::Escalating | TicketState::Escalated | TicketState::SolutionProposed => output::remark(&format!(
+            "Where the vendor asked for it: {vouch} ticket answer-vendor{data} {ticket_id} --bundle-id {bundle_id} --text …"
+        )),
+        // Nobody waits for it.
+        _ => {}
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 use super::cells::{self, Room};
 use super::columns::Wanted;
 use super::table::{self, View};
-use super::{flags, pages, problems};
+use super::{events, flags, pages, problems};
 use crate::output;
 
 /// How far a message within another is set in.
@@ -115,6 +115,10 @@ fn members(message: &DynamicMessage, fields: &[FieldDescriptor], indent: usize, 
         let value = message.get_field(field);
         let name = output::quiet(&format!("{:<1$}", field.name(), if is_block(field) { 0 } else { width }));
         match value.as_ref() {
+            Value::Message(within) if !view.wide && events::is_event(within) => {
+                told.lines.push(format!("{blank}{name}"));
+                told.lines.extend(events::lines(std::slice::from_ref(within), indent + STEP));
+            }
             Value::Message(within) if !cells::is_scalar(within) => {
                 told.lines.push(format!("{blank}{name}"));
                 thing(within, indent + STEP, view, told);
@@ -141,6 +145,10 @@ fn group(rows: &[DynamicMessage], indent: usize, view: &View, wanted: Wanted, to
     let is_finding = |row: &DynamicMessage| row.descriptor().full_name() == "vouch.common.v1.Finding";
     if rows.iter().all(is_finding) {
         told.lines.extend(rows.iter().flat_map(|row| finding(row, indent)));
+        return;
+    }
+    if !view.wide && rows.iter().all(events::is_event) {
+        told.lines.extend(events::lines(rows, indent));
         return;
     }
     if rows.iter().all(problems::is_finding) {

@@ -288,7 +288,8 @@ mod tests {
             assert_eq!(is_called_version(before.as_bytes(), false), is_version, "{before}");
             assert_eq!(is_called_version(before.as_bytes(), true), is_version, "{before}");
         }
-        for (before, of_public) in [("rebuild ", false), ("conversion: ", false), ("release ", true), ("build=", true)] {
+        for (before, of_public) in [("rebuild ", false), ("conversion: ", false), ("release ", true), ("build=", true)]
+        {
             assert_eq!(is_called_version(before.as_bytes(), false), of_public, "{before}");
             assert!(!is_called_version(before.as_bytes(), true), "{before}");
         }
@@ -302,7 +303,8 @@ mod tests {
             ipv4(text.as_bytes(), start, start + length, false, &mut found);
             !found.spans().is_empty()
         };
-        for address in ["conn-203.0.113.9", "pcap_203.0.113.9_x.log", "203.0.113.9_up", "203.0.113.9-eth", "10.1.2.3-4"] {
+        for address in ["conn-203.0.113.9", "pcap_203.0.113.9_x.log", "203.0.113.9_up", "203.0.113.9-eth", "10.1.2.3-4"]
+        {
             assert!(is_masked(address), "{address}");
         }
         for version in ["linux-5.10.0.28-1", "libx-1.2.3.4+dfsg", "1.2.3.4~bpo", "x_1.2.3.4-5_amd64.deb"] {

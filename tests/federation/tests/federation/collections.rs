@@ -129,6 +129,12 @@ on_both_engines! {
         scene.desk().claim_case(claim).await.unwrap();
         let unnamed = fields(scene.desk().request_information(ask(&case_id, &["logs"], "linux host")).await);
         assert_eq!(unnamed, ["request.profile"]);
+        // What the vendor published itself, it knows; of what it did not, the host knows.
+        let text = vouch_diagnostics::profile::Profile::shipped_text("linux-host").unwrap();
+        scene.publish(text).await;
+        let mistyped = ask(&case_id, &["logs", "nope", "disks", "log"], "linux-host/1");
+        let unknown = fields(scene.desk().request_information(mistyped).await);
+        assert_eq!(unknown, ["request.collectors[1]", "request.collectors[3]"]);
         scene.desk().request_information(ask(&case_id, &["logs", "disks"], "linux-host/2")).await.unwrap();
         let shown = until(async || scene.ticket(&id).await.escalation.unwrap().vendor_request).await;
         assert_eq!((shown.profile.as_str(), shown.collectors.as_slice()), ("linux-host/2", &["logs".to_owned(), "disks".into()][..]));

@@ -106,7 +106,7 @@ fn list() -> partner::ListProfilesRequest {
 }
 
 impl Scene {
-    async fn publish(&self, text: &str) -> vendor::Profile {
+    pub(crate) async fn publish(&self, text: &str) -> vendor::Profile {
         let request = vendor::PublishProfileRequest {
             request_id: fresh(),
             content: text.as_bytes().to_vec().into(),
