@@ -229,7 +229,7 @@ async fn collectors_are_known(tx: &mut Tx, event: &CaseEvent) -> Result<(), Writ
     let mut violations = Violations::new();
     for (index, wanted) in collectors.iter().enumerate() {
         if !profile.collectors.iter().any(|collector| collector.name == *wanted) {
-            violations.add(&format!("request.collectors[{index}]"), format!("is no collector of {}", profile.title()));
+            violations.add(format!("request.collectors[{index}]"), format!("is no collector of {}", profile.title()));
         }
     }
     Ok(violations.finish(Some(())).map_err(Error::from)?)
