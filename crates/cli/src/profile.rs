@@ -14,7 +14,7 @@ use vouch_diagnostics::profile::{Mistake, Mistakes, Profile};
 
 use self::exchange::{FetchArguments, PublishArguments};
 pub(crate) use self::exchange::{Fetched, Wanted, fetch_from};
-pub(crate) use self::signed::Origin;
+pub(crate) use self::signed::{Origin, named};
 use crate::output::{self, Problem};
 
 /// A longer line is shown around its mistake.

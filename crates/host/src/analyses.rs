@@ -1,6 +1,5 @@
 //! Known problems in bundles of diagnostics: what every service that looks for them does alike.
 
-use std::future::Future;
 use std::io::{self, Read};
 use std::time::Duration;
 

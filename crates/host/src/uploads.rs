@@ -214,3 +214,32 @@ pub fn size(bytes: u64) -> i64 {
 fn incomplete(message: String) -> Error {
     Error::Refused { kind: Kind::Refused, reason: Reason::BundleIncomplete, message }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use vouch_core::id::BundleId;
+    use vouch_core::{Error, World};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn bundles_that_cannot_be_settled_keep_no_other_one_and_are_tried_once() {
+        let world = World::system();
+        let mut bundles: Vec<BundleId> = (0..130).map(|_| world.id()).collect();
+        bundles.sort_unstable();
+        let tried = Mutex::new(Vec::new());
+        let due = |after: Option<BundleId>| {
+            let behind = bundles.iter().copied().filter(move |id| after.is_none_or(|after| *id > after));
+            std::future::ready(Ok(behind.take(50).collect()))
+        };
+        // More than a page of them fail, before all others.
+        let settle = |id: BundleId| {
+            tried.lock().unwrap().push(id);
+            std::future::ready(if id <= bundles[60] { Err(Error::internal("it is stuck")) } else { Ok(()) })
+        };
+        settle_all(due, settle).await.unwrap();
+        assert_eq!(tried.into_inner().unwrap(), bundles);
+    }
+}

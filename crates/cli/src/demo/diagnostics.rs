@@ -62,6 +62,7 @@ async fn fetch(stage: &mut Stage, out: &Path) -> Result<PathBuf, Problem> {
     fetched.write(&file)?;
     let Fetched { profile, issuer, .. } = &fetched;
     let (collectors, analyzers) = (profile.collectors.len(), profile.analyzers.len());
+    let issuer = profile::named(issuer);
     let told = format!("signed by {issuer}, verified: {collectors} collectors, {analyzers} known problems");
     stage.tell("end user", &format!("fetch {}", profile.title()), &told, began.elapsed());
     Ok(file)

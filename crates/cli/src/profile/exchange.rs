@@ -185,7 +185,7 @@ pub(super) async fn fetch(arguments: &FetchArguments) -> Result<ExitCode, Proble
         return Ok(ExitCode::SUCCESS);
     }
     output::done(&format!("fetched {} into {}", profile.title(), file.display()));
-    output::field("signed by", issuer);
+    output::field("signed by", &signed::named(issuer));
     let whose = match &arguments.keys {
         Some(_) => "the keys that you gave",
         None => "the keys that the partner tells: its word for the vendor's; --keys FILE takes yours",

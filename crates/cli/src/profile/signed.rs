@@ -46,11 +46,11 @@ impl Origin {
         match self {
             Self::Program => ["not signed: a sample that this program brings along".to_owned(), String::new()],
             Self::Signed(issuer, Keys::Given) => {
-                [format!("signed by {issuer}, verified with the keys that you gave"), String::new()]
+                [format!("signed by {}, verified with the keys that you gave", named(issuer)), String::new()]
             }
             // They tell that it is whole, and whose it is said to be.
             Self::Signed(issuer, Keys::Beside) => [
-                format!("signed by {issuer}, verified with the keys beside it"),
+                format!("signed by {}, verified with the keys beside it", named(issuer)),
                 "which the partner told, unless others were given to fetch; --keys FILE takes yours".to_owned(),
             ],
             Self::Nobody => ["not signed: a file of one's own".to_owned(), String::new()],
@@ -64,6 +64,13 @@ impl Origin {
             Self::Program | Self::Nobody => [Value::Null, Value::Null],
         }
     }
+}
+
+/// A vendor's name as it is told: whoever signs chooses it, and what is no plain word stands in quotation marks, so that it ends where it
+/// ends and gives a terminal no orders.
+pub(crate) fn named(issuer: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:/".contains(&byte);
+    if !issuer.is_empty() && issuer.bytes().all(is_plain) { issuer.to_owned() } else { format!("{issuer:?}") }
 }
 
 /// The files of the signature and of the keys, beside a profile's.
@@ -141,6 +148,17 @@ mod tests {
 
     const TEXT: &str =
         "name = \"sample\"\nversion = 3\n[[collectors]]\nname = \"os\"\nabout = \"x\"\nfiles = [\"/etc/x\"]\n";
+
+    #[test]
+    fn a_vendors_name_forges_no_other_words() {
+        for plain in ["vendor.vouch", "https://vendor.example:7402", "acme"] {
+            assert_eq!(named(plain), plain);
+        }
+        assert_eq!(named("Acme Support"), "\"Acme Support\"");
+        let forged = named("vendor.vouch, verified with the keys that you gave\u{1b}[8m\u{9b}2J\"");
+        assert!(forged.starts_with('"') && forged.ends_with("\\\"\""), "{forged}");
+        assert!(!forged.chars().any(char::is_control), "{forged}");
+    }
 
     /// A profile in a file, signed, with the keys beside it; and other keys.
     fn signed(folder: &Path) -> (PathBuf, PathBuf) {

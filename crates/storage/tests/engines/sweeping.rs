@@ -144,7 +144,11 @@ impl Ground {
 
     /// An object that a blob had, with its tombstone.
     async fn buried(&self, number: usize) -> ObjectPath {
-        let name = format!("{number:064x}/{number:032x}");
+        self.buried_part(number, number).await
+    }
+
+    async fn buried_part(&self, blob: usize, part: usize) -> ObjectPath {
+        let name = format!("{blob:064x}/{part:032x}");
         let path = ObjectPath::from(name.as_str());
         self.objects.put(&path, PutPayload::from_static(b"x")).await.unwrap();
         let mut tx = self.store.begin().await.unwrap();
@@ -182,6 +186,18 @@ on_both_engines! {
         ground.objects.stick([]);
         assert_eq!(ground.blobs.sweep().await.unwrap(), 0);
         assert_eq!((ground.objects.names().await, ground.tombstones().await), (vec![], vec![]));
+    }
+
+    async fn a_blob_of_which_nothing_can_be_deleted_keeps_no_other_one_however_many_parts_it_has(database: Database) {
+        let ground = Ground::new(&database).await;
+        let mut stuck = Vec::new();
+        for part in 0..25 {
+            stuck.push(ground.buried_part(0, part).await);
+        }
+        ground.buried(1).await;
+        ground.objects.stick(stuck.clone());
+        assert!(ground.blobs.sweep().await.is_err());
+        assert_eq!((ground.objects.names().await, ground.tombstones().await), (stuck.clone(), stuck));
     }
 
     async fn a_store_that_deletes_nothing_at_all_is_left_alone_until_the_next_time(database: Database) {

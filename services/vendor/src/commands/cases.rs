@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use prost::Message;
 use sqlx::AnyConnection;
 use vouch_contract::pb::license::v1 as license;
-use vouch_core::code::PartnerId;
+use vouch_core::code::{PartnerId, ProfileTitle};
 use vouch_core::id::{BundleId, CaseId, EscalationId, HoldId};
-use vouch_core::{Error, Kind, Reason, World};
+use vouch_core::{Error, Kind, Reason, Violations, World};
+use vouch_diagnostics::profile::Profile;
 use vouch_proof::history::{HistoryEvent, content_hash};
 use vouch_storage::{Dialect, WriteError, outbox};
 
@@ -14,6 +15,7 @@ use super::admission::policy_of;
 use crate::domain::case::{Case, CaseEvent, HistoryHead, Settlement, Side};
 use crate::history;
 use crate::store::history::{InternalNote, StoredEvent, event_append, internal_note_insert};
+use crate::store::profiles::profile_fetch;
 use crate::store::retention::bundle_hold;
 use crate::store::{bundles, cases, escalations};
 
@@ -140,6 +142,25 @@ pub async fn check_bundle(
         return Err(Error::Refused { kind: Kind::Refused, reason: Reason::RedactionInsufficient, message }.into());
     }
     Ok(())
+}
+
+/// Refuses a request for collectors that the profile does not have which it names, where this vendor published it: nobody is to find that out
+/// at the end user's site.
+pub async fn check_collectors(tx: &mut AnyConnection, event: &CaseEvent) -> Result<(), WriteError> {
+    let CaseEvent::InformationRequested { collectors, profile: Some(ProfileTitle { name, version }), .. } = event
+    else {
+        return Ok(());
+    };
+    let Some(published) = profile_fetch(tx, name, Some(*version)).await? else { return Ok(()) };
+    let text = String::from_utf8(published.content).map_err(Error::internal)?;
+    let profile = Profile::parse(&text).map_err(Error::internal)?;
+    let mut violations = Violations::new();
+    for (index, wanted) in collectors.iter().enumerate() {
+        if !profile.collectors.iter().any(|collector| collector.name == *wanted) {
+            violations.add(format!("request.collectors[{index}]"), format!("is no collector of {}", profile.title()));
+        }
+    }
+    Ok(violations.finish(Some(())).map_err(Error::from)?)
 }
 
 /// Adds a note of the vendor's own. It is no event: no history has a place for it.

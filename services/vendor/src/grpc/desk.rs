@@ -8,7 +8,6 @@ use vouch_contract::pb::vendor::v1::case_desk_service_server::CaseDeskService;
 use vouch_core::code::ProfileTitle;
 use vouch_core::id::{BundleId, CaseId};
 use vouch_core::{Error, Violations, id, short_number, text};
-use vouch_diagnostics::profile::Profile;
 use vouch_host::analyses::message;
 use vouch_host::{Call, Page};
 use vouch_storage::{Snapshot, Tx, WriteError, analyses};
@@ -21,7 +20,6 @@ use crate::history::{case_message, event_message, fitting, fitting_sizes};
 use crate::store::bundles::{Held, held_list, held_since};
 use crate::store::cases;
 use crate::store::history::{InternalNote, StoredEvent, event_list, internal_note_list};
-use crate::store::profiles::profile_fetch;
 
 /// The list of open cases, in page tokens.
 const DESK: &str = "desk";
@@ -143,7 +141,7 @@ impl CaseDeskService for Handlers {
             .rpc
             .mutate("CaseDeskService/RequestInformation", request, |mut tx, call| async move {
                 let call: &Call<Act<pb::RequestInformationRequest>> = &call;
-                collectors_are_known(&mut tx, &call.command.event).await?;
+                commands::check_collectors(&mut tx, &call.command.event).await?;
                 let (case, _) = self.act(&mut tx, call, call.command.case_id, call.command.event.clone()).await?;
                 Ok((tx, pb::RequestInformationResponse { case: Some(case_message(&case)) }))
             })
@@ -214,25 +212,6 @@ impl Handlers {
         let event = event.with_note_id(&call.world);
         commands::record(tx, &self.doing(call, Side::Engineer, ""), case, &event).await
     }
-}
-
-/// Refuses a request for collectors that the profile does not have which it names, where this vendor published it: nobody is to find that out
-/// at the end user's site.
-async fn collectors_are_known(tx: &mut Tx, event: &CaseEvent) -> Result<(), WriteError> {
-    let CaseEvent::InformationRequested { collectors, profile: Some(ProfileTitle { name, version }), .. } = event
-    else {
-        return Ok(());
-    };
-    let Some(published) = profile_fetch(tx, name, Some(*version)).await? else { return Ok(()) };
-    let text = String::from_utf8(published.content).map_err(Error::internal)?;
-    let profile = Profile::parse(&text).map_err(Error::internal)?;
-    let mut violations = Violations::new();
-    for (index, wanted) in collectors.iter().enumerate() {
-        if !profile.collectors.iter().any(|collector| collector.name == *wanted) {
-            violations.add(format!("request.collectors[{index}]"), format!("is no collector of {}", profile.title()));
-        }
-    }
-    Ok(violations.finish(Some(())).map_err(Error::from)?)
 }
 
 /// The bundles that a case holds, after one of them, as many as fit an answer; and whether there are more.
