@@ -6,13 +6,13 @@ use tonic::Code;
 use vouch_contract::pb::partner::v1 as partner;
 use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_contract::pb::vendor::v1::bundle_desk_service_client::BundleDeskServiceClient;
-use vouch_contract::pb::vendor::v1::profile_service_client::ProfileServiceClient;
 use vouch_core::World;
 use vouch_core::id::BundleTag;
-use vouch_diagnostics::{Digest, Entry, Manifest, Masked, Redaction};
+use vouch_diagnostics::{Digest, Manifest};
 use vouch_host::testing::{fields, fresh, refused};
 use vouch_storage::on_both_engines;
 
+use crate::samples;
 use crate::scene::{Scene, until};
 
 /// The profile by which the scene's bundles are collected, with a problem that not every log shows.
@@ -36,40 +36,15 @@ when = { collector = "logs", pattern = "^spool 97%" }
 
 /// A bundle with one log.
 fn bundle(log: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
-    let entry = Entry {
-        path: "logs.txt".into(),
-        media_type: "text/plain".into(),
-        size_bytes: log.len() as u64,
-        sha256: Digest::of(log),
-        collector: "logs".into(),
-        failed: None,
-        packed: None,
-        masked: Masked::default(),
-    };
-    let manifest = Manifest {
-        format: 1,
-        profile: "linux-host/1".into(),
-        ticket: None,
-        pseudonyms_for: None,
-        collected_at: World::system().now(),
-        redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
-        packs: Vec::new(),
-        entries: vec![entry],
-    };
+    let (sample, _) = samples::manifest(&["logs"]);
+    let mut manifest = Manifest::read(&sample).unwrap().0;
+    for entry in &mut manifest.entries {
+        (entry.size_bytes, entry.sha256) = (log.len() as u64, Digest::of(log));
+    }
     (manifest.write().unwrap().0, vec![log.to_vec()])
 }
 
 impl Scene {
-    async fn publish_for_hosts(&self) {
-        let request = vendor::PublishProfileRequest {
-            request_id: fresh(),
-            content: PROFILE.as_bytes().to_vec().into(),
-            product_ids: vec!["atlas".into()],
-        };
-        let mut profiles = ProfileServiceClient::new(self.vendor_staff(&["policy-manager"]));
-        profiles.publish_profile(request).await.unwrap();
-    }
-
     /// The vendor asks for a log, and the partner brings it.
     async fn asked_and_answered(&self, ticket_id: &str, case_id: &str, log: &[u8]) {
         let asked = vendor::InformationRequested { questions: vec!["The log?".into()], ..Default::default() };
@@ -111,7 +86,7 @@ fn after(case_id: &str, bundle_id: &str) -> vendor::GetDeskCaseRequest {
 on_both_engines! {
     async fn w10_v10_the_desk_tells_what_was_found_in_every_bundle_that_a_case_holds(database: Database) {
         let scene = Scene::start(&database).await;
-        scene.publish_for_hosts().await;
+        scene.publish(PROFILE).await;
         let (ticket, case_id) = scene.escalated().await;
         let claim = vendor::ClaimCaseRequest { request_id: fresh(), case_id: case_id.clone() };
         scene.desk().claim_case(claim).await.unwrap();
