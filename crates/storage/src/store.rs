@@ -78,12 +78,12 @@ impl Store {
 
     /// Begins a transaction that writes.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(self.writer.begin_with(self.dialect.begin_write()).await?)
+        begin_with(&self.writer, self.dialect.begin_write()).await
     }
 
     /// Begins a transaction in which several queries read the same state.
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        Ok(self.readers.begin_with(self.dialect.begin_snapshot()).await?)
+        begin_with(&self.readers, self.dialect.begin_snapshot()).await
     }
 
     /// Asks the database for a sign of life, reading and writing side.
@@ -177,6 +177,15 @@ impl From<Error> for WriteError {
     fn from(error: Error) -> Self {
         Self::Refused(error)
     }
+}
+
+/// Begins a transaction, wherever its caller is: one that is given up (a call that is cancelled, a time that is up) while its `BEGIN` is
+/// on the way is not rolled back by sqlx 0.9.0 on PostgreSQL, and whoever got that connection next would be within it. A task of its own
+/// hears the answer, and rolls back what nobody takes.
+async fn begin_with(pool: &AnyPool, statement: &'static str) -> Result<Tx, StoreError> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin_with(statement).await }).await;
+    Ok(begun.map_err(|_| sqlx::Error::WorkerCrashed)??)
 }
 
 fn connect_options(url: &str) -> Result<AnyConnectOptions, StoreError> {

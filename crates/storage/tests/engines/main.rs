@@ -10,6 +10,9 @@ mod keeping;
 mod s3;
 mod sweeping;
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 use vouch_core::testing::ManualClock;
@@ -122,6 +125,36 @@ on_both_engines! {
         assert_eq!(row::integer(&found[0], "kept").unwrap(), 7);
         let none = many::select(&[("name", Column::Text)], &Rows::of(dialect, []), |these| format!("SELECT * FROM notes WHERE name IN {these}"));
         assert!(none.fetch_all(&mut *tx).await.unwrap().is_empty());
+    }
+
+    async fn v04_a_transaction_that_nobody_waited_for_leaves_nothing_on_its_connection(database: Database) {
+        let one = match &database.config {
+            StoreConfig::Sqlite { path, .. } => StoreConfig::Sqlite { path: path.clone(), readers: 1 },
+            StoreConfig::Postgres { url, .. } => StoreConfig::Postgres { url: url.clone(), connections: 1 },
+        };
+        let store = Store::open(&one, &MIGRATIONS).await.unwrap();
+        account_insert(&store, "a", 0).await.unwrap();
+        let (mut heard, mut rounds) = (0, 0);
+        for (steps, write) in (0..40).map(|number| (number / 2 % 5, number % 2 == 0)) {
+            // Given up after so many steps: before its statement is sent, while that is on its way, and when it was answered.
+            let beginning = async { if write { store.begin().await } else { store.snapshot().await } };
+            let (mut beginning, mut left) = (Box::pin(beginning), steps);
+            let begun = poll_fn(|context| {
+                if left == 0 {
+                    return Poll::Ready(None);
+                }
+                left -= 1;
+                beginning.as_mut().poll(context).map(Some)
+            });
+            heard += usize::from(begun.await.is_some());
+            drop(beginning);
+            // What would be left there lets nobody write, or nobody begin anew once something was read.
+            assert_eq!(balance(&store, "a").await, Some(rounds), "given up after {steps}");
+            drop(store.snapshot().await.unwrap());
+            increment(&store, "a").await.unwrap();
+            rounds += 1;
+        }
+        assert!((1..40).contains(&heard), "some were waited for: {heard}");
     }
 
     async fn a_transaction_is_all_or_nothing(database: Database) {
