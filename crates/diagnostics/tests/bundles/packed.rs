@@ -7,7 +7,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 /// What gzip makes of this.
 pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     packer.write_all(bytes).unwrap();
     packer.finish().unwrap()
 }
