@@ -1,8 +1,10 @@
-//! The RPC services: parse, call, wrap, map. One file for each; `read` and `read_bundles` turn messages into values.
+//! The RPC services: parse, call, wrap, map. One file for each; `read` and `read_bundles` turn messages into values,
+//! `bundle_view` and `case_view` values into messages.
 
 mod bundle_desk;
 mod bundle_view;
 mod bundles;
+mod case_view;
 mod desk;
 mod escalations;
 mod key_set;
