@@ -199,7 +199,7 @@ pub(crate) fn is_plain(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    //! Proves Q03, V07.
+    //! Proves Q03, V07, W10.
 
     use super::*;
 
