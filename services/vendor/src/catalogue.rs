@@ -36,7 +36,8 @@ impl Catalogue {
                 match self.client.clone().get_product(request).await {
                     Ok(_) => {}
                     Err(status) if status.code() == Code::NotFound => {
-                        let told = "must be a product of the licence service's catalogue; it has none of this code";
+                        let told =
+                            "is no product of the licence service's catalogue: ListProducts tells those that there are";
                         violations.add(format!("{field}[{place}]"), told);
                     }
                     Err(_) => return None,
