@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sqlx::AnyConnection;
 use tonic::{Code, Status};
 use vouch_contract::convert::instant;
 use vouch_contract::pb::common::v1::PageRequest;
 use vouch_contract::pb::vendor::v1 as pb;
-use vouch_core::code::{ProductId, ProfileName, VendorId};
+use vouch_core::code::{ProductId, ProfileName, ProfileTitle, VendorId};
 use vouch_core::{Error, Kind, Reason, World};
 use vouch_diagnostics::Digest;
+use vouch_diagnostics::profile::Profile;
 use vouch_proof::KeySet;
-use vouch_storage::{Store, WriteError, analyses};
+use vouch_storage::{Store, StoreError, WriteError, analyses};
 
 use crate::domain::profile::{Kept, VendorProfile};
 use crate::links::{Link, Links, as_error, within};
@@ -77,6 +79,23 @@ impl Profiles {
             };
         }
         told
+    }
+
+    /// A version of a profile, where it is kept here as its vendor signed it. The vendor is not asked.
+    pub async fn kept(
+        &self,
+        connection: &mut AnyConnection,
+        vendor_id: &VendorId,
+        title: &ProfileTitle,
+    ) -> Result<Option<Profile>, StoreError> {
+        let kept = store::profile_fetch(connection, vendor_id, &title.name, Some(title.version)).await?;
+        let signed = |kept: &VendorProfile| {
+            let mut links = self.links.all().filter(|link| link.vendor_id == *vendor_id);
+            links.any(|link| kept.check(&link.audience).is_ok())
+        };
+        let text = kept.filter(signed).and_then(|kept| String::from_utf8(kept.content).ok());
+        // A later edition of this program may know fields that this one does not.
+        Ok(text.and_then(|text| Profile::parse(&text).ok()))
     }
 
     async fn follow_over(&self, link: &Link) -> Result<(), String> {

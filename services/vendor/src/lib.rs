@@ -7,7 +7,7 @@
 //!
 //! Read in this order: `domain` (the rules: `admission` is the gate, `case` what stands behind it), `commands` (lock, ask,
 //! write), `store` (the only SQL), [`history`] (events as bytes), `grpc` (one file for each RPC service), [`partners`] (who may
-//! call), [`entitlements`] (which licences were revoked), [`feed`] (what partners watch), [`manifests`], [`contents`] and
+//! call), [`entitlements`] (which licences were revoked), [`catalogue`] (which products there are), [`feed`] (what partners watch), [`manifests`], [`contents`] and
 //! [`searching`] (how engineers read bundles back), [`settlements`] (what the licence service is told), [`analyses`] (known problems
 //! in bundles), [`retention`] (what is given up), [`Vendor`] (the service as a program).
 //!
@@ -15,6 +15,7 @@
 //! suspended or revoked so lately that a proof may be older.
 
 pub mod analyses;
+pub mod catalogue;
 pub mod commands;
 mod config;
 pub mod contents;
@@ -112,6 +113,7 @@ pub async fn serve(
     });
     outbox::recover(&store).await?;
     let bell = Bell::default();
+    let catalogue = catalogue::Catalogue::new(channel.clone());
     let settlements = settlements::Settlements::new(store.clone(), world.clone(), channel);
     let rung = bell.clone();
     server.jobs.at_once_and_every("settle holds", Duration::ZERO, move || {
@@ -150,6 +152,7 @@ pub async fn serve(
         keys,
         partners: partners.clone(),
         entitlements,
+        catalogue,
         manifests: manifests::Manifests::new(blobs.clone()),
         searches: searching::Searches::default(),
         blobs,

@@ -10,8 +10,8 @@ use clap::Args;
 use vouch_core::World;
 use vouch_diagnostics::request::{CollectionRequest, PseudonymKey};
 
-use crate::collect;
 use crate::output::{self, Problem};
+use crate::{collect, profile};
 
 #[derive(Args)]
 pub(crate) struct RequestArguments {
@@ -49,6 +49,7 @@ pub(super) fn run(arguments: &RequestArguments) -> Result<ExitCode, Problem> {
     let mut request = CollectionRequest::new(ticket, arguments.profile.as_deref().unwrap_or(profile), key);
     request.collectors.clone_from(&arguments.collectors);
     request.questions.clone_from(&arguments.questions);
+    let is_known = fits(&request)?;
     let text = request.write().map_err(|error| Problem::new(error.to_string()))?;
     let path = arguments.output.display();
     // It has a key: nobody else reads it here, and nothing is written over.
@@ -57,6 +58,23 @@ pub(super) fn run(arguments: &RequestArguments) -> Result<ExitCode, Problem> {
         .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
         .map_err(|error| Problem::new(format!("{path} cannot be written: {error}")).next("Choose another file."))?;
     output::done(&format!("written to {path}"));
+    if !is_known {
+        let unsaid = format!("{} is not here: whether it has these collectors is seen on the host.", request.profile);
+        output::remark(&unsaid);
+    }
     output::remark(&format!("On the host: vouch collect --request {}", output::path(&arguments.output)));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses collectors that the profile does not have, where it is here: one that this program brings along, or that was fetched into this
+/// folder. Says whether there was nothing left to tell.
+fn fits(request: &CollectionRequest) -> Result<bool, Problem> {
+    if request.collectors.is_empty() {
+        return Ok(true);
+    }
+    let there = profile::find(profile::requested(&request.profile)).ok();
+    let Some(profile) = there.filter(|profile| profile.title() == request.profile) else { return Ok(false) };
+    let names: Vec<&str> = profile.collectors.iter().map(|collector| collector.name.as_str()).collect();
+    request.fits(&profile.title(), &names).map_err(|error| Problem::new(error.to_string()))?;
+    Ok(true)
 }

@@ -11,6 +11,8 @@ use crate::output;
 
 /// How far a message within another is set in.
 const STEP: usize = 2;
+/// Texts of a list stand beside one another while none of them has more characters.
+const SIDE_BY_SIDE: usize = 40;
 
 /// An answer as lines.
 #[derive(Default)]
@@ -132,8 +134,12 @@ fn members(message: &DynamicMessage, fields: &[FieldDescriptor], indent: usize, 
             }
             Value::String(text) if is_block(field) => {
                 told.lines.push(format!("{blank}{name}"));
-                let lines = text.lines().map(|line| format!("{blank}{:1$}{2}", "", STEP, cells::printable(line)));
-                told.lines.extend(lines);
+                told.lines.extend(lines_of(text, indent + STEP));
+            }
+            Value::List(texts) if is_block(field) => {
+                told.lines.push(format!("{blank}{name}"));
+                let texts = texts.iter().filter_map(Value::as_str);
+                told.lines.extend(texts.flat_map(|text| lines_of(text, indent + STEP)));
             }
             value => told.lines.push(format!("{blank}{name}  {}", cells::text(field, value, Room::Line))),
         }
@@ -156,6 +162,13 @@ fn group(rows: &[DynamicMessage], indent: usize, view: &View, wanted: Wanted, to
         return;
     }
     if wanted == Wanted::Said && rows.iter().all(problems::has_findings) {
+        for row in rows {
+            thing(row, indent, view, told);
+        }
+        return;
+    }
+    // A text of several lines has no room in a table, and is what one looks for.
+    if wanted == Wanted::Said && rows.iter().any(has_lines) {
         for row in rows {
             thing(row, indent, view, told);
         }
@@ -203,12 +216,29 @@ fn is_shown(message: &DynamicMessage, field: &FieldDescriptor, view: &View) -> b
     }
 }
 
+/// The lines of a text, set in.
+fn lines_of(text: &str, indent: usize) -> impl Iterator<Item = String> {
+    text.lines().map(move |line| format!("{:indent$}{}", "", cells::printable(line)))
+}
+
+/// Whether a text of a message has several lines that a person reads.
+fn has_lines(message: &DynamicMessage) -> bool {
+    let has = |field: FieldDescriptor| {
+        let value = message.get_field(&field);
+        !cells::is_key_material(&field) && value.as_str().is_some_and(|text| text.trim_end().contains('\n'))
+    };
+    message.descriptor().fields().any(has)
+}
+
 /// Whether a field takes lines of its own.
 fn is_block(message: &DynamicMessage, field: &FieldDescriptor) -> bool {
     let value = message.get_field(field);
     match value.as_ref() {
         Value::Message(within) => !cells::is_scalar(within),
-        Value::List(_) => is_many(field),
+        Value::List(values) => {
+            let is_long = |text: &str| text.trim_end().contains('\n') || text.chars().count() > SIDE_BY_SIDE;
+            is_many(field) || values.iter().any(|value| value.as_str().is_some_and(is_long))
+        }
         Value::String(text) => text.trim_end().contains('\n'),
         _ => false,
     }
@@ -317,6 +347,33 @@ findings
     end user: Conclude a support agreement.
 "
         );
+    }
+
+    #[test]
+    fn what_a_vendor_asks_is_told_whole_wherever_it_stands() {
+        let question = "Which driver is loaded, and since when is it?";
+        let note = |id: &str, text: &str| json!({ "noteId": id, "audience": "AUDIENCE_VENDOR", "author": "vendor", "text": text });
+        let asked = json!({ "questions": [question, "How many?"], "collectors": ["logs", "disks"] });
+        let ticket = json!({
+            "ticketId": "tkt_1", "escalation": { "escalationId": "esc_1", "vendorRequest": asked },
+            "notes": [note("note_1", "We look."), note("note_2", &format!("{question}\nCollect: logs, disks"))],
+        });
+        let told = told("partner.v1.GetTicketResponse", json!({ "ticket": ticket }));
+        let expected = "\
+  vendor_request
+    questions
+      Which driver is loaded, and since when is it?
+      How many?
+    collectors  logs, disks
+";
+        assert!(told.contains(expected), "{told}");
+        let expected = "\
+  author      vendor
+  text
+    Which driver is loaded, and since when is it?
+    Collect: logs, disks
+";
+        assert!(told.contains("text        We look.\n") && told.contains(expected), "{told}");
     }
 
     #[test]

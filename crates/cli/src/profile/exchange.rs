@@ -70,15 +70,25 @@ pub(super) async fn publish(arguments: &PublishArguments, text: String) -> Resul
         product_ids: arguments.products.clone(),
     };
     let mut client = ProfileServiceClient::new(InterceptedService::new(channel, bearer));
-    let published = match client.publish_profile(request).await {
-        Ok(answer) => answer.into_inner().profile.unwrap_or_default(),
+    let answer = match client.publish_profile(request).await {
+        Ok(answer) => answer.into_inner(),
         Err(status) => return Ok(refused(&status)),
     };
-    output::done(&format!("published {}/{}", published.name, published.version));
+    let is_new = !answer.published_before;
+    let published = answer.profile.unwrap_or_default();
+    let title = format!("{}/{}", published.name, published.version);
+    output::done(&if is_new {
+        format!("published {title}")
+    } else {
+        format!("{title} was published before: the same")
+    });
     output::field("for", &published.product_ids.join(", "));
     output::field("digest", &data_encoding::HEXLOWER.encode(&published.sha256));
     if !published.retire_note.is_empty() {
         output::field("retired", &published.retire_note);
+    }
+    if is_new && !answer.products_verified {
+        output::remark("The licence service did not answer: nobody has looked whether there are these products.");
     }
     Ok(ExitCode::SUCCESS)
 }

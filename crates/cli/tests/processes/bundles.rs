@@ -104,12 +104,19 @@ fn w10_a_request_runs_the_collectors_that_it_names_and_no_others() {
     let collectors: BTreeSet<String> = manifest["entries"].as_array().unwrap().iter().map(of).collect();
     assert_eq!(collectors, BTreeSet::from(["environment".to_owned(), "time".to_owned()]));
 
-    told(at, &["bundle", "request", "--like", "more.toml", "--collector", "nothing-like-it", "--output", "odd.toml"]);
+    let odd = ["bundle", "request", "--like", "more.toml", "--collector", "nothing-like-it", "--output", "odd.toml"];
+    let unknown = refused(at, &odd);
+    assert!(unknown.contains("linux-host/1 has no collector nothing-like-it: it has "), "{unknown}");
+    assert!(!at.join("odd.toml").exists());
+    // Of a profile that is not here, only its host can tell.
+    told(at, &[&odd[..], &["--profile", "atlas-server/1"]].concat());
     let key = |file: &str| {
         let text = std::fs::read_to_string(at.join(file)).unwrap();
         text.lines().find(|line| line.starts_with("pseudonym_key")).unwrap().to_owned()
     };
     assert_eq!(key("odd.toml"), key("more.toml"));
+    let text = std::fs::read_to_string(at.join("odd.toml")).unwrap().replace("atlas-server/1", "linux-host/1");
+    std::fs::write(at.join("odd.toml"), text).unwrap();
     let unknown = refused(at, &["collect", "--request", "odd.toml", "--yes"]);
     assert!(unknown.contains("has no collector nothing-like-it: it has "), "{unknown}");
     let other = refused(at, &["bundle", "request", "--like", "more.toml", "--ticket", "tkt_2", "--output", "y.toml"]);

@@ -139,13 +139,16 @@ fn v10_a_profile_is_published_fetched_with_its_signature_and_collected_by() {
         vouch().args(words).args(["--data", data]).current_dir(folder.path()).stdin(Stdio::null()).output().unwrap()
     };
     std::fs::write(&file, profile(folder.path()).replace("issue", "isue")).unwrap();
-    let publish = ["profile", "publish", "p.toml", "--product", "atlas"];
+    let publish = ["profile", "publish", "p.toml", "--product", "atlas-server"];
     let refused = typed(&publish);
     assert!(!refused.status.success() && text(&refused.stdout).contains("did you mean `issue`?"), "{refused:?}");
     std::fs::write(&file, profile(folder.path())).unwrap();
+    let slip = typed(&["profile", "publish", "p.toml", "--product", "atlas"]);
+    assert!(text(&slip.stderr).contains("is no product of the licence service's catalogue"), "{slip:?}");
     let published = typed(&publish);
     assert!(published.status.success() && text(&published.stdout).contains("published sample/3"), "{published:?}");
-    assert!(typed(&publish).status.success(), "the same again is the same publication");
+    let again = typed(&publish);
+    assert!(again.status.success() && text(&again.stdout).contains("sample/3 was published before"), "{again:?}");
     std::fs::write(&file, profile(folder.path()) + "# another\n").unwrap();
     assert!(text(&typed(&publish).stderr).contains("PROFILE_VERSION_TAKEN"));
 

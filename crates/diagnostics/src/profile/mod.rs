@@ -80,6 +80,8 @@ pub use self::required::{Lack, Required, Situation};
 
 /// The most that a bundle may hold, unless its profile says otherwise.
 const BUNDLE_BYTES: u64 = 4_000_000_000;
+/// More is not told of the collectors that there are, in characters.
+const TOLD: usize = 1000;
 /// No profile may ask for more.
 const MOST_BUNDLE_BYTES: u64 = 64_000_000_000;
 
@@ -137,6 +139,26 @@ impl Profile {
     pub fn digest(&self) -> Digest {
         self.digest
     }
+
+    /// Which of these names are none of its collectors': each by its place, with what to tell of it. With the first one it is told what there
+    /// is.
+    pub fn strangers(&self, names: &[String]) -> Vec<(usize, String)> {
+        let is_strange = |name: &String| self.collectors.iter().all(|collector| collector.name != *name);
+        let mut strangers: Vec<_> = names
+            .iter()
+            .enumerate()
+            .filter(|(_, name)| is_strange(name))
+            .map(|(place, _)| (place, format!("is no collector of {}", self.title())))
+            .collect();
+        if let Some((_, told)) = strangers.first_mut() {
+            let there = self.collectors.iter().map(|collector| collector.name.as_str()).collect::<Vec<_>>().join(", ");
+            let more = if there.chars().count() > TOLD { " …" } else { "" };
+            told.push_str(", which has: ");
+            told.extend(there.chars().take(TOLD));
+            told.push_str(more);
+        }
+        strangers
+    }
 }
 
 fn read(fields: &mut Fields<'_>, digest: Digest) -> Profile {
@@ -177,7 +199,7 @@ pub(crate) fn is_plain(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    //! Proves Q03, V07.
+    //! Proves Q03, V07, W10.
 
     use super::*;
 
@@ -252,6 +274,18 @@ mod tests {
         let found = mistakes(&wrong);
         let places: Vec<_> = found.iter().map(|(line, column, _)| (*line, *column)).collect();
         assert_eq!(places, [(8, 10), (9, 8), (11, 8), (12, 9), (13, 1), (13, 1), (15, 11)], "{found:#?}");
+    }
+
+    #[test]
+    fn w10_names_that_are_no_collectors_are_told_by_their_places_with_what_there_is() {
+        let profile = Profile::parse(&format!("{LEAST}files = [\"/x\"]\n")).unwrap();
+        let names = ["b", "a", "c"].map(str::to_owned);
+        let told = profile.strangers(&names);
+        let title = profile.title();
+        let expected =
+            [(0, format!("is no collector of {title}, which has: a")), (2, format!("is no collector of {title}"))];
+        assert_eq!(told, expected);
+        assert_eq!(profile.strangers(&names[1..2]), []);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use vouch_storage::{Secrets, StoreError, WriteError};
 use super::tickets::{Doing, lock};
 use crate::domain::collection::{Asked, CollectionTicket};
 use crate::domain::ticket::Bundle;
+use crate::profiles::Profiles;
 use crate::store::{collections, history};
 
 /// A collection ticket to be issued.
@@ -33,19 +34,26 @@ pub struct Issued {
     pub recipient: Recipient,
     /// The file. It has the key of the ticket's pseudonyms.
     pub file: String,
+    /// Whether the vendor's profile is kept here, so that it has the collectors that are named.
+    pub profile_known: bool,
 }
 
-/// Issues a collection ticket. The profile is known by its name only: that it is one that the host has is seen where it is collected.
+/// Issues a collection ticket. A profile that is not kept here is known by its name only: that it has what is wanted is seen on the host.
 pub async fn issue(
     tx: &mut AnyConnection,
     doing: &Doing<'_>,
     secrets: &Secrets,
+    profiles: &Profiles,
     command: &Issue,
 ) -> Result<Issued, WriteError> {
     // Ordering: the ticket's row first. Under its lock the key of its pseudonyms is made once.
     let ticket = lock(tx, doing, command.ticket_id).await?;
     let request = history::vendor_request_fetch(tx, &ticket).await?;
     let wanted = command.asked.settle(&ticket, &doing.viewer, request.as_ref())?;
+    let profile = profiles.kept(tx, &ticket.vendor_id, &wanted.profile).await?;
+    if let Some(profile) = &profile {
+        command.asked.check(&wanted, profile)?;
+    }
     let pseudonym_key = pseudonym_key(tx, doing, secrets, ticket.id).await?;
     let recipient = recipient(tx, doing, secrets, &ticket.partner_id).await?;
     let issued = CollectionTicket {
@@ -64,7 +72,7 @@ pub async fn issue(
         RequestError::TooLong => Error::field("questions", "are too long together: the file has at most 64 KiB"),
         error => Error::internal(error),
     })?;
-    Ok(Issued { ticket: issued, recipient, file })
+    Ok(Issued { ticket: issued, recipient, file, profile_known: profile.is_some() })
 }
 
 /// Refuses a bundle whose manifest names a collection ticket that was not issued for its ticket.

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use vouch_core::code::ProfileTitle;
 use vouch_core::id::{CollectionTicketId, TicketId};
-use vouch_core::{Error, Kind, Reason};
+use vouch_core::{Error, Kind, Reason, Violations};
+use vouch_diagnostics::profile::Profile;
 
 use super::ticket::{Ticket, Viewer};
 
@@ -85,6 +86,24 @@ impl Asked {
             (Err(_), None) => return Err(Error::field("profile", "is required: the vendor names none")),
         };
         Ok(Wanted { profile, collectors: request.collectors.clone() })
+    }
+
+    /// Refuses collectors that the profile does not have, where it is known: nobody is to find that out at the end user's site.
+    pub fn check(&self, wanted: &Wanted, profile: &Profile) -> Result<(), Error> {
+        let mut violations = Violations::new();
+        for (place, told) in profile.strangers(&wanted.collectors) {
+            match self {
+                Self::Named(_) => violations.add(format!("collectors[{place}]"), told),
+                Self::ForVendorRequest(_) => {
+                    let name = &wanted.collectors[place];
+                    violations.add(
+                        "for_vendor_request",
+                        format!("asks for {name}, which {told}: name those that are wanted"),
+                    );
+                }
+            }
+        }
+        violations.finish(Some(())).map_err(Error::from)
     }
 }
 

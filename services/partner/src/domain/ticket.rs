@@ -208,6 +208,14 @@ impl Ticket {
         Error::StateConflict { what: "ticket", id: self.id.to_string(), state: self.state.as_str(), step }
     }
 
+    /// Refuses diagnostics for a ticket that is over: nobody looks at them any more.
+    pub fn check_takes_diagnostics(&self) -> Result<(), Error> {
+        if self.state.has_ended() {
+            return Err(self.refuses("take diagnostics: hand them over for a ticket that is open, or open one"));
+        }
+        Ok(())
+    }
+
     /// Whose name stands behind the ticket toward the vendor.
     pub fn contact(&self) -> &str {
         if self.liaison_email.is_empty() { &self.contact_email } else { &self.liaison_email }

@@ -96,7 +96,7 @@ impl TryFrom<pb::TranslatePseudonymsRequest> for Translate {
 
 impl From<Issued> for pb::IssueCollectionTicketResponse {
     fn from(issued: Issued) -> Self {
-        let Issued { ticket, recipient, file } = issued;
+        let Issued { ticket, recipient, file, profile_known } = issued;
         let collection_ticket = pb::CollectionTicket {
             collection_ticket_id: ticket.id.to_string(),
             ticket_id: ticket.ticket_id.to_string(),
@@ -106,6 +106,6 @@ impl From<Issued> for pb::IssueCollectionTicketResponse {
             recipient: recipient.to_string(),
             issue_time: Some(timestamp(ticket.issued_at)),
         };
-        Self { collection_ticket: Some(collection_ticket), file }
+        Self { collection_ticket: Some(collection_ticket), file, profile_known }
     }
 }

@@ -24,6 +24,7 @@ use super::collections::Translate;
 use super::tickets::viewer_of;
 use crate::commands::collections::{self, Issue};
 use crate::commands::pseudonyms::{self, Put};
+use crate::commands::tickets::lock;
 use crate::domain::ticket::{Bundle, Ticket};
 use crate::links::{as_error, within};
 use crate::store::tickets;
@@ -38,7 +39,7 @@ impl DiagnosticsService for Handlers {
         self.rpc
             .query(request, |call: Call<OfTicket<Vec<BlobRef>>>| async move {
                 let OfTicket { ticket_id, what } = &call.command;
-                let ticket = self.ticket(&call.caller, *ticket_id).await?;
+                let ticket = self.open_ticket(&call.caller, *ticket_id).await?;
                 let missing = self.blobs.missing(&owner(&ticket), what).await?;
                 Ok(pb::FindMissingBlobsResponse { missing: missing.iter().map(uploads::write_blob).collect() })
             })
@@ -57,7 +58,7 @@ impl DiagnosticsService for Handlers {
         let late = || Error::Unavailable("an upload began without its first message".into());
         let first = first.map_err(|_| told(late()))??.unwrap_or_default();
         let ticket_id = id::parse(&first.ticket_id).map_err(|problem| told(Error::field("ticket_id", problem)))?;
-        let ticket = self.ticket(&caller, ticket_id).await.map_err(told)?;
+        let ticket = self.open_ticket(&caller, ticket_id).await.map_err(told)?;
         let parts = tokio_stream::once(Ok(first)).chain(messages).map(|message| {
             let pb::WriteBlobRequest { blob, offset_bytes, part, .. } = message?;
             Ok(Part { blob, offset_bytes, content: part })
@@ -74,7 +75,7 @@ impl DiagnosticsService for Handlers {
         self.rpc
             .query(request, |call: Call<OfTicket<BlobRef>>| async move {
                 let OfTicket { ticket_id, what } = &call.command;
-                let ticket = self.ticket(&call.caller, *ticket_id).await?;
+                let ticket = self.open_ticket(&call.caller, *ticket_id).await?;
                 let Progress { committed_bytes, complete } = self.blobs.ask(&owner(&ticket), what).await?;
                 Ok(pb::QueryBlobResponse { committed_bytes: uploads::size(committed_bytes), complete })
             })
@@ -88,14 +89,17 @@ impl DiagnosticsService for Handlers {
         self.rpc
             .query(request, |call: Call<Commit>| async move {
                 let OfTicket { ticket_id, what } = &call.command.0;
-                let ticket = self.ticket(&call.caller, *ticket_id).await?;
+                let ticket = self.open_ticket(&call.caller, *ticket_id).await?;
                 let owner = &owner(&ticket);
                 let whole = uploads::manifest(&self.blobs, owner, what).await?;
                 uploads::check_packs(&self.blobs, owner, &whole).await?;
                 let bundle = self.sign(&call, &ticket, what, &whole)?;
                 let (bundle, profile) = (&bundle, &whole.manifest.profile);
                 let pinned: &BTreeSet<BlobRef> = &whole.blobs.into_iter().chain([*what]).collect();
+                let doing = &self.doing(&call)?;
                 let kept = self.rpc.store.write(|mut tx| async move {
+                    // Ordering: the ticket's row first. It may have been closed while the bundle was verified.
+                    lock(&mut tx, doing, bundle.ticket_id).await?.check_takes_diagnostics()?;
                     collections::check(&mut tx, bundle).await?;
                     // Ordering: the bundle's row, then those of its blobs, as whoever gives its contents up takes them.
                     let kept = tickets::bundle_upsert(&mut tx, bundle).await?;
@@ -161,7 +165,8 @@ impl DiagnosticsService for Handlers {
             .mutate_sealed("DiagnosticsService/IssueCollectionTicket", request, |mut tx, call| async move {
                 let call: &Call<Issue> = &call;
                 let doing = self.doing(call)?;
-                let issued = collections::issue(&mut tx, &doing, &self.rpc.secrets, &call.command).await?;
+                let (secrets, profiles) = (&self.rpc.secrets, &self.profiles);
+                let issued = collections::issue(&mut tx, &doing, secrets, profiles, &call.command).await?;
                 Ok((tx, issued.into()))
             })
             .await
@@ -202,6 +207,13 @@ impl Handlers {
         let viewer = viewer_of(caller)?;
         let mut snapshot = self.rpc.store.snapshot().await?;
         tickets::ticket_fetch(&mut snapshot, &viewer, id).await?.ok_or_else(|| Error::not_found("ticket", id))
+    }
+
+    /// A ticket for which diagnostics are taken.
+    async fn open_ticket(&self, caller: &Caller, id: TicketId) -> Result<Ticket, Error> {
+        let ticket = self.ticket(caller, id).await?;
+        ticket.check_takes_diagnostics()?;
+        Ok(ticket)
     }
 
     async fn bundle(&self, ticket: &Ticket, id: BundleId) -> Result<Bundle, Error> {

@@ -145,7 +145,7 @@ pub async fn check_bundle(
 }
 
 /// Refuses a request for collectors that the profile does not have which it names, where this vendor published it: nobody is to find that out
-/// at the end user's site.
+/// at the end user's site. The partner's service does the same.
 pub async fn check_collectors(tx: &mut AnyConnection, event: &CaseEvent) -> Result<(), WriteError> {
     let CaseEvent::InformationRequested { collectors, profile: Some(ProfileTitle { name, version }), .. } = event
     else {
@@ -155,10 +155,8 @@ pub async fn check_collectors(tx: &mut AnyConnection, event: &CaseEvent) -> Resu
     let text = String::from_utf8(published.content).map_err(Error::internal)?;
     let profile = Profile::parse(&text).map_err(Error::internal)?;
     let mut violations = Violations::new();
-    for (index, wanted) in collectors.iter().enumerate() {
-        if !profile.collectors.iter().any(|collector| collector.name == *wanted) {
-            violations.add(format!("request.collectors[{index}]"), format!("is no collector of {}", profile.title()));
-        }
+    for (place, told) in profile.strangers(collectors) {
+        violations.add(format!("request.collectors[{place}]"), told);
     }
     Ok(violations.finish(Some(())).map_err(Error::from)?)
 }

@@ -4,13 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vouch_contract::convert::timestamp;
 use vouch_contract::pb::vendor::v1 as pb;
-use vouch_core::Error;
 use vouch_diagnostics::{Entry, Manifest};
-use vouch_host::{analyses, uploads};
+use vouch_host::uploads;
 
 use crate::domain::bundle::Bundle;
 use crate::domain::bundle_read::{BundleRead, Reading, Scope, SearchKind};
-use crate::store::bundles::Held;
 
 /// The list of a bundle's entries, in page tokens.
 pub(super) const ENTRIES: &str = "bundle-entries";
@@ -40,16 +38,6 @@ pub(super) fn overview(bundle: Bundle, manifest: &Manifest) -> pb::GetBundleResp
         bundle: Some(bundle.into()),
         cases: Vec::new(),
     }
-}
-
-/// A bundle as its case tells it.
-pub(super) fn held(held: Held) -> Result<pb::CaseBundle, Error> {
-    Ok(pb::CaseBundle {
-        bundle_id: held.id.to_string(),
-        hold_time: Some(timestamp(held.since)),
-        content_delete_time: held.content_deleted_at.map(timestamp),
-        analysis: held.analysis.map(analyses::message).transpose()?,
-    })
 }
 
 /// What each collector brought, those that failed at the head.

@@ -2,31 +2,27 @@
 
 use prost::Message;
 use tonic::{Request, Response, Status};
-use vouch_contract::convert::timestamp;
 use vouch_contract::pb::vendor::v1 as pb;
 use vouch_contract::pb::vendor::v1::case_desk_service_server::CaseDeskService;
 use vouch_core::code::ProfileTitle;
-use vouch_core::id::{BundleId, CaseId};
+use vouch_core::id::{BundleId, CaseId, NoteId};
 use vouch_core::{Error, Violations, id, short_number, text};
-use vouch_host::analyses::message;
 use vouch_host::{Call, Page};
-use vouch_storage::{Snapshot, Tx, WriteError, analyses};
+use vouch_storage::{Tx, WriteError};
 
+use super::Handlers;
+use super::case_view::{bundles_of, notes_of};
 use super::read::{LONG, One, note, one};
-use super::{Handlers, bundle_view};
 use crate::commands::cases::{self as commands, Of};
 use crate::domain::case::{Case, CaseEvent, Side};
-use crate::history::{case_message, event_message, fitting, fitting_sizes};
-use crate::store::bundles::{Held, held_list, held_since};
+use crate::history::{case_message, event_message, fitting};
 use crate::store::cases;
-use crate::store::history::{InternalNote, StoredEvent, event_list, internal_note_list};
+use crate::store::history::{StoredEvent, event_list};
 
 /// The list of open cases, in page tokens.
 const DESK: &str = "desk";
 /// How many events one answer holds.
 const MAX_EVENTS: i64 = 1000;
-/// How many bundles one answer holds.
-const MAX_BUNDLES: i64 = 100;
 /// The most questions, collectors, missing items and articles.
 const MAX_LIST: usize = 50;
 
@@ -68,17 +64,18 @@ impl CaseDeskService for Handlers {
                 let fitting = fitting(events.iter()).min(usize::try_from(MAX_EVENTS).unwrap_or(usize::MAX));
                 let more_events = events.len() > fitting;
                 events.truncate(fitting);
-                let notes = internal_note_list(&mut snapshot, case.id).await?;
-                let analysis = analyses::fetch(&mut snapshot, case.bundle_id).await?;
+                let (notes, more_internal_notes) = notes_of(&mut snapshot, case.id, call.command.after_note).await?;
                 let (bundles, more_bundles) = bundles_of(&mut snapshot, case.id, call.command.after_bundle).await?;
                 Ok(pb::GetDeskCaseResponse {
                     case: Some(case_message(&case)),
                     escalation: Some(pb::Escalation::decode(escalation.as_slice()).map_err(Error::internal)?),
                     events: events.into_iter().map(event_message).collect(),
-                    internal_notes: notes.into_iter().map(Into::into).collect(),
+                    internal_notes: notes,
+                    more_internal_notes,
                     more_events,
-                    analysis: analysis.map(message).transpose()?,
-                    bundles: bundles.into_iter().map(bundle_view::held).collect::<Result<_, _>>()?,
+                    // It stands in bundles: what is told twice takes the room of what is told once.
+                    analysis: None,
+                    bundles,
                     more_bundles,
                 })
             })
@@ -214,37 +211,13 @@ impl Handlers {
     }
 }
 
-/// The bundles that a case holds, after one of them, as many as fit an answer; and whether there are more.
-async fn bundles_of(
-    snapshot: &mut Snapshot,
-    case_id: CaseId,
-    after: Option<BundleId>,
-) -> Result<(Vec<Held>, bool), Error> {
-    let after = match after {
-        None => None,
-        Some(id) => {
-            let since = held_since(snapshot, case_id, id).await?.ok_or_else(|| Error::not_found("bundle", id))?;
-            Some((since, id))
-        }
-    };
-    let mut bundles = held_list(snapshot, case_id, after, MAX_BUNDLES + 1).await?;
-    let size = |held: &Held| {
-        let found = held.analysis.as_ref().and_then(|analysis| analysis.found.as_ref());
-        found.map_or(0, |found| found.told.len())
-    };
-    let fitting = fitting_sizes(bundles.iter().map(size));
-    let fitting = fitting.min(usize::try_from(MAX_BUNDLES).unwrap_or(usize::MAX));
-    let more = bundles.len() > fitting;
-    bundles.truncate(fitting);
-    Ok((bundles, more))
-}
-
 /// A case that is to be read.
 #[derive(Debug, Clone)]
 struct Asked {
     named: Named,
     after_sequence: i64,
     after_bundle: Option<BundleId>,
+    after_note: Option<NoteId>,
 }
 
 /// A case, by one of its names.
@@ -318,7 +291,12 @@ impl TryFrom<pb::GetDeskCaseRequest> for Asked {
             "" => None,
             named => violations.take("after_bundle_id", id::parse(named)),
         };
-        violations.finish(named.map(|named| Self { named, after_sequence: request.after_sequence, after_bundle }))
+        let after_note = match request.after_note_id.as_str() {
+            "" => None,
+            named => violations.take("after_note_id", id::parse(named)),
+        };
+        let after_sequence = request.after_sequence;
+        violations.finish(named.map(|named| Self { named, after_sequence, after_bundle, after_note }))
     }
 }
 
@@ -406,16 +384,5 @@ impl TryFrom<pb::CloseDutiesNotDoneRequest> for Act<pb::CloseDutiesNotDoneReques
             let missing = lines("missing", &request.missing, 1, v);
             Some(CaseEvent::DutiesNotDone { missing })
         })
-    }
-}
-
-impl From<InternalNote> for pb::InternalNote {
-    fn from(note: InternalNote) -> Self {
-        Self {
-            note_id: note.id.to_string(),
-            author: note.author,
-            text: note.text,
-            written_at: Some(timestamp(note.written_at)),
-        }
     }
 }

@@ -6,13 +6,14 @@ use vouch_contract::convert::timestamp;
 use vouch_contract::pb::vendor::v1 as pb;
 use vouch_contract::pb::vendor::v1::escalation_service_server::EscalationService;
 use vouch_core::code::PartnerId;
-use vouch_core::id::{CaseId, EscalationId};
+use vouch_core::id::EscalationId;
 use vouch_core::{Error, Reason};
 use vouch_host::{Call, Streamed, streamed};
 use vouch_storage::analyses;
 
 use super::bundles::partner_of;
-use super::read::{Contribution, ListOfCases, One, Withdrawal};
+use super::case_view::bundles_of;
+use super::read::{AskedCase, Contribution, ListOfCases, One, Withdrawal};
 use super::{Handlers, read};
 use crate::commands::admission::{self, CompleteDuties, Escalate, Gate, Verified};
 use crate::commands::cases::{self as commands, Doing, Of};
@@ -120,8 +121,8 @@ impl EscalationService for Handlers {
 
     async fn get_case(&self, request: Request<pb::GetCaseRequest>) -> Result<Response<pb::GetCaseResponse>, Status> {
         self.rpc
-            .query(request, |call: Call<One<CaseId>>| async move {
-                let (One(id), partner_id) = (&call.command, partner_of(&call.caller)?);
+            .query(request, |call: Call<AskedCase>| async move {
+                let (AskedCase { id, after_bundle }, partner_id) = (&call.command, partner_of(&call.caller)?);
                 let mut snapshot = self.rpc.store.snapshot().await?;
                 let case = cases::case_fetch(&mut snapshot, *id)
                     .await?
@@ -129,7 +130,8 @@ impl EscalationService for Handlers {
                     .ok_or_else(|| Error::not_found("case", id))?;
                 let analysis = analyses::fetch(&mut snapshot, case.bundle_id).await?;
                 let analysis = analysis.map(vouch_host::analyses::message).transpose()?;
-                Ok(pb::GetCaseResponse { case: Some(case_message(&case)), analysis })
+                let (bundles, more_bundles) = bundles_of(&mut snapshot, case.id, *after_bundle).await?;
+                Ok(pb::GetCaseResponse { case: Some(case_message(&case)), analysis, bundles, more_bundles })
             })
             .await
     }

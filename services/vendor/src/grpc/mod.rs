@@ -1,8 +1,10 @@
-//! The RPC services: parse, call, wrap, map. One file for each; `read` and `read_bundles` turn messages into values.
+//! The RPC services: parse, call, wrap, map. One file for each; `read` and `read_bundles` turn messages into values,
+//! `bundle_view` and `case_view` values into messages.
 
 mod bundle_desk;
 mod bundle_view;
 mod bundles;
+mod case_view;
 mod desk;
 mod escalations;
 mod key_set;
@@ -19,6 +21,7 @@ use vouch_contract::pb::vendor::v1 as pb;
 use vouch_host::{Bell, Rpc, SigningKeys};
 use vouch_storage::blobs::{Blobs, MAX_PART_BYTES};
 
+use crate::catalogue::Catalogue;
 use crate::config::DiagnosticsSettings;
 use crate::entitlements::Entitlements;
 use crate::manifests::Manifests;
@@ -37,6 +40,8 @@ pub(crate) struct Handlers {
     pub partners: Arc<Partners>,
     /// Which licences were suspended or revoked.
     pub entitlements: Arc<Entitlements>,
+    /// Which products there are.
+    pub catalogue: Catalogue,
     /// Diagnostics.
     pub blobs: Blobs,
     /// What the bundles that are being read say of themselves.

@@ -34,14 +34,27 @@ impl ProfileService for Handlers {
         &self,
         request: Request<pb::PublishProfileRequest>,
     ) -> Result<Response<pb::PublishProfileResponse>, Status> {
+        // Asked before the transaction begins, and not about what is refused anyway.
+        let unknown = match Publish::try_from(request.get_ref().clone()) {
+            Ok(_) => self.catalogue.judge("product_ids", &request.get_ref().product_ids).await,
+            Err(_) => None,
+        };
+        let unknown = &unknown;
         self.rpc
             .mutate("ProfileService/PublishProfile", request, |mut tx, call| async move {
                 let call: &Call<Publish> = &call;
                 let profile = call.command.at(call.now);
-                let there = profiles::profile_insert(&mut tx, &profile).await?;
+                let (there, is_new) = profiles::profile_insert(&mut tx, &profile).await?;
                 profile.edition.check_repeat(&there.edition)?;
+                let products_verified = unknown.as_ref().is_some_and(Violations::is_empty);
+                // A version belongs to its products for good: a slip of the pen is not to use it up.
+                if is_new && let Some(unknown) = unknown.clone() {
+                    unknown.finish(Some(())).map_err(Error::from)?;
+                }
                 analyses::reopen(&mut tx, &there.edition.title(), call.now).await?;
-                Ok((tx, pb::PublishProfileResponse { profile: Some(self.tell(there)?) }))
+                let profile = Some(self.tell(there)?);
+                let answer = pb::PublishProfileResponse { profile, published_before: !is_new, products_verified };
+                Ok((tx, answer))
             })
             .await
     }

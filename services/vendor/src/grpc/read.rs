@@ -21,6 +21,13 @@ pub(super) const LONG: usize = 20_000;
 #[derive(Debug, Clone)]
 pub(super) struct One<T>(pub T);
 
+/// A case that is to be read, with its bundles after one of them.
+#[derive(Debug, Clone)]
+pub(super) struct AskedCase {
+    pub id: CaseId,
+    pub after_bundle: Option<BundleId>,
+}
+
 /// A page of cases.
 #[derive(Debug, Clone)]
 pub(super) struct ListOfCases(pub Page);
@@ -90,11 +97,14 @@ impl TryFrom<pb::GetEscalationRequest> for One<EscalationId> {
     }
 }
 
-impl TryFrom<pb::GetCaseRequest> for One<CaseId> {
+impl TryFrom<pb::GetCaseRequest> for AskedCase {
     type Error = Violations;
 
     fn try_from(request: pb::GetCaseRequest) -> Result<Self, Violations> {
-        one("case_id", &request.case_id)
+        let mut violations = Violations::new();
+        let id = violations.take("case_id", id::parse(&request.case_id));
+        let after_bundle = violations.take("after_bundle_id", optional_bundle(&request.after_bundle_id));
+        violations.finish(id.zip(after_bundle).map(|(id, after_bundle)| Self { id, after_bundle }))
     }
 }
 

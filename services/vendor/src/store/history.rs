@@ -183,15 +183,39 @@ pub async fn internal_note_insert(connection: &mut AnyConnection, note: &Interna
     Ok(())
 }
 
-/// The vendor's own notes on a case, oldest first.
+/// When a note of the vendor's own was written; `None` where the case does not have it.
+pub async fn internal_note_written_at(
+    connection: &mut AnyConnection,
+    case_id: CaseId,
+    id: NoteId,
+) -> Result<Option<Timestamp>, StoreError> {
+    let found = sqlx::query("SELECT written_at FROM internal_notes WHERE case_id = $1 AND note_id = $2")
+        .bind(case_id.to_string())
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await?;
+    found.map(|found| row::instant(&found, "written_at")).transpose()
+}
+
+/// The vendor's own notes on a case, in the order in which they were written: the first ones, or those after one that was written at an instant.
 pub async fn internal_note_list(
     connection: &mut AnyConnection,
     case_id: CaseId,
+    after: Option<(Timestamp, NoteId)>,
+    most: i64,
 ) -> Result<Vec<InternalNote>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM internal_notes WHERE case_id = $1 ORDER BY written_at, note_id")
-        .bind(case_id.to_string())
-        .fetch_all(connection)
-        .await?;
+    let (written_at, id) = after.map_or((i64::MIN, String::new()), |(at, id)| (at.as_microsecond(), id.to_string()));
+    let rows = sqlx::query(
+        "SELECT * FROM internal_notes
+         WHERE case_id = $1 AND (written_at > $2 OR (written_at = $2 AND note_id > $3))
+         ORDER BY written_at, note_id LIMIT $4",
+    )
+    .bind(case_id.to_string())
+    .bind(written_at)
+    .bind(id)
+    .bind(most)
+    .fetch_all(connection)
+    .await?;
     rows.iter()
         .map(|found| {
             Ok(InternalNote {

@@ -10,13 +10,13 @@ use vouch_storage::{StoreError, WriteError, row};
 
 use crate::domain::profile::{Edition, PublishedProfile, Retired};
 
-/// Adds a profile, unless this version is there already; returns the one that is there then.
+/// Adds a profile, unless this version is there already; returns the one that is there then, and whether it was added.
 pub async fn profile_insert(
     connection: &mut AnyConnection,
     profile: &PublishedProfile,
-) -> Result<PublishedProfile, WriteError> {
+) -> Result<(PublishedProfile, bool), WriteError> {
     let edition = &profile.edition;
-    sqlx::query(
+    let inserted = sqlx::query(
         "INSERT INTO profiles (name, version, about, product_ids, content, sha256, published_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (name, version) DO NOTHING",
     )
@@ -30,7 +30,7 @@ pub async fn profile_insert(
     .execute(&mut *connection)
     .await?;
     let there = profile_fetch(connection, &edition.name, Some(edition.version)).await?;
-    Ok(there.ok_or_else(StoreError::lost_race)?)
+    Ok((there.ok_or_else(StoreError::lost_race)?, inserted.rows_affected() == 1))
 }
 
 /// Retires a version; `None` when there is none. One that is retired already stays as it is.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod case_pages;
 mod entitlements;
 mod knowledge;
 mod life;

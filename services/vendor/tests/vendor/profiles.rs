@@ -66,7 +66,12 @@ on_both_engines! {
     async fn v10_a_version_never_changes(database: Database) {
         let service = Service::start(&database).await;
         let first = publish(&service, "atlas-server", 1, &["atlas"]).await;
-        assert_eq!(publish(&service, "atlas-server", 1, &["atlas"]).await, first, "the same is the same publication");
+        let again = manager(&service).publish_profile(request(&text("atlas-server", 1), &["atlas"])).await.unwrap();
+        let again = again.into_inner();
+        assert_eq!((again.profile, again.published_before), (Some(first.clone()), true), "the same is the same publication");
+        let next = manager(&service).publish_profile(request(&text("atlas-client", 1), &["atlas"])).await.unwrap();
+        let next = next.into_inner();
+        assert_eq!((next.published_before, next.products_verified), (false, false), "no licence service answers here");
         let taken = (Code::FailedPrecondition, "PROFILE_VERSION_TAKEN".to_owned());
         let other = text("atlas-server", 1) + "# a remark\n";
         assert_eq!(refused(manager(&service).publish_profile(request(&other, &["atlas"])).await), taken);

@@ -17,7 +17,7 @@ use vouch_vendor::store::bundles::{bundle_fetch, bundle_upsert};
 use vouch_vendor::store::cases::case_insert;
 use vouch_vendor::store::retention::bundle_hold;
 
-fn bundle(world: &World, manifest: &BlobRef) -> Bundle {
+pub(crate) fn bundle(world: &World, manifest: &BlobRef) -> Bundle {
     let now = world.now();
     Bundle {
         id: world.id(),
@@ -38,7 +38,7 @@ fn bundle(world: &World, manifest: &BlobRef) -> Bundle {
     }
 }
 
-fn case(world: &World, bundle: &Bundle) -> Case {
+pub(crate) fn case(world: &World, bundle: &Bundle) -> Case {
     let cover = FrozenCover {
         end_user_id: EndUserId::parse("contoso").unwrap(),
         contact_id: String::new(),

@@ -173,6 +173,92 @@ on_both_engines! {
         assert_eq!(issued(scene.diagnostics(), for_it()).await.1.profile, "linux-host/1");
     }
 
+    async fn w10_a_second_question_takes_the_place_of_one_that_is_open(database: Database) {
+        let scene = Scene::start(&database).await;
+        let (ticket, case_id) = scene.escalated().await;
+        let id = ticket.ticket_id.clone();
+        let asking = |question: &str, collectors: &[&str]| {
+            let mut request = ask(&case_id, collectors, "linux-host/1");
+            request.request.as_mut().unwrap().questions = vec![question.to_owned()];
+            request
+        };
+        let early = refused(scene.desk().request_information(asking("The logs?", &["logs"])).await);
+        assert_eq!(early, (Code::FailedPrecondition, "STATE_CONFLICT".into()), "nobody has the case yet");
+        let claim = vendor::ClaimCaseRequest { request_id: fresh(), case_id: case_id.clone() };
+        scene.desk().claim_case(claim).await.unwrap();
+        let first = scene.desk().request_information(asking("The logs?", &["logs"])).await.unwrap().into_inner();
+        let second = scene.desk().request_information(asking("No: the disks?", &["disks"])).await.unwrap().into_inner();
+        let (first, second) = (first.case.unwrap(), second.case.unwrap());
+        assert_eq!(second.state(), vendor::CaseState::AwaitingPartner);
+        assert_eq!(second.promised, first.promised, "the first question was the response");
+
+        let asked = async |collector: &str| {
+            let view = scene.ticket(&id).await.escalation.unwrap();
+            view.vendor_request.filter(|request| request.collectors == [collector])
+        };
+        let shown = until(async || asked("disks").await).await;
+        assert_eq!(shown.questions, ["No: the disks?"]);
+        let notes = scene.ticket(&id).await.notes;
+        for question in ["The logs?", "No: the disks?"] {
+            assert!(notes.iter().any(|note| note.text.starts_with(question)), "{question}: {notes:?}");
+        }
+        let events = scene.desk_case(&case_id).await.events;
+        let asked = events.iter().filter(|event| event.type_name == "vouch.vendor.v1.InformationRequested").count();
+        assert_eq!(asked, 2, "the history has both");
+        let for_it = partner::IssueCollectionTicketRequest { for_vendor_request: true, ..issue(&id) };
+        assert_eq!(issued(scene.diagnostics(), for_it).await.1.collectors, ["disks"]);
+
+        let answer = partner::AnswerVendorRequest {
+            request_id: fresh(),
+            ticket_id: id.clone(),
+            text: "Two of them.".into(),
+            bundle_id: String::new(),
+        };
+        scene.tickets().answer_vendor(answer).await.unwrap();
+        until(async || {
+            let case = scene.desk_case(&case_id).await.case.unwrap();
+            (case.state() == vendor::CaseState::InProgress).then_some(())
+        })
+        .await;
+        assert!(scene.ticket(&id).await.escalation.unwrap().vendor_request.is_none(), "one answer is enough");
+    }
+
+    async fn w10_collectors_that_a_known_profile_does_not_have_are_refused_with_those_that_there_are(database: Database) {
+        let scene = Scene::start(&database).await;
+        let (ticket, case_id) = scene.escalated().await;
+        let claim = vendor::ClaimCaseRequest { request_id: fresh(), case_id: case_id.clone() };
+        scene.desk().claim_case(claim).await.unwrap();
+        let id = ticket.ticket_id.as_str();
+        let named = |collectors: &[&str]| partner::IssueCollectionTicketRequest {
+            collectors: collectors.iter().map(|&name| name.to_owned()).collect(),
+            ..issue(id)
+        };
+        let answer = scene.diagnostics().issue_collection_ticket(named(&["logs", "nope"])).await.unwrap().into_inner();
+        assert!(!answer.profile_known, "nobody published it: the host may have it");
+        scene.desk().request_information(ask(&case_id, &["nope"], "linux-host/1")).await.unwrap();
+        scene.publish(vouch_diagnostics::profile::Profile::shipped_text("linux-host").unwrap()).await;
+        scene.until_listed(1).await;
+
+        let status =
+            scene.diagnostics().issue_collection_ticket(named(&["logs", "nope", "disks", "log"])).await.unwrap_err();
+        let told = vouch_contract::status::violations_of(&status);
+        assert_eq!(told.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(), ["collectors[1]", "collectors[3]"]);
+        assert!(told[0].1.contains("is no collector of linux-host/1, which has: ") && told[0].1.contains("disks"), "{told:?}");
+        let answer = scene.diagnostics().issue_collection_ticket(named(&["logs", "disks"])).await.unwrap().into_inner();
+        assert!(answer.profile_known);
+
+        // What the vendor asked for before it published the profile is held against it, too, and what it asks of one that is named here.
+        let for_it = || partner::IssueCollectionTicketRequest { for_vendor_request: true, ..issue(id) };
+        until(async || scene.ticket(id).await.escalation.unwrap().vendor_request).await;
+        let unnamed = partner::IssueCollectionTicketRequest { profile: String::new(), ..for_it() };
+        assert_eq!(fields(scene.diagnostics().issue_collection_ticket(unnamed).await), ["for_vendor_request"]);
+        scene.desk().request_information(ask(&case_id, &["nope", "os"], "")).await.unwrap();
+        until(async || scene.ticket(id).await.escalation.unwrap().vendor_request.filter(|one| one.profile.is_empty())).await;
+        let refusal = scene.diagnostics().issue_collection_ticket(for_it()).await.unwrap_err();
+        let told = vouch_contract::status::violations_of(&refusal);
+        assert!(told.len() == 1 && told[0].1.starts_with("asks for nope, which is no collector of linux-host/1"), "{told:?}");
+    }
+
     async fn b03_a_bundle_is_committed_for_the_ticket_by_whose_request_it_was_collected(database: Database) {
         let scene = Scene::start(&database).await;
         let (one, other) = (scene.open_ticket().await.ticket_id, scene.open_ticket().await.ticket_id);

@@ -240,7 +240,7 @@ on_both_engines! {
     async fn a_partner_sees_and_changes_its_own_cases_only(database: Database) {
         let scene = Scene::start(&database).await;
         let (_, case_id) = scene.escalated().await;
-        let get = vendor::GetCaseRequest { case_id: case_id.clone() };
+        let get = vendor::GetCaseRequest { case_id: case_id.clone(), ..Default::default() };
         let case = scene.gate().get_case(get.clone()).await.unwrap().into_inner().case.unwrap();
         assert_eq!(case.case_id, case_id);
         let not_found = (Code::NotFound, "NOT_FOUND".to_owned());

@@ -102,17 +102,49 @@ on_both_engines! {
         })
         .await;
         assert_eq!(gone.root, held.root);
-        let commit = partner::CommitBundleRequest { ticket_id: id.clone(), manifest: Some(samples::blob(&manifest)) };
+        // What is wanted of it later is wanted for another ticket: this one takes nothing any more.
+        let other = scene.open_ticket().await.ticket_id;
+        let commit = |ticket_id: &str| partner::CommitBundleRequest {
+            ticket_id: ticket_id.to_owned(),
+            manifest: Some(samples::blob(&manifest)),
+        };
         until(async || {
-            let answer = scene.diagnostics().commit_bundle(commit.clone()).await;
+            let answer = scene.diagnostics().commit_bundle(commit(&other)).await;
             (answer.is_err() && refused(answer).1 == "BUNDLE_INCOMPLETE").then_some(())
         })
         .await;
+        assert_eq!(refused(scene.diagnostics().commit_bundle(commit(&id)).await).1, "STATE_CONFLICT");
+        let again = scene.upload(&other, &(manifest.clone(), blobs)).await;
+        assert!(scene.partner_bundle(&other, &again).await.committed);
+        assert!(!scene.partner_bundle(&id, &at_partner).await.committed, "what was given up stays so");
+    }
 
-        // Uploaded and committed once more, it is whole once more, under its id.
-        assert_eq!(scene.upload(&id, &(manifest, blobs)).await, at_partner);
-        let again = scene.partner_bundle(&id, &at_partner).await;
-        assert!(again.committed && again.content_delete_time.is_none());
+    async fn w23_a_ticket_that_is_over_takes_no_diagnostics_from_the_first_step_on(database: Database) {
+        let scene = Scene::start(&database).await;
+        let id = scene.open_ticket().await.ticket_id;
+        let (manifest, blobs) = samples::manifest(&["os"]);
+        let before = scene.upload(&id, &(manifest.clone(), blobs)).await;
+        let answer = partner::AnswerTicketRequest { request_id: fresh(), ticket_id: id.clone(), answer: "So.".into() };
+        scene.tickets().answer_ticket(answer).await.unwrap();
+
+        let over = (Code::FailedPrecondition, "STATE_CONFLICT".to_owned());
+        let blob = Some(samples::blob(&manifest));
+        let missing = partner::FindMissingBlobsRequest { ticket_id: id.clone(), blobs: blob.clone().into_iter().collect() };
+        let status = scene.diagnostics().find_missing_blobs(missing).await.unwrap_err();
+        assert!(status.message().contains("is answered") && status.message().contains("a ticket that is open"), "{status:?}");
+        assert_eq!(refused::<()>(Err(status)), over);
+        let query = partner::QueryBlobRequest { ticket_id: id.clone(), blob: blob.clone() };
+        assert_eq!(refused(scene.diagnostics().query_blob(query).await), over);
+        let part = partner::WriteBlobRequest {
+            ticket_id: id.clone(),
+            blob: Some(samples::blob(b"more")),
+            offset_bytes: 0,
+            part: b"more".to_vec().into(),
+        };
+        assert_eq!(refused(scene.diagnostics().write_blob(tokio_stream::iter([part])).await), over);
+        let commit = partner::CommitBundleRequest { ticket_id: id.clone(), manifest: blob };
+        assert_eq!(refused(scene.diagnostics().commit_bundle(commit).await), over);
+        assert!(scene.partner_bundle(&id, &before).await.committed, "what was committed before is there, and told");
     }
 
     async fn w23_what_becomes_of_a_bundle_is_told_to_its_own_partner_only(database: Database) {

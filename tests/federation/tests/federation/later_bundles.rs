@@ -101,7 +101,7 @@ on_both_engines! {
         assert_eq!(bundles.iter().map(verdict).collect::<Vec<_>>(), expected, "in the order in which they came");
         let told = scene.desk_case(&case_id).await;
         assert_eq!(bundles[0].bundle_id, told.case.unwrap().bundle_id, "the one with which it was opened");
-        assert_eq!((told.analysis, told.more_bundles), (bundles[0].analysis.clone(), false));
+        assert_eq!((told.analysis, told.more_bundles), (None, false), "each is told once");
         for bundle in &bundles {
             assert_eq!(bundle.analysis.as_ref().unwrap().bundle_id, bundle.bundle_id);
             assert!(bundle.hold_time.is_some() && bundle.content_delete_time.is_none(), "{bundle:?}");
@@ -113,6 +113,16 @@ on_both_engines! {
         };
         assert_eq!(rest(&bundles[0]).await, bundles[1..]);
         assert_eq!(rest(&bundles[2]).await, []);
+
+        let at_gate = async |after_bundle_id: &str| {
+            let request =
+                vendor::GetCaseRequest { case_id: case_id.clone(), after_bundle_id: after_bundle_id.to_owned() };
+            scene.gate().get_case(request).await.unwrap().into_inner()
+        };
+        let seen = at_gate("").await;
+        assert_eq!((seen.bundles, seen.more_bundles), (bundles.clone(), false), "its partner is told the same");
+        assert_eq!(seen.analysis, bundles[0].analysis);
+        assert_eq!(at_gate(&bundles[0].bundle_id).await.bundles, bundles[1..]);
 
         let mut reads = BundleDeskServiceClient::new(scene.vendor_staff(&["support-engineer"]));
         let request = vendor::ListDeskBundleReadsRequest { bundle_id: bundles[1].bundle_id.clone(), page: None };
@@ -126,9 +136,13 @@ on_both_engines! {
         let (_, other_case_id) = scene.escalated().await;
         let held = scene.desk_case(&other_case_id).await.bundles.remove(0).bundle_id;
         assert_eq!(fields(scene.desk().get_desk_case(after(&case_id, "bun_1")).await), ["after_bundle_id"]);
+        let bad = vendor::GetCaseRequest { case_id: "x".into(), after_bundle_id: "bun_1".into() };
+        assert_eq!(fields(scene.gate().get_case(bad).await), ["case_id", "after_bundle_id"]);
         for foreign in [World::system().id::<BundleTag>().to_string(), held] {
             let told = refused(scene.desk().get_desk_case(after(&case_id, &foreign)).await);
             assert_eq!(told, (Code::NotFound, "NOT_FOUND".into()));
+            let request = vendor::GetCaseRequest { case_id: case_id.clone(), after_bundle_id: foreign };
+            assert_eq!(refused(scene.gate().get_case(request).await), (Code::NotFound, "NOT_FOUND".into()));
         }
     }
 }

@@ -122,7 +122,7 @@ impl Scene {
     }
 
     /// Waits until the partner lists this version of the profile.
-    async fn until_listed(&self, version: i64) {
+    pub(crate) async fn until_listed(&self, version: i64) {
         let listed = async || {
             let answer = self.directory().list_profiles(list()).await.unwrap().into_inner();
             answer.profiles.iter().any(|one| one.version == version).then_some(())
@@ -142,7 +142,7 @@ impl Scene {
     /// Waits until the vendor has analysed the bundle of a case.
     async fn until_analysed_at_vendor(&self, case_id: &str) -> vendor::BundleAnalysis {
         let analysed = async || {
-            let analysis = self.desk_case(case_id).await.analysis?;
+            let analysis = self.desk_case(case_id).await.bundles.remove(0).analysis?;
             (analysis.state() == vendor::AnalysisState::Done).then_some(analysis)
         };
         until(analysed).await
@@ -187,6 +187,22 @@ on_both_engines! {
         assert_eq!(fields(scene.directory().get_profile(bad).await), ["vendor_id", "name", "version"]);
         let bad = partner::ListProfilesRequest { product_id: "A".into(), ..Default::default() };
         assert_eq!(fields(scene.directory().list_profiles(bad).await), ["vendor_id", "product_id"]);
+    }
+
+    async fn v10_a_profile_for_a_product_that_does_not_exist_uses_no_version_up(database: Database) {
+        let scene = Scene::start(&database).await;
+        let mut profiles = ProfileServiceClient::new(scene.vendor_staff(&["policy-manager"]));
+        let request = |products: &[&str]| vendor::PublishProfileRequest {
+            request_id: fresh(),
+            content: PROFILE.as_bytes().to_vec().into(),
+            product_ids: products.iter().map(|&product| product.to_owned()).collect(),
+        };
+        let named = fields(profiles.publish_profile(request(&["atlsa", "atlas", "borealis"])).await);
+        assert_eq!(named, ["product_ids[0]", "product_ids[2]"]);
+        let answer = profiles.publish_profile(request(&["atlas"])).await.unwrap().into_inner();
+        assert!(answer.products_verified && !answer.published_before, "{answer:?}");
+        let again = profiles.publish_profile(request(&["atlas"])).await.unwrap().into_inner();
+        assert!(again.published_before && again.profile == answer.profile, "{again:?}");
     }
 
     async fn v10_a_version_that_is_no_longer_offered_is_given_out_by_name_only(database: Database) {
@@ -278,7 +294,7 @@ on_both_engines! {
         let case_id = ticket.escalation.unwrap().case_id;
         let arrived = scene.until_analysed_at_vendor(&case_id).await;
         assert_eq!(arrived.findings, analysis.findings, "both sides find the same");
-        let get = vendor::GetCaseRequest { case_id: case_id.clone() };
+        let get = vendor::GetCaseRequest { case_id: case_id.clone(), ..Default::default() };
         let told = scene.gate().get_case(get).await.unwrap().into_inner();
         assert_eq!(told.analysis, Some(arrived.clone()));
 

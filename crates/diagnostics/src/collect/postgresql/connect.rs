@@ -104,6 +104,7 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::thread;
 
+    use tokio::net::TcpSocket;
     use tokio::runtime::Builder;
 
     use super::super::address::address;
@@ -131,9 +132,12 @@ mod tests {
         let _ = stream.read(&mut [0]);
     }
 
-    /// A port on which nobody listens.
-    fn silent() -> u16 {
-        TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    /// A port on which nobody listens, and nobody else can begin to while it is held.
+    fn silent() -> (TcpSocket, u16) {
+        let held = TcpSocket::new_v4().unwrap();
+        held.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let port = held.local_addr().unwrap().port();
+        (held, port)
     }
 
     /// Why nobody can connect to these ports.
@@ -164,15 +168,16 @@ mod tests {
 
     #[test]
     fn several_servers_are_tried_in_their_order_until_one_answers_for_good() {
-        let told = refused(&[silent(), answering(STARTING), answering(GSSAPI), silent()]);
-        let (first, rest) = told.split_once("; 2: ").unwrap();
-        assert!(first.starts_with("none of 4 servers is asked (1: the server cannot be reached"), "{told}");
+        let [(_first, first), (_second, second)] = [silent(), silent()];
+        let told = refused(&[first, answering(STARTING), answering(GSSAPI), second]);
+        let (begin, rest) = told.split_once("; 2: ").unwrap();
+        assert!(begin.starts_with("none of 4 servers is asked (1: the server cannot be reached"), "{told}");
         assert!(
             rest.starts_with("the server is starting, or is about to stop; 3: the server asks for Kerberos"),
             "{told}"
         );
         assert!(rest.ends_with("; those after it are not tried)"), "{told}");
-        let told = refused(&[silent(), silent()]);
+        let told = refused(&[first, second]);
         assert!(told.contains("2: the server cannot be reached") && !told.contains("not tried"), "{told}");
     }
 }

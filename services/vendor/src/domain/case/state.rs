@@ -81,7 +81,10 @@ impl CaseState {
         match step {
             // A case that came back from duties not done may be nobody's still.
             CaseStep::Claim => matches!(self, State::Accepted | State::InProgress).then_some(State::InProgress),
-            CaseStep::Ask => (self == State::InProgress).then_some(State::AwaitingPartner),
+            // Asked again, in the place of what was asked before.
+            CaseStep::Ask => {
+                matches!(self, State::InProgress | State::AwaitingPartner).then_some(State::AwaitingPartner)
+            }
             CaseStep::Answer => (self == State::AwaitingPartner).then_some(State::InProgress),
             CaseStep::InvolveDevelopment => (self == State::InProgress).then_some(State::WithDevelopment),
             CaseStep::ReturnFromDevelopment => (self == State::WithDevelopment).then_some(State::InProgress),
@@ -192,6 +195,7 @@ mod tests {
         let path = [
             (State::Accepted, CaseStep::Claim),
             (State::InProgress, CaseStep::Ask),
+            (State::AwaitingPartner, CaseStep::Ask),
             (State::AwaitingPartner, CaseStep::Answer),
             (State::InProgress, CaseStep::ProvideSolution),
             (State::SolutionProvided, CaseStep::DeclineSolution),
@@ -202,8 +206,8 @@ mod tests {
         for (from, step) in path {
             assert!(drawn.iter().any(|(state, other, _)| (*state, *other) == (from, step)), "{from:?} {step:?}");
         }
-        // 20 arrows but for the withdrawals, and one of these from each of the eight states that may be withdrawn.
-        assert_eq!(drawn.len(), 20 + 8, "{drawn:#?}");
+        // 21 arrows but for the withdrawals, and one of these from each of the eight states that may be withdrawn.
+        assert_eq!(drawn.len(), 21 + 8, "{drawn:#?}");
     }
 
     #[test]
