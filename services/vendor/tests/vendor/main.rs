@@ -9,4 +9,5 @@ mod profiles;
 mod retention;
 mod schema;
 mod script;
+mod steps;
 mod support;
