@@ -1,7 +1,7 @@
 //! Values that every service reads from and writes to messages.
 
 use jiff::{SignedDuration, Timestamp};
-use vouch_core::{Channel, CureBy, Finding, Severity, Weight};
+use vouch_core::{Channel, CureBy, Finding, Severity, StepMark, StepMarks, Violations, Weight};
 
 use crate::pb::common::v1 as pb;
 
@@ -96,6 +96,37 @@ pub fn read_channel(number: i32) -> Result<Channel, String> {
     }
 }
 
+/// The marks of a step as the wire has them.
+pub fn step_marks(marks: &StepMarks) -> Vec<i32> {
+    let number = |mark| match mark {
+        StepMark::NeedsAdministrativeRights => pb::StepMark::NeedsAdministrativeRights.into(),
+        StepMark::ExposesSensitiveData => pb::StepMark::ExposesSensitiveData.into(),
+    };
+    marks.iter().map(number).collect()
+}
+
+/// Reads the marks of a step; one that is not said or not known is refused.
+pub fn read_step_marks(numbers: &[i32], v: &mut Violations) -> StepMarks {
+    let is_unknown = |number: &i32| known_step_mark(*number).is_none();
+    if let Some(index) = numbers.iter().position(is_unknown) {
+        v.add(format!("marks[{index}]"), format!("has the unknown value {}", numbers[index]));
+    }
+    known_step_marks(numbers)
+}
+
+/// The marks of a step, of which only those count that this version knows: for what somebody else took in.
+pub fn known_step_marks(numbers: &[i32]) -> StepMarks {
+    numbers.iter().copied().filter_map(known_step_mark).collect()
+}
+
+fn known_step_mark(number: i32) -> Option<StepMark> {
+    match pb::StepMark::try_from(number) {
+        Ok(pb::StepMark::NeedsAdministrativeRights) => Some(StepMark::NeedsAdministrativeRights),
+        Ok(pb::StepMark::ExposesSensitiveData) => Some(StepMark::ExposesSensitiveData),
+        Ok(pb::StepMark::Unspecified) | Err(_) => None,
+    }
+}
+
 /// Rows a page when none are asked for.
 pub const DEFAULT_PAGE_SIZE: i32 = 50;
 /// The most rows a page.
@@ -112,6 +143,8 @@ pub fn page_size(asked: i32) -> Result<i64, String> {
 
 #[cfg(test)]
 mod tests {
+    //! Proves S07.
+
     use super::*;
 
     #[test]
@@ -138,6 +171,21 @@ mod tests {
         for unknown in [0, -1, 99] {
             assert!(read_severity(unknown).is_err() && read_channel(unknown).is_err());
         }
+    }
+
+    #[test]
+    fn s07_marks_travel_both_ways_and_unknown_ones_are_refused_where_they_are_given() {
+        let all: StepMarks = StepMark::ALL.into_iter().collect();
+        let mut violations = Violations::new();
+        assert_eq!(read_step_marks(&step_marks(&all), &mut violations), all);
+        assert!(violations.is_empty());
+        for (numbers, field) in [(&[0][..], "marks[0]"), (&[2, 9], "marks[1]")] {
+            let mut violations = Violations::new();
+            read_step_marks(numbers, &mut violations);
+            let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
+            assert_eq!(fields, [field]);
+        }
+        assert_eq!(known_step_marks(&[9, 2]), std::iter::once(StepMark::ExposesSensitiveData).collect());
     }
 
     #[test]

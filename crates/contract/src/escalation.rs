@@ -9,7 +9,7 @@ use vouch_core::escalation::{
 };
 use vouch_core::{Violations, dates, id, text};
 
-use crate::convert::{instant, read_severity, severity, timestamp};
+use crate::convert::{instant, read_severity, read_step_marks, severity, step_marks, timestamp};
 use crate::pb::partner::v1 as partner;
 use crate::pb::vendor::v1 as pb;
 
@@ -64,6 +64,7 @@ pub fn read(escalation: pb::Escalation, v: &mut Violations) -> Option<Escalation
         statement_confirmed_at,
         further,
         test_case: escalation.test_case,
+        liaison_has_rights: escalation.liaison_administrative_rights,
     })
 }
 
@@ -95,6 +96,7 @@ pub fn write(escalation: Escalation) -> pb::Escalation {
         contact_times: problem.contact_times,
         further: escalation.further,
         test_case: escalation.test_case,
+        liaison_administrative_rights: escalation.liaison_has_rights,
     }
 }
 
@@ -215,6 +217,7 @@ pub fn write_work(work: FrontLineWork) -> partner::FrontLineWork {
                 action: step.action,
                 finding: step.finding,
                 done_at: Some(timestamp(step.done_at)),
+                marks: step_marks(&step.marks),
             })
             .collect(),
         replication: work.replication.map(|replication| pb::Replication {
@@ -230,7 +233,8 @@ pub fn read_step(step: pb::TroubleshootingStep, v: &mut Violations) -> Option<Tr
     let action = v.take("action", text::paragraph(&step.action, 5000));
     let finding = v.take("finding", text::paragraph(&step.finding, 5000));
     let done_at = v.take("done_at", required_instant(step.done_at.as_ref()));
-    Some(TroubleshootingStep { action: action?, finding: finding?, done_at: done_at? })
+    let marks = read_step_marks(&step.marks, v);
+    Some(TroubleshootingStep { action: action?, finding: finding?, done_at: done_at?, marks })
 }
 
 /// Reads an attempt to replicate a problem.
@@ -391,11 +395,13 @@ mod tests {
                 action: "restarted".into(),
                 finding: "no change".into(),
                 done_at: Some(now),
+                marks: vec![1, 2],
             }],
             replication: Some(pb::Replication { notes: "shows".into(), ..Default::default() }),
             statement_confirmed_at: Some(now),
             contact_times: Some(pb::ContactTimes { zone: "Europe/Berlin".into(), ranges: vec![times] }),
             further: BTreeMap::from([("site".to_owned(), "Bern".to_owned())]),
+            liaison_administrative_rights: true,
             ..Default::default()
         }
     }
@@ -438,7 +444,7 @@ mod tests {
                 zone: "Nowhere".into(),
                 ranges: vec![pb::ContactRange { weekdays: vec![8], from: "17:00".into(), until: "9".into() }],
             }),
-            steps: vec![pb::TroubleshootingStep::default()],
+            steps: vec![pb::TroubleshootingStep { marks: vec![1, 9], ..Default::default() }],
             ..Default::default()
         };
         let mut violations = Violations::new();
@@ -451,6 +457,7 @@ mod tests {
             "steps[0].action",
             "steps[0].finding",
             "steps[0].done_at",
+            "steps[0].marks[1]",
             "product_id",
             "severity",
             "subject",

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::Severity;
 use crate::code::ProductId;
 use crate::id::{ArticleId, EscalationId};
+use crate::{Severity, StepMarks};
 
 /// What is known of a problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,6 +135,8 @@ pub struct TroubleshootingStep {
     pub finding: String,
     /// When.
     pub done_at: Timestamp,
+    /// What it asks of whoever carries it out.
+    pub marks: StepMarks,
 }
 
 /// An attempt to replicate a problem.
@@ -167,4 +169,6 @@ pub struct Escalation {
     pub further: BTreeMap<String, String>,
     /// True for drills.
     pub test_case: bool,
+    /// Whether the named contact is known to have administrative rights on the product.
+    pub liaison_has_rights: bool,
 }

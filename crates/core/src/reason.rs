@@ -95,6 +95,7 @@ pub enum Reason {
     NothingRequested = 241,
     PseudonymsUnreadable = 242,
     StorageQuotaExceeded = 245,
+    LiaisonLacksAdministrativeRights = 255,
 }
 
 impl Reason {
@@ -189,6 +190,7 @@ impl Reason {
         Self::NothingRequested,
         Self::PseudonymsUnreadable,
         Self::StorageQuotaExceeded,
+        Self::LiaisonLacksAdministrativeRights,
     ];
 
     /// The number in the contract.

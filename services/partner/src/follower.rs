@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prost::{Message, Name};
 use sqlx::AnyConnection;
-use vouch_contract::convert::instant;
+use vouch_contract::convert::{instant, known_step_marks};
 use vouch_contract::pb::vendor::v1 as pb;
 use vouch_core::id::{self, CaseId};
 use vouch_core::{Error, World};
@@ -119,10 +119,11 @@ async fn apply_one(
             ticket_id: ticket.id,
             audience: Audience::Vendor,
             author: VENDOR.into(),
-            text: told.0,
+            text: told.text,
             written_at: event.committed_at,
             entry_id: None,
             pending: false,
+            marks: told.marks,
         };
         notes::note_insert(tx, &note).await?;
     }
@@ -180,14 +181,16 @@ fn read_change(event: &Event) -> Result<CaseChange, Error> {
     } else if is(pb::CaseClaimed::full_name()) {
         CaseChange::Claimed
     } else if is(pb::SharedNote::full_name()) {
-        CaseChange::Note(decode::<pb::SharedNote>(event)?.text)
+        let note: pb::SharedNote = decode(event)?;
+        CaseChange::Note { text: note.text, marks: known_step_marks(&note.marks) }
     } else if is(pb::InformationRequested::full_name()) {
-        let asked: pb::InformationRequested = decode(event)?;
-        CaseChange::Asked { questions: asked.questions, collectors: asked.collectors, profile: asked.profile }
+        let pb::InformationRequested { questions, collectors, profile, marks } = decode(event)?;
+        CaseChange::Asked { questions, collectors, profile, marks: known_step_marks(&marks) }
     } else if is(pb::InformationProvided::full_name()) {
         CaseChange::Answered
     } else if is(pb::SolutionProvided::full_name()) {
-        CaseChange::Solved(decode::<pb::SolutionProvided>(event)?.text)
+        let solution: pb::SolutionProvided = decode(event)?;
+        CaseChange::Solved { text: solution.text, marks: known_step_marks(&solution.marks) }
     } else if is(pb::SolutionDeclined::full_name()) {
         CaseChange::Declined
     } else if is(pb::MarkedReadyToClose::full_name()) {

@@ -151,7 +151,7 @@ impl Liaisons {
         let mut concerned = Vec::new();
         // One without an address was named by nobody's ticket: another notice was only going to name the person.
         for removal in notice.removals.iter().filter(|removal| !removal.email.is_empty()) {
-            let removed = read_removal(removal, notice, notice_id)?;
+            let mut removed = read_removal(removal, notice, notice_id)?;
             let mut snapshot = self.store.snapshot().await?;
             let (partner_id, vendor_id) = (&link.partner_id, &link.vendor_id);
             let of_person =
@@ -163,6 +163,9 @@ impl Liaisons {
                 candidates.extend(license_id.map(|license_id| (ticket, license_id)));
             }
             drop(snapshot);
+            if let (Some(successor), false) = (&mut removed.successor, candidates.is_empty()) {
+                successor.has_rights = has_rights(link, &notice.end_user_id, successor).await?;
+            }
             for (ticket, license_id) in candidates {
                 let answer = match link.check(&ticket, Some(license_id), revision).await {
                     Ok(answer) => answer,
@@ -223,6 +226,15 @@ impl Liaisons {
     }
 }
 
+/// Whether a successor has administrative rights. Where the licence service has no answer, it is not known, and nothing waits for it.
+async fn has_rights(link: &Link, end_user_id: &str, successor: &Successor) -> Result<bool, Error> {
+    match link.has_rights(end_user_id, &successor.contact_id.to_string(), &successor.email).await {
+        Ok(has_rights) => Ok(has_rights),
+        Err(status) if is_over(&status) => Ok(false),
+        Err(status) => Err(unavailable(&status)),
+    }
+}
+
 async fn watch(link: &Link, place: Option<i64>) -> Result<tonic::Streaming<pb::WatchEntitlementsResponse>, Status> {
     let request = pb::WatchEntitlementsRequest { after_revision: place.unwrap_or_default(), from_now: place.is_none() };
     Ok(link.entitlement().watch_entitlements(request).await?.into_inner())
@@ -246,7 +258,7 @@ fn read_removal(
         "" => None,
         contact_id => {
             let contact_id = id::parse(contact_id).map_err(Error::internal)?;
-            Some(Successor { contact_id, email: removal.successor_email.clone() })
+            Some(Successor { contact_id, email: removal.successor_email.clone(), has_rights: false })
         }
     };
     Ok(Removed { notice_id, email: removal.email.clone(), successor, grace_ends_at })

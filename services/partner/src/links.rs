@@ -9,6 +9,7 @@ use tonic::{Code, Status};
 use vouch_contract::convert;
 use vouch_contract::pb::common::v1::{Finding, PageRequest};
 use vouch_contract::pb::license::v1 as license;
+use vouch_contract::pb::license::v1::directory_service_client::DirectoryServiceClient;
 use vouch_contract::pb::license::v1::entitlement_service_client::EntitlementServiceClient;
 use vouch_contract::pb::license::v1::incident_service_client::IncidentServiceClient;
 use vouch_contract::pb::license::v1::liaison_notice_service_client::LiaisonNoticeServiceClient;
@@ -142,6 +143,14 @@ impl Link {
         let request = license::CheckEntitlementRequest { question, at_least_revision, ..Default::default() };
         let answer = within(self.entitlement().check_entitlement(request)).await?;
         Ok(answer.answer.unwrap_or_default())
+    }
+
+    /// Whether a person in a role of liaison is marked as having administrative rights on the product.
+    pub async fn has_rights(&self, end_user_id: &str, contact_id: &str, email: &str) -> Result<bool, Status> {
+        let request = license::GetPersonRightsRequest { end_user_id: end_user_id.to_owned(), email: email.to_owned() };
+        let mut directory = DirectoryServiceClient::new(self.license.clone());
+        let roles = within(directory.get_person_rights(request)).await?.liaison_roles;
+        Ok(roles.iter().any(|role| role.contact_id == contact_id && role.administrative_rights))
     }
 
     /// Searches the vendor's knowledge.

@@ -11,7 +11,7 @@ use vouch_contract::convert::timestamp;
 use vouch_contract::pb::license::v1 as license;
 use vouch_contract::pb::vendor::v1 as pb;
 use vouch_core::id::{self, BundleId, HoldId, LicenseId};
-use vouch_core::{Error, Reason, World};
+use vouch_core::{Error, Reason, StepMarks, World};
 use vouch_storage::blobs::Blobs;
 use vouch_storage::outbox::{self, Entry};
 use vouch_storage::{Store, WriteError};
@@ -363,5 +363,6 @@ fn remark(world: &World, ticket: &Ticket, text: String, now: jiff::Timestamp) ->
         written_at: now,
         entry_id: None,
         pending: false,
+        marks: StepMarks::none(),
     }
 }

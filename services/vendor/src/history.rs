@@ -1,7 +1,7 @@
 //! Events, cases and decisions as the contract has them: what is hashed and passed on as bytes, and never written anew.
 
 use prost::{Message, Name};
-use vouch_contract::convert::{finding, severity, timestamp};
+use vouch_contract::convert::{finding, severity, step_marks, timestamp};
 use vouch_contract::pb::vendor::v1 as pb;
 use vouch_core::short_number;
 
@@ -15,18 +15,20 @@ pub fn encode(event: &CaseEvent) -> (String, Vec<u8>) {
     match event.clone() {
         CaseEvent::Accepted(case) => named(&pb::CaseAccepted { case: Some(case_message(&case)) }),
         CaseEvent::Claimed { engineer } => named(&pb::CaseClaimed { engineer }),
-        CaseEvent::Note { id, text } => named(&pb::SharedNote { note_id: id.to_string(), text }),
-        CaseEvent::InformationRequested { questions, collectors, profile } => {
+        CaseEvent::Note { id, text, marks } => {
+            named(&pb::SharedNote { note_id: id.to_string(), text, marks: step_marks(&marks) })
+        }
+        CaseEvent::InformationRequested { questions, collectors, profile, marks } => {
             let profile = profile.map(|profile| profile.to_string()).unwrap_or_default();
-            named(&pb::InformationRequested { questions, collectors, profile })
+            named(&pb::InformationRequested { questions, collectors, profile, marks: step_marks(&marks) })
         }
         CaseEvent::InformationProvided { text, bundle_id } => {
             let bundle_id = bundle_id.map(|id| id.to_string()).unwrap_or_default();
             named(&pb::InformationProvided { text, bundle_id })
         }
-        CaseEvent::SolutionProvided { text, article_ids } => {
+        CaseEvent::SolutionProvided { text, article_ids, marks } => {
             let article_ids = article_ids.iter().map(ToString::to_string).collect();
-            named(&pb::SolutionProvided { text, article_ids })
+            named(&pb::SolutionProvided { text, article_ids, marks: step_marks(&marks) })
         }
         CaseEvent::SolutionDeclined { remarks } => named(&pb::SolutionDeclined { remarks }),
         CaseEvent::MarkedReadyToClose { confirmed_at, told_at } => named(&pb::MarkedReadyToClose {
@@ -39,10 +41,11 @@ pub fn encode(event: &CaseEvent) -> (String, Vec<u8>) {
             let bundle_id = bundle_id.map(|id| id.to_string()).unwrap_or_default();
             named(&pb::DutiesCompleted { text, bundle_id })
         }
-        CaseEvent::LiaisonChanged { from, to, notice_id } => named(&pb::LiaisonChanged {
+        CaseEvent::LiaisonChanged { from, to, notice_id, has_rights } => named(&pb::LiaisonChanged {
             from_contact_id: from,
             to_contact_id: to.to_string(),
             liaison_notice_id: notice_id.to_string(),
+            administrative_rights: has_rights,
         }),
         CaseEvent::Withdrawn { reason } => named(&pb::CaseWithdrawn { reason }),
     }
@@ -127,6 +130,7 @@ pub fn case_message(case: &Case) -> pb::Case {
         test_case: case.test_case,
         engineer: case.engineer.clone().unwrap_or_default(),
         liaison_contact_id: case.liaison.clone(),
+        liaison_administrative_rights: case.liaison_has_rights,
     }
 }
 
@@ -164,7 +168,27 @@ pub fn state(state: CaseState) -> pb::CaseState {
 
 #[cfg(test)]
 mod tests {
+    //! Proves S07.
+
+    use vouch_core::{StepMark, StepMarks, World};
+
     use super::*;
+
+    #[test]
+    fn s07_an_event_without_marks_is_encoded_as_it_was_before_there_were_any() {
+        let id = World::system().id();
+        let note = |marks| encode(&CaseEvent::Note { id, text: "Restart it.".into(), marks }).1;
+        // Field 1 and field 2, each a text with its length before it.
+        let mut before = vec![0x0a, 31];
+        before.extend(id.to_string().bytes());
+        before.extend([0x12, 11]);
+        before.extend(b"Restart it.");
+        assert_eq!(note(StepMarks::none()), before);
+        let marked = note(StepMark::ALL.into_iter().collect());
+        assert!(marked.starts_with(&before) && marked.len() > before.len());
+        let read = pb::SharedNote::decode(marked.as_slice()).unwrap();
+        assert_eq!(read.marks, [1, 2]);
+    }
 
     #[test]
     fn as_much_fits_one_message_as_its_bytes_allow_and_at_least_one_thing() {

@@ -99,8 +99,12 @@ impl Agent {
             partner::SearchKnowledgeRequest { request_id: fresh(), ticket_id: id.clone(), query: "disk".into() };
         until(async || tickets.clone().search_knowledge(search.clone()).await.ok()).await;
         let now = Some(timestamp(World::system().now()));
-        let step =
-            vendor::TroubleshootingStep { action: "restarted".into(), finding: "no change".into(), done_at: now };
+        let step = vendor::TroubleshootingStep {
+            action: "restarted".into(),
+            finding: "no change".into(),
+            done_at: now,
+            ..Default::default()
+        };
         let replication = vendor::Replication { reproduced: true, unmodified: true, notes: "shows".into() };
         let mut etag = String::new();
         for record in [Record::Step(step), Record::Replication(replication)] {

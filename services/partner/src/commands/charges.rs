@@ -1,6 +1,7 @@
 //! What a ticket costs at the front line: turned over, answered at once, closed.
 
 use sqlx::AnyConnection;
+use vouch_core::StepMarks;
 use vouch_core::id::OutboxId;
 use vouch_storage::{WriteError, outbox};
 
@@ -20,10 +21,11 @@ pub async fn answer_at_once(
     doing: &Doing<'_>,
     ticket: &mut Ticket,
     answer: &str,
+    marks: StepMarks,
 ) -> Result<(), WriteError> {
     take_back(tx, doing, ticket).await?;
     ticket.answer_at_once()?;
-    tell(tx, doing, ticket, answer).await
+    tell(tx, doing, ticket, answer, marks).await
 }
 
 /// Closes a ticket at the front line.
@@ -35,7 +37,7 @@ pub async fn close(
 ) -> Result<(), WriteError> {
     take_back(tx, doing, ticket).await?;
     ticket.close()?;
-    tell(tx, doing, ticket, summary).await
+    tell(tx, doing, ticket, summary, StepMarks::none()).await
 }
 
 /// Has the licence service brought in line with what is wanted of the ticket's incident, where it is not. Safe to ask for again: each
@@ -57,7 +59,13 @@ async fn take_back(tx: &mut AnyConnection, doing: &Doing<'_>, ticket: &mut Ticke
 }
 
 /// Tells the end user how the ticket ended: that is no technician's response any more.
-async fn tell(tx: &mut AnyConnection, doing: &Doing<'_>, ticket: &Ticket, text: &str) -> Result<(), WriteError> {
+async fn tell(
+    tx: &mut AnyConnection,
+    doing: &Doing<'_>,
+    ticket: &Ticket,
+    text: &str,
+    marks: StepMarks,
+) -> Result<(), WriteError> {
     let note = Note {
         id: doing.world.id(),
         ticket_id: ticket.id,
@@ -67,6 +75,7 @@ async fn tell(tx: &mut AnyConnection, doing: &Doing<'_>, ticket: &Ticket, text: 
         written_at: doing.now,
         entry_id: None,
         pending: false,
+        marks,
     };
     notes::note_insert(tx, &note).await?;
     bring_in_line(tx, doing, ticket).await

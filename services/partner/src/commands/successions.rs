@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 use vouch_contract::pb::vendor::v1 as vendor;
-use vouch_core::World;
 use vouch_core::code::{PartnerId, VendorId};
 use vouch_core::id::{LiaisonNoticeId, OutboxId, TicketId};
+use vouch_core::{StepMarks, World};
 use vouch_storage::{Dialect, WriteError};
 
 use super::charges;
@@ -57,6 +57,7 @@ pub async fn carry_out(
                         case_id: String::new(),
                         contact_id: successor.contact_id.to_string(),
                         liaison_notice_id: notice_id.to_string(),
+                        administrative_rights: successor.has_rights,
                     };
                     commands::send(tx, &doing, &ticket, id, kinds::LIAISON, &request).await?;
                     sends = true;
@@ -115,5 +116,6 @@ fn note(doing: &Doing<'_>, ticket: &Ticket, audience: Audience, text: String) ->
         written_at: doing.now,
         entry_id: None,
         pending: false,
+        marks: StepMarks::none(),
     }
 }

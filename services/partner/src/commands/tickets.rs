@@ -9,7 +9,7 @@ use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_core::code::VendorId;
 use vouch_core::escalation::Problem;
 use vouch_core::id::{BundleId, CustomerId, OutboxId, TicketId};
-use vouch_core::{Channel, Error, World};
+use vouch_core::{Channel, Error, StepMarks, World};
 use vouch_storage::{Dialect, WriteError, outbox};
 
 use super::charges;
@@ -89,6 +89,7 @@ pub async fn open(
         channel: command.channel,
         contact_email,
         liaison_email: String::new(),
+        liaison_has_rights: false,
         problem: command.problem.clone(),
         statement_confirmed_at: None,
         solution_confirmed_at: None,
@@ -146,6 +147,7 @@ pub async fn note(
     ticket: &mut Ticket,
     audience: Audience,
     text: &str,
+    marks: StepMarks,
 ) -> Result<(), WriteError> {
     let entry_id = match audience {
         Audience::Internal => None,
@@ -174,6 +176,7 @@ pub async fn note(
         written_at: doing.now,
         entry_id,
         pending: entry_id.is_some(),
+        marks,
     };
     notes::note_insert(tx, &note).await
 }
@@ -259,6 +262,7 @@ pub async fn answer(
         written_at: doing.now,
         entry_id: Some(id),
         pending: true,
+        marks: StepMarks::none(),
     };
     notes::note_insert(tx, &note).await
 }
@@ -294,6 +298,7 @@ pub async fn judge_solution(
         written_at: doing.now,
         entry_id: Some(id),
         pending: true,
+        marks: StepMarks::none(),
     };
     notes::note_insert(tx, &note).await
 }
@@ -316,7 +321,7 @@ pub async fn mark_ready(
     }
     if told_at.is_none() {
         let text = "The solution is confirmed. The issue is being marked as resolved.";
-        note(tx, doing, ticket, Audience::EndUser, text).await?;
+        note(tx, doing, ticket, Audience::EndUser, text, StepMarks::none()).await?;
     }
     let Some(case) = ticket.case() else { return Ok(()) };
     let id: OutboxId = doing.world.id();

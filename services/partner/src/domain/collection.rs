@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use vouch_core::code::ProfileTitle;
 use vouch_core::id::{CollectionTicketId, TicketId};
-use vouch_core::{Error, Kind, Reason, Violations};
+use vouch_core::{Error, Kind, Reason, StepMarks, Violations};
 use vouch_diagnostics::profile::Profile;
 
 use super::ticket::{Ticket, Viewer};
@@ -52,6 +52,8 @@ pub struct VendorRequest {
     pub collectors: Vec<String>,
     /// The profile, as the vendor names it; may be empty.
     pub profile: String,
+    /// What it asks of whoever carries it out.
+    pub marks: StepMarks,
     /// When.
     pub asked_at: Timestamp,
 }

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use vouch_core::code::{PartnerId, VendorId};
 use vouch_core::escalation::{Escalation, FrontLineWork, KnowledgeSearch, Problem, Replication, TroubleshootingStep};
 use vouch_core::id::{BundleId, CaseId, CollectionTicketId, CustomerId, EscalationId, TicketId};
-use vouch_core::{Channel, Error, Kind, Reason, World, short_number};
+use vouch_core::{Channel, Error, Finding, Kind, Reason, StepMarks, World, short_number};
 use vouch_diagnostics::Digest;
 
 pub use charge::{Charge, ChargeState, ChargeStep, Told as ChargeTold, Wanted};
@@ -46,6 +46,8 @@ pub struct Ticket {
     pub contact_email: String,
     /// The named contact who adopted it; empty while nobody did.
     pub liaison_email: String,
+    /// Whether the named contact behind it is known to have administrative rights on the product.
+    pub liaison_has_rights: bool,
     /// The problem.
     pub problem: Problem,
     /// When the end user confirmed the statement of the problem.
@@ -152,6 +154,16 @@ pub enum Recorded {
     Replication(Replication),
 }
 
+impl Recorded {
+    /// The marks of a step; `None` where it is none.
+    pub fn marks(&self) -> Option<&StepMarks> {
+        match self {
+            Self::Step(step) => Some(&step.marks),
+            Self::Replication(_) => None,
+        }
+    }
+}
+
 /// The most searches, and the most steps: what a vendor takes.
 const MAX_RECORDS: usize = 200;
 
@@ -232,8 +244,19 @@ impl Ticket {
         self.case().filter(|_| is_with_vendor).ok_or_else(|| self.refuses("be written to the vendor about"))
     }
 
-    /// Takes the licence service's answer in. It was asked without a lock: what was changed meanwhile was not what was asked about.
-    pub fn verify(&mut self, asked_at_revision: Option<i64>, answer: Entitlement) -> Result<(), Error> {
+    /// What whoever gives or receives a step is warned of: it is recorded or told all the same.
+    pub fn warning(&self, subject: &str, marks: &StepMarks) -> Option<Finding> {
+        marks.warning(subject, self.liaison_has_rights)
+    }
+
+    /// Takes the licence service's answer in, and whether the contact has administrative rights. It was asked without a lock: what was
+    /// changed meanwhile was not what was asked about.
+    pub fn verify(
+        &mut self,
+        asked_at_revision: Option<i64>,
+        answer: Entitlement,
+        contact_has_rights: bool,
+    ) -> Result<(), Error> {
         if asked_at_revision != Some(self.revision) {
             return Err(Error::EtagMismatch { what: "ticket", id: self.id.to_string() });
         }
@@ -242,7 +265,7 @@ impl Ticket {
         } else {
             self.at_the_front_line(TicketStep::Verify.verb())?;
         }
-        self.entitlement = Some(answer);
+        (self.entitlement, self.liaison_has_rights) = (Some(answer), contact_has_rights);
         Ok(())
     }
 
@@ -251,6 +274,7 @@ impl Ticket {
         self.at_the_front_line("be adopted")?;
         // Somebody stands behind it again: it is not closed for want of a liaison.
         (self.liaison_email, self.entitlement, self.closing) = (liaison_email, None, None);
+        self.liaison_has_rights = false;
         Ok(())
     }
 
@@ -332,6 +356,7 @@ impl Ticket {
             statement_confirmed_at: self.statement_confirmed_at,
             further: std::collections::BTreeMap::new(),
             test_case: self.test_case,
+            liaison_has_rights: self.liaison_has_rights,
         })
     }
 

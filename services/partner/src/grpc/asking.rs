@@ -14,7 +14,7 @@ use super::Handlers;
 use super::tickets::viewer_of;
 use crate::commands::tickets::OpenTicket;
 use crate::domain::ticket::Ticket;
-use crate::links::as_error;
+use crate::links::{Link, as_error};
 use crate::store::{customers, tickets};
 
 impl Handlers {
@@ -76,9 +76,9 @@ impl Handlers {
     pub(super) async fn ask_entitlement(
         &self,
         request: &Request<pb::VerifyEntitlementRequest>,
-    ) -> Result<(Option<i64>, pb::EntitlementStatus), Status> {
+    ) -> Result<Verified, Status> {
         let Some(ticket) = self.ticket_for(request, &request.get_ref().ticket_id).await? else {
-            return Ok((None, pb::EntitlementStatus::default()));
+            return Ok(Verified::default());
         };
         let mut snapshot = self.rpc.store.snapshot().await.map_err(unavailable)?;
         let customer = customers::customer_fetch(&mut snapshot, &ticket.partner_id, ticket.customer_id).await;
@@ -90,7 +90,12 @@ impl Handlers {
             Some(_) => link.check(&ticket, license_id, 0).await?,
             None => super::view::no_license(),
         };
-        Ok((Some(ticket.revision), entitlement(&ticket, answer)))
+        let contact_has_rights = match &answer.cover {
+            Some(cover) => has_rights(link, &ticket, cover).await,
+            None => false,
+        };
+        let status = entitlement(&ticket, answer);
+        Ok(Verified { asked_at_revision: Some(ticket.revision), status, contact_has_rights })
     }
 
     pub(super) async fn ask_knowledge(
@@ -110,6 +115,30 @@ impl Handlers {
         let mut snapshot = self.rpc.store.snapshot().await.map_err(unavailable)?;
         tickets::ticket_fetch(&mut snapshot, &viewer, id).await.map_err(unavailable)
     }
+}
+
+/// What the licence service said about a ticket's end user.
+#[derive(Debug, Default)]
+pub(super) struct Verified {
+    /// Of which revision of the ticket; `None` where there is no such ticket.
+    pub asked_at_revision: Option<i64>,
+    /// The answer.
+    pub status: pb::EntitlementStatus,
+    /// Whether the contact is marked as having administrative rights on the product.
+    pub contact_has_rights: bool,
+}
+
+/// Whether the contact that a cover names has administrative rights. It is advice: where no answer comes, it is not known, and entitlement
+/// is verified all the same.
+async fn has_rights(link: &Link, ticket: &Ticket, cover: &license::Cover) -> bool {
+    if cover.contact_id.is_empty() {
+        return false;
+    }
+    let told = link.has_rights(&cover.end_user_id, &cover.contact_id, ticket.contact()).await;
+    told.unwrap_or_else(|status| {
+        tracing::warn!(ticket.id = %ticket.id, error = %status, "whether the liaison has administrative rights is not known");
+        false
+    })
 }
 
 /// The licence service's answer as a ticket keeps it. That no incident is left speaks against nothing where the ticket has its own.

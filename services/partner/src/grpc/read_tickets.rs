@@ -1,13 +1,13 @@
 //! Reading the requests about tickets.
 
 use jiff::Timestamp;
-use vouch_contract::convert::{instant, read_channel};
+use vouch_contract::convert::{instant, read_channel, read_step_marks};
 use vouch_contract::escalation;
 use vouch_contract::pb::partner::v1 as pb;
 use vouch_core::code::{ProductId, VendorId};
 use vouch_core::escalation::Problem;
 use vouch_core::id::{BundleId, CustomerId, TicketId};
-use vouch_core::{Violations, id, short_number, text};
+use vouch_core::{StepMarks, Violations, id, short_number, text};
 use vouch_host::Page;
 
 use crate::commands::tickets::OpenTicket;
@@ -56,6 +56,7 @@ pub(super) struct Step<Q> {
 pub(super) struct Said<Q> {
     pub id: TicketId,
     pub text: String,
+    pub marks: StepMarks,
     asked_by: std::marker::PhantomData<Q>,
 }
 
@@ -101,6 +102,7 @@ pub(super) struct WriteNote {
     pub id: TicketId,
     pub audience: Audience,
     pub text: String,
+    pub marks: StepMarks,
 }
 
 /// A hand-over.
@@ -180,11 +182,12 @@ impl TryFrom<pb::TurnOverTicketRequest> for Step<pb::TurnOverTicketRequest> {
     }
 }
 
-/// Reads a request about one ticket with words to it.
-fn said<Q>(ticket_id: &str, field: &str, text: &str, longest: usize) -> Result<Said<Q>, Violations> {
+/// Reads a request about one ticket with words to it, and with the marks of the step that they tell.
+fn said<Q>(ticket_id: &str, (field, text): (&str, &str), longest: usize, marks: &[i32]) -> Result<Said<Q>, Violations> {
     about(ticket_id, |id, v| {
-        let text = v.take(field, text::paragraph(text, longest))?;
-        Some(Said { id, text, asked_by: std::marker::PhantomData })
+        let text = v.take(field, text::paragraph(text, longest));
+        let marks = read_step_marks(marks, v);
+        Some(Said { id, text: text?, marks, asked_by: std::marker::PhantomData })
     })
 }
 
@@ -192,7 +195,7 @@ impl TryFrom<pb::AnswerTicketRequest> for Said<pb::AnswerTicketRequest> {
     type Error = Violations;
 
     fn try_from(request: pb::AnswerTicketRequest) -> Result<Self, Violations> {
-        said(&request.ticket_id, "answer", &request.answer, LONG)
+        said(&request.ticket_id, ("answer", &request.answer), LONG, &request.marks)
     }
 }
 
@@ -200,7 +203,7 @@ impl TryFrom<pb::CloseTicketRequest> for Said<pb::CloseTicketRequest> {
     type Error = Violations;
 
     fn try_from(request: pb::CloseTicketRequest) -> Result<Self, Violations> {
-        said(&request.ticket_id, "summary", &request.summary, LONG)
+        said(&request.ticket_id, ("summary", &request.summary), LONG, &[])
     }
 }
 
@@ -208,7 +211,7 @@ impl TryFrom<pb::KeepTicketRequest> for Said<pb::KeepTicketRequest> {
     type Error = Violations;
 
     fn try_from(request: pb::KeepTicketRequest) -> Result<Self, Violations> {
-        said(&request.ticket_id, "note", &request.note, 2000)
+        said(&request.ticket_id, ("note", &request.note), 2000, &[])
     }
 }
 
@@ -355,7 +358,8 @@ impl TryFrom<pb::AddNoteRequest> for WriteNote {
                 Err(_) => v.take("audience", Err(format!("has the unknown value {}", request.audience))),
             };
             let text = v.take("text", text::paragraph(&request.text, LONG));
-            Some(Self { id, audience: audience?, text: text? })
+            let marks = read_step_marks(&request.marks, v);
+            Some(Self { id, audience: audience?, text: text?, marks })
         })
     }
 }

@@ -2,16 +2,18 @@
 
 use prost::Message;
 use tonic::{Request, Response, Status};
-use vouch_contract::convert::timestamp;
+use vouch_contract::convert::{finding, timestamp};
+use vouch_contract::pb::common::v1::Finding;
 use vouch_contract::pb::partner::v1 as pb;
 use vouch_contract::pb::partner::v1::ticket_service_server::TicketService;
 use vouch_core::escalation::KnowledgeSearch;
-use vouch_core::{Error, id, short_number};
+use vouch_core::{Error, StepMarks, id, short_number};
 use vouch_host::Call;
 use vouch_identity::{Caller, CallerKind};
 use vouch_storage::{Tx, WriteError};
 
 use super::Handlers;
+use super::asking::Verified;
 use super::read_tickets::{
     Adopt, Answer, Confirm, Escalate, Judge, Listed, Named, OfProduct, Ready, Record, Restate, Said, Search, Shown,
     Step, Withdraw, WriteNote,
@@ -117,16 +119,16 @@ impl TicketService for Handlers {
         &self,
         request: Request<pb::VerifyEntitlementRequest>,
     ) -> Result<Response<pb::VerifyEntitlementResponse>, Status> {
-        let told = &self.ask_entitlement(&request).await;
+        let verified = &self.ask_entitlement(&request).await;
         self.rpc
             .mutate("TicketService/VerifyEntitlement", request, |mut tx, call| async move {
                 let call: &Call<Step<pb::VerifyEntitlementRequest>> = &call;
-                let (asked_for, told) = told.as_ref().map_err(as_error)?;
+                let Verified { asked_at_revision, status, contact_has_rights } = verified.as_ref().map_err(as_error)?;
                 let doing = self.doing(call)?;
                 let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
-                let told_at = pb::EntitlementStatus { checked_at: Some(timestamp(call.now)), ..told.clone() };
-                let answer = Entitlement { entitled: told.entitled, told: told_at.encode_to_vec() };
-                ticket.verify(*asked_for, answer)?;
+                let told_at = pb::EntitlementStatus { checked_at: Some(timestamp(call.now)), ..status.clone() };
+                let answer = Entitlement { entitled: status.entitled, told: told_at.encode_to_vec() };
+                ticket.verify(*asked_at_revision, answer, *contact_has_rights)?;
                 let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
                 Ok((tx, pb::VerifyEntitlementResponse { ticket: Some(ticket) }))
             })
@@ -197,8 +199,10 @@ impl TicketService for Handlers {
                 let doing = self.doing(call)?;
                 let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
                 ticket.record(call.command.what.clone(), &call.caller.subject)?;
+                let findings =
+                    call.command.what.marks().map_or_else(Vec::new, |marks| warnings(&ticket, "step.marks", marks));
                 let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
-                Ok((tx, pb::RecordTroubleshootingResponse { ticket: Some(ticket) }))
+                Ok((tx, pb::RecordTroubleshootingResponse { ticket: Some(ticket), findings }))
             })
             .await
     }
@@ -247,11 +251,13 @@ impl TicketService for Handlers {
             .rpc
             .mutate("TicketService/AnswerTicket", request, |mut tx, call| async move {
                 let call: &Call<Said<pb::AnswerTicketRequest>> = &call;
+                let Said { id, text, marks, .. } = &call.command;
                 let doing = self.doing(call)?;
-                let mut ticket = commands::lock(&mut tx, &doing, call.command.id).await?;
-                charges::answer_at_once(&mut tx, &doing, &mut ticket, &call.command.text).await?;
+                let mut ticket = commands::lock(&mut tx, &doing, *id).await?;
+                charges::answer_at_once(&mut tx, &doing, &mut ticket, text, marks.clone()).await?;
+                let findings = warnings(&ticket, "marks", marks);
                 let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
-                Ok((tx, pb::AnswerTicketResponse { ticket: Some(ticket) }))
+                Ok((tx, pb::AnswerTicketResponse { ticket: Some(ticket), findings }))
             })
             .await?;
         self.bell.ring();
@@ -298,15 +304,21 @@ impl TicketService for Handlers {
             .rpc
             .mutate("TicketService/AddNote", request, |mut tx, call| async move {
                 let call: &Call<WriteNote> = &call;
-                let WriteNote { id, audience, text } = &call.command;
+                let WriteNote { id, audience, text, marks } = &call.command;
                 let doing = self.doing(call)?;
                 if !doing.viewer.may_write(*audience) {
                     return Err(Error::field("audience", "must be AUDIENCE_END_USER for an end user").into());
                 }
+                if !marks.is_empty() && !doing.viewer.may_mark(*audience) {
+                    return Err(
+                        Error::field("marks", "must be empty but for a note of an agent to the end user").into()
+                    );
+                }
                 let mut ticket = commands::lock(&mut tx, &doing, *id).await?;
-                commands::note(&mut tx, &doing, &mut ticket, *audience, text).await?;
+                commands::note(&mut tx, &doing, &mut ticket, *audience, text, marks.clone()).await?;
+                let findings = warnings(&ticket, "marks", marks);
                 let (tx, ticket) = self.keep(tx, &doing, ticket).await?;
-                Ok((tx, pb::AddNoteResponse { ticket: Some(ticket) }))
+                Ok((tx, pb::AddNoteResponse { ticket: Some(ticket), findings }))
             })
             .await?;
         self.bell.ring();
@@ -429,6 +441,11 @@ impl Handlers {
         let message = ticket_message(&mut tx, &doing.viewer, &ticket).await?;
         Ok((tx, message))
     }
+}
+
+/// What the agent who gives a step is warned of.
+fn warnings(ticket: &Ticket, subject: &str, marks: &StepMarks) -> Vec<Finding> {
+    ticket.warning(subject, marks).iter().map(finding).collect()
 }
 
 /// Whose tickets a caller sees.

@@ -2,7 +2,7 @@
 
 use prost::Message;
 use sqlx::AnyConnection;
-use vouch_contract::convert::{channel, finding, timestamp};
+use vouch_contract::convert::{channel, finding, step_marks, timestamp};
 use vouch_contract::escalation as messages;
 use vouch_contract::pb::common::v1 as common;
 use vouch_contract::pb::license::v1 as license;
@@ -26,6 +26,9 @@ pub(super) async fn ticket_message(
 ) -> Result<pb::Ticket, Error> {
     let notes = notes::note_list(connection, ticket.id).await?;
     let mut message = ticket_line(connection, viewer, ticket).await?;
+    if let Viewer::Partner(_) = viewer {
+        message.findings = step_warnings(ticket, &notes);
+    }
     message.notes = notes.into_iter().filter(|note| viewer.may_read(note.audience)).map(note_message).collect();
     if let Viewer::Partner(_) = viewer {
         message.work = Some(messages::write_work(ticket.work.clone()));
@@ -60,6 +63,7 @@ pub(super) async fn ticket_line(
         ..pb::Ticket::default()
     };
     if let Viewer::Partner(_) = viewer {
+        message.liaison_administrative_rights = ticket.liaison_has_rights;
         message.assignee = ticket.assignee.clone().unwrap_or_default();
         message.bundle_ids = tickets::bundle_ids(connection, ticket.id).await?;
         message.charge = ticket.charge.as_ref().map(charge_message).transpose()?;
@@ -95,6 +99,7 @@ async fn escalation_view(
         questions: request.questions,
         collectors: request.collectors,
         profile: request.profile,
+        marks: step_marks(&request.marks),
         ask_time: Some(timestamp(request.asked_at)),
     });
     if let Some(case) = &escalation.case {
@@ -108,6 +113,15 @@ async fn escalation_view(
         view.case_state = state.unwrap_or_default().into();
     }
     Ok(view)
+}
+
+/// What the desk is warned of while a ticket goes on: of each note that tells a step which its liaison may not be able to carry out.
+fn step_warnings(ticket: &Ticket, notes: &[Note]) -> Vec<common::Finding> {
+    if ticket.state.has_ended() {
+        return Vec::new();
+    }
+    let warnings = notes.iter().filter_map(|note| ticket.warning(&note.id.to_string(), &note.marks));
+    warnings.map(|warning| finding(&warning)).collect()
 }
 
 /// Known problems that were found in a bundle so far: what an agent should have read before it is escalated.
@@ -176,6 +190,7 @@ fn note_message(note: Note) -> pb::Note {
         written_at: Some(timestamp(note.written_at)),
         pending: note.pending,
         translated: false,
+        marks: step_marks(&note.marks),
     }
 }
 

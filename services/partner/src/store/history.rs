@@ -2,6 +2,7 @@
 
 use prost::{Message, Name};
 use sqlx::AnyConnection;
+use vouch_contract::convert::known_step_marks;
 use vouch_contract::pb::vendor::v1 as pb;
 use vouch_core::code::{PartnerId, VendorId};
 use vouch_core::id::CaseId;
@@ -49,8 +50,8 @@ pub async fn vendor_request_fetch(
     let asked = pb::InformationRequested::decode(row::bytes(&found, "payload")?.as_slice())
         .map_err(|error| StoreError::Corrupt { column: "payload", problem: error.to_string() })?;
     let asked_at = row::instant(&found, "committed_at")?;
-    let pb::InformationRequested { questions, collectors, profile } = asked;
-    Ok(Some(VendorRequest { questions, collectors, profile, asked_at }))
+    let pb::InformationRequested { questions, collectors, profile, marks } = asked;
+    Ok(Some(VendorRequest { questions, collectors, profile, marks: known_step_marks(&marks), asked_at }))
 }
 
 /// Adds an event behind the head.

@@ -20,6 +20,7 @@ const SQLITE: &[Step] = &[
     (1003, "profiles", include_str!("../../migrations/sqlite/1003_profiles.sql")),
     (1004, "collection_tickets", include_str!("../../migrations/sqlite/1004_collection_tickets.sql")),
     (1005, "retention", include_str!("../../migrations/sqlite/1005_retention.sql")),
+    (1006, "step_marks", include_str!("../../migrations/sqlite/1006_step_marks.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "partner", include_str!("../../migrations/postgres/1000_partner.sql")),
@@ -28,6 +29,7 @@ const POSTGRES: &[Step] = &[
     (1003, "profiles", include_str!("../../migrations/postgres/1003_profiles.sql")),
     (1004, "collection_tickets", include_str!("../../migrations/postgres/1004_collection_tickets.sql")),
     (1005, "retention", include_str!("../../migrations/postgres/1005_retention.sql")),
+    (1006, "step_marks", include_str!("../../migrations/postgres/1006_step_marks.sql")),
 ];
 
 /// The service's migrations, for both engines.

@@ -1,6 +1,7 @@
 //! Notes of tickets.
 
 use sqlx::AnyConnection;
+use vouch_core::StepMarks;
 use vouch_core::id::{self, OutboxId, TicketId};
 use vouch_storage::{StoreError, WriteError, row};
 
@@ -9,8 +10,8 @@ use crate::domain::ticket::{Audience, Note};
 /// Adds a note; one that is there already stays as it is.
 pub async fn note_insert(connection: &mut AnyConnection, note: &Note) -> Result<(), WriteError> {
     sqlx::query(
-        "INSERT INTO ticket_notes (note_id, ticket_id, audience, author, text, written_at, entry_id, pending)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+        "INSERT INTO ticket_notes (note_id, ticket_id, audience, author, text, written_at, entry_id, pending, marks)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
     )
     .bind(note.id.to_string())
     .bind(note.ticket_id.to_string())
@@ -20,6 +21,7 @@ pub async fn note_insert(connection: &mut AnyConnection, note: &Note) -> Result<
     .bind(note.written_at.as_microsecond())
     .bind(note.entry_id.map(|id| id.to_string()))
     .bind(i16::from(note.pending))
+    .bind(note.marks.words())
     .execute(connection)
     .await?;
     Ok(())
@@ -73,6 +75,7 @@ pub async fn note_list(connection: &mut AnyConnection, ticket_id: TicketId) -> R
                 written_at: row::instant(found, "written_at")?,
                 entry_id: row::optional_parsed(found, "entry_id", id::parse)?,
                 pending: row::flag(found, "pending")?,
+                marks: row::word(found, "marks", StepMarks::parse)?,
             })
         })
         .collect()

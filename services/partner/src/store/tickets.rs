@@ -59,7 +59,7 @@ pub async fn ticket_update(connection: &mut AnyConnection, ticket: &Ticket) -> R
              case_id = $17, case_number = $18, case_state = $19, receipt = $20, charge_wanted = $21, charge_state = $22,
              charge_hold_id = $23, charge_units = $24, charge_refusal = $25, turned_over_at = $26, responded_at = $27,
              vendor_responded = $28, closing_notice_id = $29, closing_after = $30, kept_by = $31, kept_at = $32,
-             kept_note = $33
+             kept_note = $33, liaison_has_rights = $34
          WHERE ticket_id = $1",
     )
     .bind(ticket.id.to_string())
@@ -95,6 +95,7 @@ pub async fn ticket_update(connection: &mut AnyConnection, ticket: &Ticket) -> R
     .bind(kept.map(|kept| kept.by.clone()))
     .bind(kept.map(|kept| kept.at.as_microsecond()))
     .bind(kept.map_or("", |kept| kept.note.as_str()))
+    .bind(i16::from(ticket.liaison_has_rights))
     .execute(connection)
     .await?;
     Ok(())
@@ -282,6 +283,7 @@ pub(super) fn read_ticket(found: &AnyRow) -> Result<Ticket, StoreError> {
         channel: row::word(found, "channel", Channel::parse)?,
         contact_email: row::text(found, "contact_email")?,
         liaison_email: row::text(found, "liaison_email")?,
+        liaison_has_rights: row::flag(found, "liaison_has_rights")?,
         problem: parsed("problem", |v| messages::read_problem(problem, v))?,
         statement_confirmed_at: row::optional_instant(found, "statement_confirmed_at")?,
         solution_confirmed_at: row::optional_instant(found, "solution_confirmed_at")?,

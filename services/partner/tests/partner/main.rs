@@ -6,4 +6,5 @@ mod bundles;
 mod customers;
 mod life;
 mod schema;
+mod steps;
 mod support;

@@ -8,7 +8,7 @@ mod state;
 use jiff::{SignedDuration, Timestamp};
 use vouch_core::code::{EndUserId, PartnerId, ProductId};
 use vouch_core::id::{AgreementId, BundleId, CaseId, EscalationId, HoldId, LicenseId, ProofId};
-use vouch_core::{Error, Severity};
+use vouch_core::{Error, Finding, Severity};
 
 pub use event::CaseEvent;
 pub use state::{CaseState, CaseStep};
@@ -49,6 +49,8 @@ pub struct Case {
     pub receipt: String,
     /// The liaison who owns the issue now, by opaque id; empty where nobody is named.
     pub liaison: String,
+    /// Whether that one is known to have administrative rights on the product.
+    pub liaison_has_rights: bool,
     /// Who works on it.
     pub engineer: Option<String>,
     /// When it was accepted.
@@ -151,7 +153,9 @@ impl Case {
         self.revision += 1;
         match event {
             CaseEvent::Claimed { engineer } => self.engineer = Some(engineer.clone()),
-            CaseEvent::LiaisonChanged { to, .. } => self.liaison = to.to_string(),
+            CaseEvent::LiaisonChanged { to, has_rights, .. } => {
+                (self.liaison, self.liaison_has_rights) = (to.to_string(), *has_rights);
+            }
             CaseEvent::Accepted(_)
             | CaseEvent::Note { .. }
             | CaseEvent::InformationRequested { .. }
@@ -171,5 +175,10 @@ impl Case {
         }
         let is_withdrawal = matches!(event, CaseEvent::Withdrawn { .. });
         Ok((is_withdrawal && self.first_response_at.is_none()).then_some(Settlement::Release))
+    }
+
+    /// What whoever gives a step is warned of. It is given all the same.
+    pub fn warning(&self, event: &CaseEvent) -> Option<Finding> {
+        event.marks()?.warning("marks", self.liaison_has_rights)
     }
 }

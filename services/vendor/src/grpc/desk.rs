@@ -2,6 +2,8 @@
 
 use prost::Message;
 use tonic::{Request, Response, Status};
+use vouch_contract::convert::{finding, read_step_marks};
+use vouch_contract::pb::common::v1::Finding;
 use vouch_contract::pb::vendor::v1 as pb;
 use vouch_contract::pb::vendor::v1::case_desk_service_server::CaseDeskService;
 use vouch_core::code::ProfileTitle;
@@ -107,8 +109,9 @@ impl CaseDeskService for Handlers {
             .rpc
             .mutate("CaseDeskService/WriteToPartner", request, |mut tx, call| async move {
                 let call: &Call<Act<pb::WriteToPartnerRequest>> = &call;
-                let (_, event) = self.act(&mut tx, call, call.command.case_id, call.command.event.clone()).await?;
-                Ok((tx, pb::WriteToPartnerResponse { event: Some(event_message(event)) }))
+                let (case, event) = self.act(&mut tx, call, call.command.case_id, call.command.event.clone()).await?;
+                let findings = warnings(&case, &call.command.event);
+                Ok((tx, pb::WriteToPartnerResponse { event: Some(event_message(event)), findings }))
             })
             .await?;
         self.ring();
@@ -140,7 +143,8 @@ impl CaseDeskService for Handlers {
                 let call: &Call<Act<pb::RequestInformationRequest>> = &call;
                 commands::check_collectors(&mut tx, &call.command.event).await?;
                 let (case, _) = self.act(&mut tx, call, call.command.case_id, call.command.event.clone()).await?;
-                Ok((tx, pb::RequestInformationResponse { case: Some(case_message(&case)) }))
+                let findings = warnings(&case, &call.command.event);
+                Ok((tx, pb::RequestInformationResponse { case: Some(case_message(&case)), findings }))
             })
             .await?;
         self.ring();
@@ -156,7 +160,8 @@ impl CaseDeskService for Handlers {
             .mutate("CaseDeskService/ProvideSolution", request, |mut tx, call| async move {
                 let call: &Call<Act<pb::ProvideSolutionRequest>> = &call;
                 let (case, _) = self.act(&mut tx, call, call.command.case_id, call.command.event.clone()).await?;
-                Ok((tx, pb::ProvideSolutionResponse { case: Some(case_message(&case)) }))
+                let findings = warnings(&case, &call.command.event);
+                Ok((tx, pb::ProvideSolutionResponse { case: Some(case_message(&case)), findings }))
             })
             .await?;
         self.ring();
@@ -209,6 +214,11 @@ impl Handlers {
         let event = event.with_note_id(&call.world);
         commands::record(tx, &self.doing(call, Side::Engineer, ""), case, &event).await
     }
+}
+
+/// What the engineer who gives a step is warned of.
+fn warnings(case: &Case, event: &CaseEvent) -> Vec<Finding> {
+    case.warning(event).iter().map(finding).collect()
 }
 
 /// A case that is to be read.
@@ -323,7 +333,11 @@ impl TryFrom<pb::WriteToPartnerRequest> for Act<pb::WriteToPartnerRequest> {
     type Error = Violations;
 
     fn try_from(request: pb::WriteToPartnerRequest) -> Result<Self, Violations> {
-        act(&request.case_id, |v| v.take("text", text::paragraph(&request.text, LONG)).map(note))
+        act(&request.case_id, |v| {
+            let text = v.take("text", text::paragraph(&request.text, LONG));
+            let marks = read_step_marks(&request.marks, v);
+            Some(note(text?, marks))
+        })
     }
 }
 
@@ -339,7 +353,8 @@ impl TryFrom<pb::RequestInformationRequest> for Act<pb::RequestInformationReques
                     "" => None,
                     named => v.take("profile", ProfileTitle::parse(named)),
                 };
-                Some(CaseEvent::InformationRequested { questions, collectors, profile })
+                let marks = read_step_marks(&asked.marks, v);
+                Some(CaseEvent::InformationRequested { questions, collectors, profile, marks })
             })
         })
     }
@@ -359,7 +374,8 @@ impl TryFrom<pb::ProvideSolutionRequest> for Act<pb::ProvideSolutionRequest> {
                 for (index, article) in solution.article_ids.iter().take(MAX_LIST).enumerate() {
                     article_ids.extend(v.take(&format!("article_ids[{index}]"), id::parse(article)));
                 }
-                Some(CaseEvent::SolutionProvided { text: text?, article_ids })
+                let marks = read_step_marks(&solution.marks, v);
+                Some(CaseEvent::SolutionProvided { text: text?, article_ids, marks })
             })
         })
     }

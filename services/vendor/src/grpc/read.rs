@@ -6,7 +6,7 @@ use vouch_contract::escalation;
 use vouch_contract::pb::vendor::v1 as pb;
 use vouch_core::code::ProductId;
 use vouch_core::id::{BundleId, CaseId, EscalationId, StaticType};
-use vouch_core::{Violations, World, id, text};
+use vouch_core::{StepMarks, Violations, World, id, text};
 use vouch_host::Page;
 
 use crate::commands::admission::{CompleteDuties, Escalate, HandOver};
@@ -52,7 +52,7 @@ impl CaseEvent {
     /// A note gets its id when it is taken in, and not when it is read: reading may be repeated.
     pub(super) fn with_note_id(self, world: &World) -> Self {
         match self {
-            Self::Note { text, .. } => Self::Note { id: world.id(), text },
+            Self::Note { text, marks, .. } => Self::Note { id: world.id(), text, marks },
             other => other,
         }
     }
@@ -60,8 +60,8 @@ impl CaseEvent {
     /// Who owned the issue before is known once the case is.
     pub(super) fn with_liaison_of(self, case: &Case) -> Self {
         match self {
-            Self::LiaisonChanged { to, notice_id, .. } => {
-                Self::LiaisonChanged { from: case.liaison.clone(), to, notice_id }
+            Self::LiaisonChanged { to, notice_id, has_rights, .. } => {
+                Self::LiaisonChanged { from: case.liaison.clone(), to, notice_id, has_rights }
             }
             other => other,
         }
@@ -69,8 +69,8 @@ impl CaseEvent {
 }
 
 /// A note whose id is given later.
-pub(super) fn note(text: String) -> CaseEvent {
-    CaseEvent::Note { id: vouch_core::id::Id::from_uuid(vouch_core::id::nil()), text }
+pub(super) fn note(text: String, marks: StepMarks) -> CaseEvent {
+    CaseEvent::Note { id: vouch_core::id::Id::from_uuid(vouch_core::id::nil()), text, marks }
 }
 
 pub(super) fn one<T: StaticType>(field: &str, text: &str) -> Result<One<vouch_core::id::Id<T>>, Violations> {
@@ -196,7 +196,7 @@ impl TryFrom<pb::AddNoteRequest> for Contribution {
 
     fn try_from(request: pb::AddNoteRequest) -> Result<Self, Violations> {
         contribution(&request.case_id, request.request_id, |v| {
-            v.take("text", text::paragraph(&request.text, LONG)).map(note)
+            v.take("text", text::paragraph(&request.text, LONG)).map(|text| note(text, StepMarks::none()))
         })
     }
 }
@@ -251,7 +251,8 @@ impl TryFrom<pb::ChangeLiaisonRequest> for Contribution {
         contribution(&request.case_id, request.request_id, |v| {
             let to = v.take("contact_id", id::parse(&request.contact_id));
             let notice_id = v.take("liaison_notice_id", id::parse(&request.liaison_notice_id));
-            Some(CaseEvent::LiaisonChanged { from: String::new(), to: to?, notice_id: notice_id? })
+            let has_rights = request.administrative_rights;
+            Some(CaseEvent::LiaisonChanged { from: String::new(), to: to?, notice_id: notice_id?, has_rights })
         })
     }
 }

@@ -24,9 +24,10 @@ pub async fn case_insert(
         "INSERT INTO cases (case_id, number, partner_id, escalation_id, ticket_number, state, severity, subject,
              product_id, version, end_user_id, contact_id, license_id, license_revision, agreement_id, tier_id,
              coverage, priority, hold_id, proof_id, bundle_id, escalation, decision, receipt, engineer, accepted_at,
-             first_response_due, first_response_at, test_case, revision, head_sequence, head_hash, liaison_id)
+             first_response_due, first_response_at, test_case, revision, head_sequence, head_hash, liaison_id,
+             liaison_has_rights)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-             $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)
+             $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)
          ON CONFLICT DO NOTHING",
     )
     .bind(case.id.to_string())
@@ -62,6 +63,7 @@ pub async fn case_insert(
     .bind(case.head.sequence)
     .bind(case.head.hash.as_slice())
     .bind(&case.liaison)
+    .bind(i16::from(case.liaison_has_rights))
     .execute(connection)
     .await?;
     if inserted.rows_affected() == 1 { Ok(()) } else { Err(WriteError::Store(StoreError::lost_race())) }
@@ -71,7 +73,7 @@ pub async fn case_insert(
 pub async fn case_update(connection: &mut AnyConnection, case: &Case) -> Result<(), WriteError> {
     sqlx::query(
         "UPDATE cases SET state = $2, engineer = $3, first_response_at = $4, bundle_id = $5, revision = $6,
-             head_sequence = $7, head_hash = $8, liaison_id = $9
+             head_sequence = $7, head_hash = $8, liaison_id = $9, liaison_has_rights = $10
          WHERE case_id = $1",
     )
     .bind(case.id.to_string())
@@ -83,6 +85,7 @@ pub async fn case_update(connection: &mut AnyConnection, case: &Case) -> Result<
     .bind(case.head.sequence)
     .bind(case.head.hash.as_slice())
     .bind(&case.liaison)
+    .bind(i16::from(case.liaison_has_rights))
     .execute(connection)
     .await?;
     Ok(())
@@ -228,6 +231,7 @@ fn read_case(found: &AnyRow) -> Result<Case, StoreError> {
         bundle_id: row::id(found, "bundle_id")?,
         receipt: row::text(found, "receipt")?,
         liaison: row::text(found, "liaison_id")?,
+        liaison_has_rights: row::flag(found, "liaison_has_rights")?,
         engineer: row::optional_text(found, "engineer")?,
         accepted_at: row::instant(found, "accepted_at")?,
         first_response_due: row::optional_instant(found, "first_response_due")?,

@@ -22,6 +22,7 @@ const SQLITE: &[Step] = &[
     (1005, "bundle_reads", include_str!("../../migrations/sqlite/1005_bundle_reads.sql")),
     (1006, "profiles", include_str!("../../migrations/sqlite/1006_profiles.sql")),
     (1007, "retention", include_str!("../../migrations/sqlite/1007_retention.sql")),
+    (1009, "liaison_rights", include_str!("../../migrations/sqlite/1009_liaison_rights.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "vendor", include_str!("../../migrations/postgres/1000_vendor.sql")),
@@ -32,6 +33,7 @@ const POSTGRES: &[Step] = &[
     (1005, "bundle_reads", include_str!("../../migrations/postgres/1005_bundle_reads.sql")),
     (1006, "profiles", include_str!("../../migrations/postgres/1006_profiles.sql")),
     (1007, "retention", include_str!("../../migrations/postgres/1007_retention.sql")),
+    (1009, "liaison_rights", include_str!("../../migrations/postgres/1009_liaison_rights.sql")),
 ];
 
 /// The service's migrations, for both engines.

@@ -10,4 +10,5 @@ mod profiles;
 mod retention;
 mod schema;
 mod script;
+mod steps;
 mod support;

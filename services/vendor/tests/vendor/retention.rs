@@ -66,6 +66,7 @@ pub(crate) fn case(world: &World, bundle: &Bundle) -> Case {
         bundle_id: bundle.id,
         receipt: String::new(),
         liaison: String::new(),
+        liaison_has_rights: false,
         engineer: None,
         accepted_at: world.now(),
         first_response_due: None,

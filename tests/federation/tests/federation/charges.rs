@@ -29,6 +29,7 @@ fn answer(ticket_id: &str) -> partner::AnswerTicketRequest {
         request_id: fresh(),
         ticket_id: ticket_id.into(),
         answer: "Restart the spool.".into(),
+        ..Default::default()
     }
 }
 
@@ -42,6 +43,7 @@ fn note(ticket_id: &str, audience: partner::Audience) -> partner::AddNoteRequest
         ticket_id: ticket_id.into(),
         audience: audience.into(),
         text: "We look into it.".into(),
+        ..Default::default()
     }
 }
 
@@ -160,7 +162,8 @@ on_both_engines! {
         let escalated = scene.until_state(&id, partner::TicketState::Escalated).await;
         assert_eq!((escalated.charge.unwrap().state(), scene.account().await), (State::Captured, (2, 0, 1)));
         let case_id = escalated.escalation.unwrap().case_id;
-        let write = vendor::WriteToPartnerRequest { request_id: fresh(), case_id, text: "On it.".into() };
+        let write =
+            vendor::WriteToPartnerRequest { request_id: fresh(), case_id, text: "On it.".into(), ..Default::default() };
         scene.desk().write_to_partner(write).await.unwrap();
         until(async || scene.ticket(&id).await.notes.iter().any(|note| note.text == "On it.").then_some(())).await;
 
@@ -193,7 +196,8 @@ on_both_engines! {
         assert_eq!(escalated.charge.unwrap().state(), State::Released);
         assert_eq!(scene.account().await, (0, 3, 0), "the proof set it aside");
         let case_id = escalated.escalation.unwrap().case_id;
-        let write = vendor::WriteToPartnerRequest { request_id: fresh(), case_id, text: "On it.".into() };
+        let write =
+            vendor::WriteToPartnerRequest { request_id: fresh(), case_id, text: "On it.".into(), ..Default::default() };
         scene.desk().write_to_partner(write).await.unwrap();
         scene.until_account((0, 2, 1)).await;
         until(async || scene.ticket(&id).await.notes.iter().any(|note| note.text == "On it.").then_some(())).await;

@@ -44,6 +44,7 @@ fn ask(case_id: &str, collectors: &[&str], profile: &str) -> vendor::RequestInfo
         questions: vec!["Which driver, between us?".into()],
         collectors: collectors.iter().map(|name| (*name).to_owned()).collect(),
         profile: profile.into(),
+        ..Default::default()
     };
     vendor::RequestInformationRequest { request_id: fresh(), case_id: case_id.into(), request: Some(request) }
 }
@@ -92,7 +93,12 @@ on_both_engines! {
             ..issue(&one)
         };
         assert_eq!(fields(scene.diagnostics().issue_collection_ticket(both).await), ["collectors"]);
-        let answer = partner::AnswerTicketRequest { request_id: fresh(), ticket_id: other.clone(), answer: "So.".into() };
+        let answer = partner::AnswerTicketRequest {
+            request_id: fresh(),
+            ticket_id: other.clone(),
+            answer: "So.".into(),
+            ..Default::default()
+        };
         scene.tickets().answer_ticket(answer).await.unwrap();
         let late = refused(scene.diagnostics().issue_collection_ticket(issue(&other)).await);
         assert_eq!(late, (Code::FailedPrecondition, "STATE_CONFLICT".into()));

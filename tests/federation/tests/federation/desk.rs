@@ -71,6 +71,7 @@ on_both_engines! {
             request_id: fresh(),
             case_id: case_id.clone(),
             text: "We are on it.".into(),
+            ..Default::default()
         };
         scene.desk().write_to_partner(write.clone()).await.unwrap();
         let empty = vendor::WriteToPartnerRequest { request_id: fresh(), text: String::new(), ..write };

@@ -66,7 +66,7 @@ on_both_engines! {
             let solve = vendor::ProvideSolutionRequest {
                 request_id: fresh(),
                 case_id: case_id.clone(),
-                solution: Some(vendor::SolutionProvided { text: text.into(), article_ids: vec![] }),
+                solution: Some(vendor::SolutionProvided { text: text.into(), ..Default::default() }),
             };
             scene.desk().provide_solution(solve).await.unwrap();
             scene.until_state(&id, partner::TicketState::SolutionProposed).await;
@@ -127,7 +127,8 @@ on_both_engines! {
         assert_eq!(account().await, (2, 1, 0), "set aside with the proof");
         let claim = vendor::ClaimCaseRequest { request_id: fresh(), case_id: case_id.clone() };
         scene.desk().claim_case(claim).await.unwrap();
-        let note = vendor::WriteToPartnerRequest { request_id: fresh(), case_id, text: "On it.".into() };
+        let note =
+            vendor::WriteToPartnerRequest { request_id: fresh(), case_id, text: "On it.".into(), ..Default::default() };
         scene.desk().write_to_partner(note).await.unwrap();
         until(async || (account().await == (2, 0, 1)).then_some(())).await;
     }

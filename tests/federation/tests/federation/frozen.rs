@@ -73,7 +73,7 @@ on_both_engines! {
         };
         scene.tickets().answer_vendor(answer).await.unwrap();
         scene.until_case_state(&case_id, vendor::CaseState::InProgress).await;
-        let solution = vendor::SolutionProvided { text: "Install the new driver.".into(), article_ids: vec![] };
+        let solution = vendor::SolutionProvided { text: "Install the new driver.".into(), ..Default::default() };
         let solve = vendor::ProvideSolutionRequest {
             request_id: fresh(),
             case_id: case_id.clone(),

@@ -291,7 +291,7 @@ on_both_engines! {
         let solve = vendor::ProvideSolutionRequest {
             request_id: fresh(),
             case_id: case_id.clone(),
-            solution: Some(vendor::SolutionProvided { text: "Do this.".into(), article_ids: vec![] }),
+            solution: Some(vendor::SolutionProvided { text: "Do this.".into(), ..Default::default() }),
         };
         scene.desk().provide_solution(solve.clone()).await.unwrap();
         scene.gate().decline_solution(decline).await.unwrap();

@@ -1,11 +1,12 @@
 //! Liaisons who are removed by written notice, and what becomes of their tickets and cases.
 //!
-//! Proves S04, S05.
+//! Proves S04, S05, S07.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{SignedDuration, Timestamp, ToSpan};
+use prost::Message;
 use tonic::Code;
 use vouch_contract::pb::common::v1 as common;
 use vouch_contract::pb::license::v1 as license;
@@ -20,6 +21,7 @@ use vouch_storage::on_both_engines;
 use vouch_storage::testing::Database;
 
 use crate::scene::{ADA, Scene, until};
+use crate::steps::{NEEDS, subjects};
 
 const GRACE: &str = "grace@contoso.example";
 
@@ -187,6 +189,32 @@ on_both_engines! {
         }
     }
 
+    async fn s07_the_successors_rights_are_what_both_desks_are_warned_by(database: Database) {
+        let staffed = Staffed::start(&database).await;
+        let scene = &staffed.scene;
+        scene.mark_liaison(GRACE, true).await;
+        let (escalated, case_id) = scene.escalated().await;
+        scene.claim(&case_id).await;
+        assert_eq!(subjects(&scene.write_marked(&case_id, "Restart it.", &[NEEDS]).await), ["marks"]);
+        let (warned, note) = scene.until_told(&escalated.ticket_id, "Restart it.").await;
+        assert_eq!(subjects(&warned.findings), [note.note_id.as_str()]);
+
+        staffed.without_ada(&staffed.grace).await;
+        let taken = staffed.until(&escalated.ticket_id, |ticket| ticket.liaison_email == GRACE).await;
+        assert!(taken.liaison_administrative_rights && taken.findings.is_empty(), "{:?}", taken.findings);
+        let case = until(async || {
+            let case = scene.desk_case(&case_id).await;
+            (case.case.as_ref().unwrap().liaison_contact_id == staffed.grace).then_some(case)
+        })
+        .await;
+        assert!(case.case.unwrap().liaison_administrative_rights);
+        let changed = vendor::LiaisonChanged::decode(case.events.last().unwrap().payload.as_ref()).unwrap();
+        assert!(changed.administrative_rights, "{changed:?}");
+        assert_eq!(scene.write_marked(&case_id, "Restart it again.", &[NEEDS]).await, []);
+        let (told, _) = scene.until_told(&escalated.ticket_id, "Restart it again.").await;
+        assert_eq!(told.findings, []);
+    }
+
     async fn s05_a_case_names_the_liaison_whom_its_partner_names(database: Database) {
         let scene = Scene::start(&database).await;
         let (_, case_id) = scene.escalated().await;
@@ -195,6 +223,7 @@ on_both_engines! {
             case_id: case_id.clone(),
             contact_id: "con_01jz0000000000000000000000".into(),
             liaison_notice_id: "lno_01jz0000000000000000000000".into(),
+            ..Default::default()
         };
         let request = change();
         let event = scene.gate().change_liaison(request.clone()).await.unwrap().into_inner().event.unwrap();

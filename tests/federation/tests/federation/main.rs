@@ -25,6 +25,7 @@ mod revocation;
 mod road;
 mod samples;
 mod scene;
+mod steps;
 mod support;
 mod tickets;
 mod transfers;

@@ -132,7 +132,8 @@ on_both_engines! {
         let foreign = scene.diagnostics().translate_pseudonyms(translate(&other, said)).await.unwrap().into_inner();
         assert_eq!(foreign.text, said, "another ticket's pseudonyms are its own");
 
-        let note = vendor::WriteToPartnerRequest { request_id: fresh(), case_id, text: said.into() };
+        let note =
+            vendor::WriteToPartnerRequest { request_id: fresh(), case_id, text: said.into(), ..Default::default() };
         scene.desk().write_to_partner(note).await.unwrap();
         let noted = async |translate: bool| {
             let request = partner::GetTicketRequest { ticket_id: id.clone(), translate, ..Default::default() };
@@ -144,6 +145,7 @@ on_both_engines! {
             ticket_id: id.clone(),
             audience: partner::Audience::Internal.into(),
             text: said.into(),
+            ..Default::default()
         };
         scene.tickets().add_note(own).await.unwrap();
         let as_written = until(async || noted(false).await).await;

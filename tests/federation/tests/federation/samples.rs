@@ -179,6 +179,7 @@ pub(crate) fn records() -> [Record; 2] {
         action: "Restarted the spool.".into(),
         finding: "No change.".into(),
         done_at: Some(timestamp(World::system().now())),
+        ..Default::default()
     };
     let replication =
         vendor::Replication { reproduced: true, unmodified: true, notes: "Shows on a fresh server.".into() };

@@ -65,6 +65,7 @@ on_both_engines! {
             ticket_id: id.clone(),
             audience: audience.into(),
             text: text.into(),
+            ..Default::default()
         };
         for (audience, text) in [
             (partner::Audience::EndUser, "for eve"),

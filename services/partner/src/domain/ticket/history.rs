@@ -1,6 +1,7 @@
 //! What the vendor's events do to a ticket. Events in, actions out: no clock, no store, no socket.
 
 use jiff::Timestamp;
+use vouch_core::StepMarks;
 use vouch_core::id::CaseId;
 use vouch_proof::history::{GENESIS, HistoryEvent, content_hash};
 
@@ -92,7 +93,12 @@ pub enum CaseChange {
     /// An engineer works on it.
     Claimed,
     /// A note was written.
-    Note(String),
+    Note {
+        /// What it says.
+        text: String,
+        /// What the step that it tells asks for.
+        marks: StepMarks,
+    },
     /// The vendor asks.
     Asked {
         /// The questions.
@@ -101,11 +107,18 @@ pub enum CaseChange {
         collectors: Vec<String>,
         /// The profile that has them; may be empty.
         profile: String,
+        /// What it asks for.
+        marks: StepMarks,
     },
     /// The partner answered.
     Answered,
     /// A solution is there.
-    Solved(String),
+    Solved {
+        /// What to do.
+        text: String,
+        /// What it asks for.
+        marks: StepMarks,
+    },
     /// The solution was declined.
     Declined,
     /// It was marked ready to close.
@@ -126,7 +139,7 @@ impl CaseChange {
     /// Whether a person of the vendor answers by it, where the vendor's side wrote it: a question counts.
     pub fn is_response(&self) -> bool {
         match self {
-            Self::Note(_) | Self::Asked { .. } | Self::Solved(_) => true,
+            Self::Note { .. } | Self::Asked { .. } | Self::Solved { .. } => true,
             Self::Accepted(_)
             | Self::Claimed
             | Self::Answered
@@ -143,23 +156,31 @@ impl CaseChange {
 
 /// What the ticket's people are to be told of an event: a note between partner and vendor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told(pub String);
+pub struct Told {
+    /// What it says.
+    pub text: String,
+    /// What the step that it tells asks for.
+    pub marks: StepMarks,
+}
 
 impl Ticket {
     /// Takes an event of its case in; says what is to be noted, where the vendor wrote it.
     pub fn take(&mut self, change: CaseChange) -> Option<Told> {
+        let told = |text: String, marks: &StepMarks| Told { text, marks: marks.clone() };
         let told = match &change {
-            CaseChange::Note(text) => Some(Told(text.clone())),
-            CaseChange::Asked { questions, collectors, .. } if collectors.is_empty() => {
-                Some(Told(questions.join("\n")))
+            CaseChange::Note { text, marks } => Some(told(text.clone(), marks)),
+            CaseChange::Asked { questions, collectors, marks, .. } if collectors.is_empty() => {
+                Some(told(questions.join("\n"), marks))
             }
-            CaseChange::Asked { questions, collectors, profile } => {
+            CaseChange::Asked { questions, collectors, profile, marks } => {
                 let of = if profile.is_empty() { String::new() } else { format!(", of {profile}") };
-                Some(Told(format!("{}\nCollect: {}{of}", questions.join("\n"), collectors.join(", "))))
+                Some(told(format!("{}\nCollect: {}{of}", questions.join("\n"), collectors.join(", ")), marks))
             }
-            CaseChange::Solved(text) => Some(Told(format!("Solution: {text}"))),
-            CaseChange::Closed(summary) => Some(Told(format!("Closed: {summary}"))),
-            CaseChange::DutiesNotDone(missing) => Some(Told(format!("Duties not done:\n{}", missing.join("\n")))),
+            CaseChange::Solved { text, marks } => Some(told(format!("Solution: {text}"), marks)),
+            CaseChange::Closed(summary) => Some(told(format!("Closed: {summary}"), &StepMarks::none())),
+            CaseChange::DutiesNotDone(missing) => {
+                Some(told(format!("Duties not done:\n{}", missing.join("\n")), &StepMarks::none()))
+            }
             CaseChange::Accepted(_)
             | CaseChange::Claimed
             | CaseChange::Answered
@@ -175,10 +196,10 @@ impl Ticket {
                 (None, None)
             }
             CaseChange::Claimed | CaseChange::Declined => (Some("IN_PROGRESS"), None),
-            CaseChange::Note(_) | CaseChange::Unknown => (None, None),
+            CaseChange::Note { .. } | CaseChange::Unknown => (None, None),
             CaseChange::Asked { .. } => (Some("AWAITING_PARTNER"), Some(true)),
             CaseChange::Answered => (Some("IN_PROGRESS"), Some(false)),
-            CaseChange::Solved(_) => {
+            CaseChange::Solved { .. } => {
                 self.go(TicketStep::SolutionArrives);
                 (Some("SOLUTION_PROVIDED"), None)
             }

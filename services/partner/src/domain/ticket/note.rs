@@ -1,6 +1,7 @@
 //! Notes, and who may read them.
 
 use jiff::Timestamp;
+use vouch_core::StepMarks;
 use vouch_core::code::PartnerId;
 use vouch_core::id::{NoteId, OutboxId, TicketId};
 
@@ -56,6 +57,8 @@ pub struct Note {
     pub entry_id: Option<OutboxId>,
     /// Whether the vendor has not taken it into the joint history yet.
     pub pending: bool,
+    /// What the step that it tells asks of whoever carries it out.
+    pub marks: StepMarks,
 }
 
 /// Who looks at tickets.
@@ -77,6 +80,11 @@ impl Viewer {
         }
     }
 
+    /// Whether this viewer may mark the step that a note tells: a step is the desk's, and told to the end user.
+    pub fn may_mark(&self, audience: Audience) -> bool {
+        matches!((self, audience), (Self::Partner(_), Audience::EndUser))
+    }
+
     /// For whom this viewer may write.
     pub fn may_write(&self, audience: Audience) -> bool {
         // Whoever may read a note of a kind may write one.
@@ -86,9 +94,16 @@ impl Viewer {
 
 #[cfg(test)]
 mod tests {
-    //! Proves V06.
+    //! Proves S07, V06.
 
     use super::*;
+
+    #[test]
+    fn s07_the_desk_alone_marks_steps_and_only_for_the_end_user() {
+        let viewers = [Viewer::Partner(PartnerId::parse("north").unwrap()), Viewer::Customer("contoso".into())];
+        let may = |viewer: &Viewer| Audience::ALL.map(|audience| viewer.may_mark(audience));
+        assert_eq!(viewers.each_ref().map(may), [[true, false, false], [false; 3]]);
+    }
 
     #[test]
     fn v06_a_customer_reads_what_is_written_for_customers_and_nothing_else() {

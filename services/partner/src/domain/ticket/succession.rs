@@ -26,6 +26,8 @@ pub struct Successor {
     pub contact_id: ContactId,
     /// The person's address.
     pub email: String,
+    /// Whether the person is known to have administrative rights on the product.
+    pub has_rights: bool,
 }
 
 /// That a ticket is to be closed.
@@ -82,6 +84,7 @@ impl Ticket {
             return Succession::ToBeClosed;
         };
         self.liaison_email.clone_from(&successor.email);
+        self.liaison_has_rights = successor.has_rights;
         self.closing = None;
         if self.state.is_front_line() {
             // As after any adoption: whether that one may is to be asked anew.
@@ -129,11 +132,11 @@ impl Ticket {
 
 #[cfg(test)]
 mod tests {
-    //! Proves S04, H04.
+    //! Proves S04, S07, H04.
 
     use jiff::SignedDuration;
     use vouch_core::escalation::{FrontLineWork, Problem};
-    use vouch_core::{Channel, World};
+    use vouch_core::{Channel, StepMark, StepMarks, World};
 
     use super::*;
     use crate::domain::ticket::{Charge, ChargeState, Entitlement, EscalationRecord};
@@ -166,6 +169,7 @@ mod tests {
             channel: Channel::Portal,
             contact_email: "ada@contoso.example".into(),
             liaison_email: String::new(),
+            liaison_has_rights: false,
             problem,
             statement_confirmed_at: None,
             solution_confirmed_at: None,
@@ -194,7 +198,11 @@ mod tests {
         Removed {
             notice_id: world.id(),
             email: "ada@contoso.example".into(),
-            successor: successor.map(|email| Successor { contact_id: world.id(), email: email.into() }),
+            successor: successor.map(|email| Successor {
+                contact_id: world.id(),
+                email: email.into(),
+                has_rights: true,
+            }),
             grace_ends_at: "2026-06-30T23:00:00Z".parse().unwrap(),
         }
     }
@@ -236,6 +244,33 @@ mod tests {
         let mut of_another = ticket(TicketState::Open, Severity::Two);
         of_another.liaison_email = "linus@contoso.example".into();
         assert_eq!(of_another.succeed(&taken_over), Succession::Untouched);
+    }
+
+    #[test]
+    fn s07_rights_are_those_of_whoever_stands_behind_the_ticket_now() {
+        let marks: StepMarks = StepMark::ALL.into_iter().collect();
+        let answer = || Entitlement { entitled: true, told: Vec::new() };
+        let warned = |one: &Ticket| {
+            [one.warning("marks", &marks), one.warning("marks", &StepMarks::none())].map(|it| it.is_some())
+        };
+        let mut one = ticket(TicketState::Open, Severity::Two);
+        assert_eq!(warned(&one), [true, false], "nothing is known of the contact yet");
+        one.verify(Some(one.revision), answer(), true).unwrap();
+        assert_eq!(warned(&one), [false; 2]);
+        assert!(one.verify(Some(one.revision - 1), answer(), false).is_err());
+        assert_eq!(warned(&one), [false; 2], "an answer that is not taken in changes nothing");
+        one.adopt("grace@contoso.example".into()).unwrap();
+        assert_eq!(warned(&one), [true, false], "somebody else was asked about");
+        one.verify(Some(one.revision), answer(), true).unwrap();
+        one.verify(Some(one.revision), answer(), false).unwrap();
+        assert_eq!(warned(&one), [true, false], "the mark was taken back");
+
+        let mut escalated = ticket(TicketState::Escalated, Severity::Two);
+        escalated.succeed(&removed(Some("grace@contoso.example")));
+        assert_eq!(warned(&escalated), [false; 2], "the successor has them");
+        let mut left = ticket(TicketState::Escalated, Severity::Two);
+        left.succeed(&removed(None));
+        assert_eq!(warned(&left), [true, false]);
     }
 
     #[test]

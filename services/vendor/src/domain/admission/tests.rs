@@ -1,6 +1,6 @@
 //! The gate by examples: one complete escalation, and what each thing that is wrong with it adds.
 //!
-//! Proves B02, B03, M07, Q02, Q03, Q07, Q11, V01, V02, V10.
+//! Proves B02, B03, M07, Q02, Q03, Q07, Q11, S07, V01, V02, V10.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use vouch_core::escalation::{
     TroubleshootingStep,
 };
 use vouch_core::id::EscalationId;
-use vouch_core::{CureBy, Finding, Reason, Severity, World, id};
+use vouch_core::{CureBy, Finding, Reason, Severity, StepMark, StepMarks, World, id};
 use vouch_diagnostics::Digest;
 use vouch_proof::{Act, Agreement, Bundle, EntitlementProof, Incident, License, VerifyError};
 
@@ -64,7 +64,12 @@ fn policy() -> AdmissionPolicy {
 
 fn escalation() -> Escalation {
     let search = KnowledgeSearch { query: "spool".into(), searched_at: noon(), article_ids: vec![] };
-    let step = TroubleshootingStep { action: "restarted".into(), finding: "no change".into(), done_at: noon() };
+    let step = TroubleshootingStep {
+        action: "restarted".into(),
+        finding: "no change".into(),
+        done_at: noon(),
+        marks: StepMarks::none(),
+    };
     Escalation {
         id: escalation_id(),
         ticket_number: "10-428".into(),
@@ -93,6 +98,7 @@ fn escalation() -> Escalation {
         statement_confirmed_at: Some(noon()),
         further: BTreeMap::from([("site".to_owned(), "Bern".to_owned())]),
         test_case: false,
+        liaison_has_rights: false,
     }
 }
 
@@ -240,6 +246,17 @@ fn q07_every_missing_item_and_duty_is_found_at_once() {
     });
     let (missing, duty) = (Reason::InformationMissing, Reason::DutyNotDone);
     assert_eq!(found, [missing, missing, duty, duty, duty, duty, Reason::StatementNotConfirmed]);
+}
+
+#[test]
+fn s07_no_step_and_no_liaison_is_refused_for_its_marks_and_rights() {
+    let judged = |escalation: &Escalation| admit(&policy(), escalation, &evidence(), noon()).findings.into_sorted();
+    let mut marked = escalation();
+    marked.work.steps[0].marks = StepMark::ALL.into_iter().collect();
+    for has_rights in [false, true] {
+        marked.liaison_has_rights = has_rights;
+        assert_eq!(judged(&marked), judged(&escalation()), "{has_rights}");
+    }
 }
 
 /// Empties one field.

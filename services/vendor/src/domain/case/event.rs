@@ -1,6 +1,7 @@
 //! What happens to a case.
 
 use jiff::Timestamp;
+use vouch_core::StepMarks;
 use vouch_core::code::ProfileTitle;
 use vouch_core::id::{ArticleId, BundleId, ContactId, LiaisonNoticeId, NoteId};
 
@@ -22,6 +23,8 @@ pub enum CaseEvent {
         id: NoteId,
         /// What it says.
         text: String,
+        /// What the step that it tells asks for.
+        marks: StepMarks,
     },
     /// The vendor asked.
     InformationRequested {
@@ -31,6 +34,8 @@ pub enum CaseEvent {
         collectors: Vec<String>,
         /// The profile that has them, where one is named.
         profile: Option<ProfileTitle>,
+        /// What it asks for.
+        marks: StepMarks,
     },
     /// The partner answered.
     InformationProvided {
@@ -45,6 +50,8 @@ pub enum CaseEvent {
         text: String,
         /// Articles that tell more.
         article_ids: Vec<ArticleId>,
+        /// What it asks for.
+        marks: StepMarks,
     },
     /// It does not work.
     SolutionDeclined {
@@ -83,6 +90,8 @@ pub enum CaseEvent {
         to: ContactId,
         /// The notice that says so.
         notice_id: LiaisonNoticeId,
+        /// Whether that one is known to have administrative rights on the product.
+        has_rights: bool,
     },
     /// The partner took it back.
     Withdrawn {
@@ -129,6 +138,25 @@ impl CaseEvent {
         }
     }
 
+    /// The marks of the step that it gives; `None` where it gives none.
+    pub fn marks(&self) -> Option<&StepMarks> {
+        match self {
+            Self::Note { marks, .. }
+            | Self::InformationRequested { marks, .. }
+            | Self::SolutionProvided { marks, .. } => Some(marks),
+            Self::Accepted(_)
+            | Self::Claimed { .. }
+            | Self::InformationProvided { .. }
+            | Self::SolutionDeclined { .. }
+            | Self::MarkedReadyToClose { .. }
+            | Self::Closed { .. }
+            | Self::DutiesNotDone { .. }
+            | Self::DutiesCompleted { .. }
+            | Self::LiaisonChanged { .. }
+            | Self::Withdrawn { .. } => None,
+        }
+    }
+
     /// Whether a person answers the partner by it: a question counts, taking the case does not, and neither does sending it
     /// back for duties that were not done.
     pub(super) fn is_response(&self) -> bool {
@@ -144,6 +172,46 @@ impl CaseEvent {
             | Self::DutiesCompleted { .. }
             | Self::LiaisonChanged { .. }
             | Self::Withdrawn { .. } => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Proves S07.
+
+    use vouch_core::{StepMark, World};
+
+    use super::*;
+
+    #[test]
+    fn s07_what_an_engineer_asks_tells_and_hands_over_may_be_marked_and_nothing_else() {
+        let world = World::system();
+        let marks: StepMarks = [StepMark::ExposesSensitiveData].into_iter().collect();
+        let (text, reason) = ("Look at it.".to_owned(), String::new());
+        let steps = [
+            CaseEvent::Note { id: world.id(), text: text.clone(), marks: marks.clone() },
+            CaseEvent::InformationRequested {
+                questions: vec![text.clone()],
+                collectors: Vec::new(),
+                profile: None,
+                marks: marks.clone(),
+            },
+            CaseEvent::SolutionProvided { text: text.clone(), article_ids: Vec::new(), marks: marks.clone() },
+        ];
+        for step in &steps {
+            assert_eq!(step.marks(), Some(&marks), "{step:?}");
+        }
+        let others = [
+            CaseEvent::Claimed { engineer: text.clone() },
+            CaseEvent::InformationProvided { text: text.clone(), bundle_id: None },
+            CaseEvent::LiaisonChanged { from: reason.clone(), to: world.id(), notice_id: world.id(), has_rights: true },
+            CaseEvent::Closed { summary: text.clone() },
+            CaseEvent::DutiesNotDone { missing: vec![text] },
+            CaseEvent::Withdrawn { reason },
+        ];
+        for other in &others {
+            assert_eq!(other.marks(), None, "{other:?}");
         }
     }
 }
