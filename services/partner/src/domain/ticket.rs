@@ -202,7 +202,10 @@ impl Bundle {
     /// Refuses a bundle whose contents were deleted: `BUNDLE_INCOMPLETE`.
     pub fn check_kept(&self) -> Result<(), Error> {
         let Some(at) = self.content_deleted_at else { return Ok(()) };
-        let message = format!("the contents of bundle {} were deleted at {at}: upload and commit it again", self.id);
+        let message = format!(
+            "the contents of bundle {} were deleted at {at}: collect again, for a ticket that is open",
+            self.id
+        );
         Err(Error::Refused { kind: Kind::Refused, reason: Reason::BundleIncomplete, message })
     }
 }
