@@ -216,11 +216,6 @@ impl Handlers {
     }
 }
 
-/// What the engineer who gives a step is warned of.
-fn warnings(case: &Case, event: &CaseEvent) -> Vec<Finding> {
-    case.warning(event).iter().map(finding).collect()
-}
-
 /// A case that is to be read.
 #[derive(Debug, Clone)]
 struct Asked {
@@ -262,6 +257,11 @@ fn act<Q>(case_id: &str, read: impl FnOnce(&mut Violations) -> Option<CaseEvent>
     let event = read(&mut violations);
     let asked_by = std::marker::PhantomData;
     violations.finish(case_id.zip(event).map(|(case_id, event)| Act { case_id, event, asked_by }))
+}
+
+/// What the engineer who gives a step is warned of.
+fn warnings(case: &Case, event: &CaseEvent) -> Vec<Finding> {
+    case.warning(event).iter().map(finding).collect()
 }
 
 /// Reads a list of lines, at least `least` of them.
