@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyConnection, AnyPool, Connection, Row, Transaction};
+use sqlx::pool::MaybePoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Row, SqlSafeStr as _, Transaction};
 use vouch_core::Error;
 
 use crate::{Dialect, Engine, Migrations, StoreConfig, StoreError};
 
-/// A transaction that writes. Dropping it rolls it back.
+/// A transaction that writes. Dropping it rolls it back: on PostgreSQL when its connection is given back, a moment later, and what it locked
+/// is locked until then.
 pub type Tx = Transaction<'static, Any>;
 
 /// A transaction that reads one state of the database.
@@ -88,9 +90,9 @@ impl Store {
 
     /// Asks the database for a sign of life, reading and writing side.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let (reader, writer) = tokio::join!(self.readers.acquire(), self.writer.acquire());
-        reader?.ping().await?;
-        Ok(writer?.ping().await?)
+        // One after the other: on PostgreSQL they are of one pool, which may have a single connection.
+        self.readers.acquire().await?.ping().await?;
+        Ok(self.writer.acquire().await?.ping().await?)
     }
 
     /// Runs a transaction and commits it. When it loses against another one it starts over from the beginning, at most
@@ -181,10 +183,11 @@ impl From<Error> for WriteError {
 
 /// Begins a transaction, wherever its caller is: one that is given up (a call that is cancelled, a time that is up) while its `BEGIN` is
 /// on the way is not rolled back by sqlx 0.9.0 on PostgreSQL, and whoever got that connection next would be within it. A task of its own
-/// hears the answer, and rolls back what nobody takes.
+/// hears the answer, and rolls back what nobody takes. Its caller waits for the connection itself: whoever is given up before there is one
+/// keeps no place among those who wait.
 async fn begin_with(pool: &AnyPool, statement: &'static str) -> Result<Tx, StoreError> {
-    let pool = pool.clone();
-    let begun = tokio::spawn(async move { pool.begin_with(statement).await }).await;
+    let connection = MaybePoolConnection::PoolConnection(pool.acquire().await?);
+    let begun = tokio::spawn(Tx::begin(connection, Some(statement.into_sql_str()))).await;
     Ok(begun.map_err(|_| sqlx::Error::WorkerCrashed)??)
 }
 

@@ -35,13 +35,15 @@ use crate::vouch;
 const VENDOR: usize = 1;
 const PARTNER: usize = 2;
 
-/// Each time an upload is begun: before which chunks it is cut, and before which one it is killed. About a dozen go by before it knows
-/// its ticket; who is not answered then is told so at once.
-const UPLOADS: [([u32; 2], u32); 3] = [([16, 6], 10), ([20, 8], 12), ([24, 5], 14)];
+/// How often an upload is begun, cut twice and killed, before it comes through.
+const UPLOADS: usize = 3;
 
-/// What happens to a bundle on its way from the partner to the vendor, each before the nth chunk from then on.
-const ON_THE_WAY: [(Fault, u32); 5] =
-    [(Fault::Cut, 8), (Fault::Killed(VENDOR), 12), (Fault::Cut, 10), (Fault::Killed(PARTNER), 14), (Fault::Cut, 6)];
+/// What happens to a bundle on its way from the partner to the vendor.
+const ON_THE_WAY: [Fault; 5] = [Fault::Cut, Fault::Killed(VENDOR), Fault::Cut, Fault::Killed(PARTNER), Fault::Cut];
+
+/// Between two faults this part of a bundle goes by. All of them together leave something to be sent, whatever is kept of what went by; and
+/// one is more than what is said before: nobody knows his ticket yet, and who is not answered then is told so at once.
+const SHARE: u64 = 12;
 
 #[derive(Clone, Copy)]
 enum Fault {
@@ -68,7 +70,7 @@ async fn b03_v03_v07_a_report_is_redacted_cut_off_killed_admitted_and_read_and_n
     let bundle = field.collect();
     let ticket_id = field.agent.ready_ticket().await;
     let local_id = field.upload(&bundle, &ticket_id).await;
-    let receipt = field.hand_over(&ticket_id, &local_id).await;
+    let receipt = field.hand_over(&bundle, &ticket_id, &local_id).await;
     assert_eq!(receipt["bundle"], bundle.root().to_string(), "the receipt names what was sealed");
     let case = field.case(&receipt).await;
     field.read(&bundle, &case.bundle_id);
@@ -82,7 +84,7 @@ impl Field {
         let barriers = [Barrier::default(), to_vendor.clone(), to_partner.clone()];
         let federation = Federation::start(&folder.path().join("data"), barriers, "vouch=debug").await;
         let agent = Agent::at(&federation.data, federation.processes[PARTNER].address).await;
-        let (search, sealed) = (Search::new(&[], []), folder.path().join("sealed.vouch"));
+        let (search, sealed) = (Search::new(&[], &[]), folder.path().join("sealed.vouch"));
         Self { folder, federation, to_partner, to_vendor, agent, search, sealed }
     }
 
@@ -93,7 +95,8 @@ impl Field {
         let report = report::write(self.folder.path(), &plants);
         let size = report.archive.metadata().unwrap().len();
         println!("{:?} to write a report of {size} bytes", began.elapsed());
-        self.search = Search::new(&needles, &report.addresses);
+        println!("looked for besides what is planted: {:?}", report.alone);
+        self.search = Search::new(&needles, &report.alone);
         let mut command = vouch();
         command.args(["collect", "--yes", "--from"]).arg(&report.archive).arg("--output").arg(&self.sealed);
         let mut killed = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -123,18 +126,19 @@ impl Field {
         let data = &self.federation.data;
         let began = Instant::now();
         let mut remarks = String::new();
-        for (cuts, kill) in UPLOADS {
-            let mut child = self.uploading(ticket_id);
-            for nth in cuts {
-                drop(arrive(&mut child, &self.to_partner, nth).await);
-            }
-            let held = arrive(&mut child, &self.to_partner, kill).await;
-            remarks.push_str(&end(child).await);
-            held.release();
-        }
-        assert_eq!(remarks.matches("The upload was cut").count(), 6, "{remarks}");
-        // One is killed when all is there, before or after it was committed.
         let size: u64 = bundle.manifest().blobs().values().sum();
+        for _ in 0..UPLOADS {
+            let mut child = self.uploading(ticket_id);
+            for _ in 0..2 {
+                drop(arrive(&mut child, &self.to_partner, share(size)).await);
+            }
+            let held = arrive(&mut child, &self.to_partner, share(size)).await;
+            remarks.push_str(&end(child).await);
+            // What it had sent and nobody had read goes with its connection: it would count as the next one's.
+            drop(held);
+        }
+        assert_eq!(remarks.matches("The upload was cut").count(), 2 * UPLOADS, "{remarks}");
+        // One is killed when all is there, before or after it was committed.
         let child = self.uploading(ticket_id);
         until(async || (self.committed(bundle, ticket_id).await == size).then_some(())).await;
         end(child).await;
@@ -179,13 +183,14 @@ impl Field {
     }
 
     /// Escalates the ticket with its bundle, while the vendor is cut off and both services are killed. Returns what the receipt says.
-    async fn hand_over(&mut self, ticket_id: &str, local_id: &str) -> Value {
+    async fn hand_over(&mut self, bundle: &SealedBundle, ticket_id: &str, local_id: &str) -> Value {
         let began = Instant::now();
         let agent = &self.agent;
         let escalated = async || until(async || agent.ticket(ticket_id).await.filter(is_escalated)).await;
+        let size = bundle.manifest().blobs().values().sum();
         let mut in_the_middle = 0;
-        for (turn, (fault, nth)) in ON_THE_WAY.into_iter().enumerate() {
-            let mut held = self.to_vendor.arm(nth);
+        for (turn, fault) in ON_THE_WAY.into_iter().enumerate() {
+            let mut held = self.to_vendor.arm_at_byte(share(size));
             if turn == 0 {
                 told(&self.federation.data, "ticket escalate {} --bundle-id {}", &[ticket_id, local_id]);
             }
@@ -193,14 +198,11 @@ impl Field {
                 _ = &mut held.reached => in_the_middle += 1,
                 _ = escalated() => break,
             }
-            match fault {
-                Fault::Cut => drop(held),
-                Fault::Killed(service) => {
-                    self.federation.processes[service].kill();
-                    self.federation.processes[service].start_again();
-                    held.release();
-                }
+            if let Fault::Killed(service) = fault {
+                self.federation.processes[service].kill();
+                self.federation.processes[service].start_again();
             }
+            drop(held);
         }
         assert_eq!(in_the_middle, ON_THE_WAY.len(), "each of them hit a hand-over that was under way");
         let ticket = escalated().await;
@@ -277,7 +279,7 @@ impl Field {
         assert!(survived.is_empty(), "{} survived:\n{}", survived.len(), survived.join("\n"));
         // What lies there can be found where it lies.
         for service in ["vendor", "partner"] {
-            let mut control = Search::new(&[HARMLESS.1.lines().next().unwrap()], []);
+            let mut control = Search::new(&[HARMLESS.1.lines().next().unwrap()], &[]);
             control.look_through(&federation.data.join(service).join("blobs"));
             assert_eq!(control.found.len(), 1, "{service}");
         }
@@ -286,12 +288,18 @@ impl Field {
     }
 }
 
-/// Waits until the nth chunk from now on is held.
-async fn arrive(child: &mut Child, barrier: &Barrier, nth: u32) -> Held {
-    let mut held = barrier.arm(nth);
+/// How many bytes go by before the next fault.
+fn share(size: u64) -> usize {
+    assert!(size > 1_000_000, "a bundle of {size} bytes is too small to be cut so often");
+    usize::try_from(size / SHARE).unwrap()
+}
+
+/// Waits until the chunk with the nth byte from now on is held.
+async fn arrive(child: &mut Child, barrier: &Barrier, nth: usize) -> Held {
+    let mut held = barrier.arm_at_byte(nth);
     tokio::select! {
         reached = &mut held.reached => reached.unwrap(),
-        ended = child.wait() => panic!("it ended before chunk {nth}: {ended:?}"),
+        ended = child.wait() => panic!("it ended before byte {nth}: {ended:?}"),
     }
     held
 }

@@ -7,12 +7,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-/// A barrier on every road that shares it: the chunk with the chosen number waits there until the test lets it go.
+/// A barrier on every road that shares it: the chunk with the chosen number, or with the chosen byte, waits there until the test lets it go.
 #[derive(Clone, Default)]
 pub(crate) struct Barrier(Arc<Mutex<Option<Armed>>>);
 
 struct Armed {
-    left: u32,
+    /// How many more chunks, or bytes, go by with the one that waits.
+    left: usize,
+    counts_bytes: bool,
     reached: oneshot::Sender<()>,
     released: oneshot::Receiver<()>,
 }
@@ -33,23 +35,31 @@ impl Held {
 impl Barrier {
     /// Stops the `nth` chunk from now on, 1 being the next, whichever way it goes.
     pub(crate) fn arm(&self, nth: u32) -> Held {
+        self.arm_for(nth as usize, false)
+    }
+
+    /// Stops the chunk with the `nth` byte from now on, whichever way it goes: the same instant however many chunks the bytes come in.
+    pub(crate) fn arm_at_byte(&self, nth: usize) -> Held {
+        self.arm_for(nth, true)
+    }
+
+    fn arm_for(&self, left: usize, counts_bytes: bool) -> Held {
         let (reached, is_reached) = oneshot::channel();
         let (release, released) = oneshot::channel();
-        *self.0.lock().unwrap() = Some(Armed { left: nth, reached, released });
+        *self.0.lock().unwrap() = Some(Armed { left, counts_bytes, reached, released });
         Held { reached: is_reached, release }
     }
 
     /// Whether the chunk may go on.
-    async fn pass(&self) -> bool {
+    async fn pass(&self, bytes: usize) -> bool {
         let stopped = {
             let mut armed = self.0.lock().unwrap();
             match armed.as_mut() {
                 None => None,
-                Some(one) if one.left > 1 => {
-                    one.left -= 1;
-                    None
+                Some(one) => {
+                    one.left = one.left.saturating_sub(if one.counts_bytes { bytes } else { 1 });
+                    if one.left == 0 { armed.take() } else { None }
                 }
-                Some(_) => armed.take(),
             }
         };
         let Some(armed) = stopped else { return true };
@@ -83,7 +93,7 @@ pub(crate) async fn road(to: SocketAddr, barrier: Barrier) -> SocketAddr {
 async fn forward(mut from: tokio::net::tcp::OwnedReadHalf, mut to: tokio::net::tcp::OwnedWriteHalf, barrier: Barrier) {
     let mut chunk = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = from.read(&mut chunk).await {
-        if !barrier.pass().await || to.write_all(&chunk[..read]).await.is_err() {
+        if !barrier.pass(read).await || to.write_all(&chunk[..read]).await.is_err() {
             return;
         }
     }

@@ -22,9 +22,9 @@ pub struct Plan {
     title: String,
     now: Timestamp,
     items: Vec<Planned>,
-    /// Asked for all items over one connection.
+    /// Asked for all items over one connection. `None` where nothing is asked of one.
     #[cfg(feature = "postgresql")]
-    server: Server,
+    server: Option<Server>,
 }
 
 /// One thing that will be read.
@@ -77,7 +77,7 @@ enum Source {
 }
 
 impl Plan {
-    /// Finds out what of a profile is on this host. Nothing is read yet.
+    /// Finds out what of a profile is on this host, and which server the environment names. Nothing of them is read yet.
     pub fn new(profile: &Profile, now: Timestamp) -> Self {
         let mut items: Vec<Planned> = profile.collectors.iter().flat_map(|collector| plan(collector, now)).collect();
         let mut left = profile.bundle_bytes;
@@ -90,12 +90,14 @@ impl Plan {
             item.source = Source::Given(Err(reason));
             item.size_bytes = 0;
         }
+        #[cfg(feature = "postgresql")]
+        let asks = items.iter().any(|item| matches!(item.source, Source::Query { .. }));
         Self {
             title: profile.title(),
             now,
             items,
             #[cfg(feature = "postgresql")]
-            server: Server::default(),
+            server: asks.then(Server::named),
         }
     }
 
@@ -112,7 +114,7 @@ impl Plan {
     /// The PostgreSQL server that it asks, and as whom, if it asks one.
     #[cfg(feature = "postgresql")]
     pub fn server(&self) -> Option<String> {
-        self.items.iter().any(|item| matches!(item.source, Source::Query { .. })).then(Server::place)
+        self.server.as_ref().map(Server::place)
     }
 
     /// Takes the answer to a collector's question; whether there is such a question. An answer without a letter is none.
@@ -234,7 +236,7 @@ impl Evidence for Plan {
                 Source::Probe(probe) => Some(probes::run(*probe, Path::new("/proc"), self.now)),
                 #[cfg(feature = "postgresql")]
                 Source::Query { query, timeout, output_bytes } => {
-                    Some(self.server.ask(*query, *timeout, *output_bytes))
+                    self.server.as_mut().map(|server| server.ask(*query, *timeout, *output_bytes))
                 }
                 Source::Endpoint { endpoint, timeout } => {
                     Some(endpoints::ask(endpoint, *timeout, self.now).map(String::into_bytes))
@@ -248,7 +250,9 @@ impl Evidence for Plan {
             item.visit((done, total), each)?;
         }
         #[cfg(feature = "postgresql")]
-        self.server.close();
+        if let Some(server) = &mut self.server {
+            server.close();
+        }
         Ok(())
     }
 

@@ -14,13 +14,14 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row;
+use sqlx::{Connection as _, Row};
 use vouch_core::testing::ManualClock;
 use vouch_core::{Error, World};
 use vouch_storage::many::{self, Cell, Column, Rows};
 use vouch_storage::results::{self, Call, Keeping};
+use vouch_storage::testing::Database;
 use vouch_storage::{
-    Dialect, Migrations, Secrets, Step, Store, StoreConfig, StoreError, WriteError, on_both_engines, outbox, row,
+    Dialect, Migrations, Secrets, Step, Store, StoreConfig, StoreError, Tx, WriteError, on_both_engines, outbox, row,
 };
 
 const SQLITE: &[Step] = &[
@@ -61,6 +62,15 @@ async fn balance(store: &Store, name: &str) -> Option<i64> {
         .await
         .unwrap()
         .map(|row| row.get(0))
+}
+
+/// A store that has one connection: what is left on it meets whoever comes next.
+async fn alone(database: &Database) -> Store {
+    let one = match &database.config {
+        StoreConfig::Sqlite { path, .. } => StoreConfig::Sqlite { path: path.clone(), readers: 1 },
+        StoreConfig::Postgres { url, .. } => StoreConfig::Postgres { url: url.clone(), connections: 1 },
+    };
+    Store::open(&one, &MIGRATIONS).await.unwrap()
 }
 
 /// Adds one to an account, by reading it and writing it back: right only when the row is locked in between.
@@ -128,11 +138,7 @@ on_both_engines! {
     }
 
     async fn v04_a_transaction_that_nobody_waited_for_leaves_nothing_on_its_connection(database: Database) {
-        let one = match &database.config {
-            StoreConfig::Sqlite { path, .. } => StoreConfig::Sqlite { path: path.clone(), readers: 1 },
-            StoreConfig::Postgres { url, .. } => StoreConfig::Postgres { url: url.clone(), connections: 1 },
-        };
-        let store = Store::open(&one, &MIGRATIONS).await.unwrap();
+        let store = alone(&database).await;
         account_insert(&store, "a", 0).await.unwrap();
         let (mut heard, mut rounds) = (0, 0);
         for (steps, write) in (0..40).map(|number| (number / 2 % 5, number % 2 == 0)) {
@@ -155,6 +161,52 @@ on_both_engines! {
             rounds += 1;
         }
         assert!((1..40).contains(&heard), "some were waited for: {heard}");
+    }
+
+    async fn v04_whoever_was_given_up_while_every_connection_was_taken_waits_for_none(database: Database) {
+        let store = alone(&database).await;
+        store.ping().await.unwrap();
+        let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        let taken = (store.begin().await.unwrap(), tasks());
+        for _ in 0..10 {
+            let mut beginning = Box::pin(store.begin());
+            let first = poll_fn(|context| Poll::Ready(beginning.as_mut().poll(context).is_ready())).await;
+            assert!(!first, "there is no other one");
+        }
+        assert!(tasks() <= taken.1, "nobody begins what nobody waits for");
+        drop(taken.0);
+        account_insert(&store, "a", 1).await.unwrap();
+        assert_eq!(balance(&store, "a").await, Some(1));
+    }
+
+    async fn a_savepoint_that_nobody_waited_for_takes_its_transaction_back(database: Database) {
+        let store = alone(&database).await;
+        account_insert(&store, "a", 0).await.unwrap();
+        for steps in 0..12 {
+            // As an import does that is cut off: something was written, an attempt begins, is made, and is given up or kept.
+            let attempt = async |mut tx: Tx| {
+                sqlx::query("UPDATE accounts SET balance = 7 WHERE name = 'a'").execute(&mut *tx).await.unwrap();
+                let mut within = tx.begin().await.unwrap();
+                sqlx::query("UPDATE accounts SET balance = 8 WHERE name = 'a'").execute(&mut *within).await.unwrap();
+                within.commit().await.unwrap();
+                let within = tx.begin().await.unwrap();
+                within.rollback().await.unwrap();
+            };
+            let mut doing = Box::pin(attempt(store.begin().await.unwrap()));
+            let mut left = steps;
+            poll_fn(|context| {
+                if left == 0 {
+                    return Poll::Ready(());
+                }
+                left -= 1;
+                doing.as_mut().poll(context)
+            })
+            .await;
+            drop(doing);
+            assert_eq!(balance(&store, "a").await, Some(steps), "given up after {steps}");
+            drop(store.snapshot().await.unwrap());
+            increment(&store, "a").await.unwrap();
+        }
     }
 
     async fn a_transaction_is_all_or_nothing(database: Database) {

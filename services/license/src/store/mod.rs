@@ -41,6 +41,7 @@ const SQLITE: &[Step] = &[
     (1008, "gone_licenses_and_names", include_str!("../../migrations/sqlite/1008_gone_licenses_and_names.sql")),
     (1009, "resellers_and_charges", include_str!("../../migrations/sqlite/1009_resellers_and_charges.sql")),
     (1010, "licenses_refer", include_str!("../../migrations/sqlite/1010_licenses_refer.sql")),
+    (1011, "licenses_refer_still", include_str!("../../migrations/sqlite/1011_licenses_refer_still.sql")),
 ];
 const POSTGRES: &[Step] = &[
     (1000, "license", include_str!("../../migrations/postgres/1000_license.sql")),
@@ -54,6 +55,7 @@ const POSTGRES: &[Step] = &[
     (1008, "gone_licenses_and_names", include_str!("../../migrations/postgres/1008_gone_licenses_and_names.sql")),
     (1009, "resellers_and_charges", include_str!("../../migrations/postgres/1009_resellers_and_charges.sql")),
     (1010, "licenses_refer", include_str!("../../migrations/postgres/1010_licenses_refer.sql")),
+    (1011, "licenses_refer_still", include_str!("../../migrations/postgres/1011_licenses_refer_still.sql")),
 ];
 
 /// The service's migrations, for both engines.

@@ -37,3 +37,4 @@ mod support;
 mod terms;
 mod transfers;
 mod watch;
+mod written_once;

@@ -1,6 +1,6 @@
 //! What a licence names is there: the database itself sees to it, by references on one engine and by triggers on the other.
 
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, Connection as _};
 use vouch_core::World;
 use vouch_core::code::{EndUserId, PartnerId, ProductId};
 use vouch_host::Page;
@@ -10,12 +10,12 @@ use vouch_license::domain::license_key::KeyDigest;
 use vouch_license::store::grants::LicenseRows;
 use vouch_license::store::licenses::{LicenseFilter, license_list};
 use vouch_storage::testing::Database;
-use vouch_storage::{Dialect, Engine, Store, StoreError, WriteError, on_both_engines};
+use vouch_storage::{Dialect, Engine, Store, StoreError, WriteError, on_both_engines, row};
 
 use crate::support::Service;
 
 /// A database with a catalogue, two partners and one licence, which no service has.
-async fn furnished(database: &Database) -> (Store, License) {
+pub(crate) async fn furnished(database: &Database) -> (Store, License) {
     let service = Service::start(database).await.with_catalogue().await;
     service.cover("standard").await;
     let mut running = service.running;
@@ -30,7 +30,7 @@ async fn furnished(database: &Database) -> (Store, License) {
 }
 
 /// A licence with these terms, changed.
-fn another(license: &License, change: impl FnOnce(&mut License)) -> License {
+pub(crate) fn another(license: &License, change: impl FnOnce(&mut License)) -> License {
     let world = World::system();
     let mut another =
         License { id: world.id(), key: KeyDigest(world.random()), liaisons: Vec::new(), ..license.clone() };
@@ -50,7 +50,7 @@ fn lost(license: &License) -> Vec<License> {
 }
 
 /// Adds licences in one statement.
-async fn add(connection: &mut AnyConnection, licenses: &[&License]) -> Result<u64, WriteError> {
+pub(crate) async fn add(connection: &mut AnyConnection, licenses: &[&License]) -> Result<u64, WriteError> {
     let rows = LicenseRows::of(Dialect::of(connection), licenses.iter().copied()).unwrap();
     rows.insert_new(connection, 1).await
 }
@@ -58,6 +58,23 @@ async fn add(connection: &mut AnyConnection, licenses: &[&License]) -> Result<u6
 /// Whether a failure is that something which is named is not there.
 fn is_a_lost_reference(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
+}
+
+/// How often an update looks for what licences name: the calls of their trigger on PostgreSQL, which does what it explains, so that it is
+/// undone; on SQLite the steps of the update's program that count what is lost.
+async fn looks(connection: &mut AnyConnection, update: &str) -> usize {
+    if Dialect::of(connection).0 == Engine::Sqlite {
+        let sql = format!("EXPLAIN {update}");
+        let steps = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(connection).await.unwrap();
+        return steps.iter().filter(|step| row::text(step, "opcode").unwrap() == "FkCounter").count();
+    }
+    let mut within = connection.begin().await.unwrap();
+    let sql = format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {update}");
+    let lines = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut *within).await.unwrap();
+    within.rollback().await.unwrap();
+    let lines: Vec<_> = lines.iter().map(|line| row::text(line, "QUERY PLAN").unwrap()).collect();
+    let calls = lines.iter().find_map(|line| line.strip_prefix("Trigger licenses_refer_still: calls="));
+    calls.map_or(0, |calls| calls.parse().unwrap())
 }
 
 on_both_engines! {
@@ -98,6 +115,63 @@ on_both_engines! {
         let mut tx = store.begin().await.unwrap();
         for sql in ["UPDATE licenses SET reseller_partner_id = 'south'", "UPDATE licenses SET reseller_partner_id = NULL"] {
             assert_eq!(sqlx::query(sql).execute(&mut *tx).await.unwrap().rows_affected(), 3);
+        }
+    }
+
+    async fn what_a_licence_names_is_looked_for_again_only_where_it_names_something_else(database: Database) {
+        let (store, license) = furnished(&database).await;
+        let mut tx = store.begin().await.unwrap();
+        let more: Vec<_> = (0..20).map(|_| another(&license, |_| ())).collect();
+        add(&mut tx, &more.iter().collect::<Vec<_>>()).await.unwrap();
+        for sql in [
+            "INSERT INTO products (product_id, name, revision, created_at) VALUES ('other', 'Other', 1, 0)",
+            "INSERT INTO end_users (end_user_id, name, available, reserved, captured, vendor_borne) VALUES ('other', 'O', 0, 0, 0, 0)",
+        ] {
+            sqlx::query(sql).execute(&mut *tx).await.unwrap();
+        }
+        for (set, is_looked_for) in [
+            ("state = 'suspended', facts_revision = 7", false),
+            ("end_user_name = 'C'", false),
+            ("product_id = 'other'", true),
+            ("end_user_id = 'other'", true),
+            ("responsible_partner_id = 'south'", true),
+            ("reseller_partner_id = 'south'", true),
+        ] {
+            let update = format!("UPDATE licenses SET {set} WHERE license_id = '{}'", license.id);
+            assert_eq!(looks(&mut tx, &update).await > 0, is_looked_for, "{set}");
+        }
+        if store.dialect().0 == Engine::Sqlite {
+            return;
+        }
+        // As a command writes a licence: every column, whatever of it is new.
+        let all = "product_id = product_id, end_user_id = end_user_id, responsible_partner_id = responsible_partner_id";
+        assert_eq!(looks(&mut tx, &format!("UPDATE licenses SET {all}, reseller_partner_id = NULL, quantity = 2")).await, 0);
+        assert_eq!(looks(&mut tx, &format!("UPDATE licenses SET {all}, reseller_partner_id = 'south'")).await, 21);
+        let one = format!("UPDATE licenses SET reseller_partner_id = 'south' WHERE license_id = '{}'", license.id);
+        sqlx::query(sqlx::AssertSqlSafe(one)).execute(&mut *tx).await.unwrap();
+        let all = format!("UPDATE licenses SET {all}, reseller_partner_id = 'south'");
+        assert_eq!(looks(&mut tx, &all).await, 20, "one of them has it already");
+    }
+
+    async fn licences_refer_to_what_is_in_their_own_schema_whatever_it_is_called(database: Database) {
+        let (store, license) = furnished(&database).await;
+        if store.dialect().0 == Engine::Sqlite {
+            return;
+        }
+        let mut tx = store.begin().await.unwrap();
+        for sql in ["ALTER SCHEMA public RENAME TO \"Restored here\"", "SET LOCAL search_path = \"Restored here\""] {
+            sqlx::query(sql).execute(&mut *tx).await.unwrap();
+        }
+        let [new, other] = [another(&license, |_| ()), another(&license, |_| ())];
+        assert_eq!(add(&mut tx, &[&new, &other]).await.unwrap(), 2);
+        let moves = "UPDATE licenses SET responsible_partner_id = 'south', reseller_partner_id = NULL";
+        assert_eq!(sqlx::query(moves).execute(&mut *tx).await.unwrap().rows_affected(), 3);
+        let found = sqlx::query("SELECT current_setting('search_path') AS path").fetch_one(&mut *tx).await.unwrap();
+        assert_eq!(row::text(&found, "path").unwrap(), "\"Restored here\"", "what they set ends with them");
+        let lost = lost(&license).remove(0);
+        match add(&mut tx, &[&lost]).await {
+            Err(WriteError::Store(StoreError::Internal(error))) => assert!(is_a_lost_reference(&error), "{error}"),
+            other => panic!("{other:?}"),
         }
     }
 

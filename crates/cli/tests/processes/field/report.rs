@@ -13,6 +13,10 @@ use super::planted::Plant;
 
 /// Names a real report; without it one is made.
 const REAL: &str = "VOUCH_SOS_REPORT";
+/// Names of the machine whose report that is, and of the people who have accounts there, with blanks between them.
+const NAMES: &str = "VOUCH_SOS_NAMES";
+/// A name of fewer letters, and without a digit, is found by chance: as a word, or as a part of what is no text.
+const TELLING: usize = 8;
 /// The folder of a report that is made.
 const FOLDER: &str = "sosreport-quernstone-417-2026-06-08-abcdefg";
 /// The size of a block of tar.
@@ -44,8 +48,8 @@ const MADE: &[(&str, &str)] = &[
 /// A report with what was planted in it.
 pub(super) struct Report {
     pub(super) archive: PathBuf,
-    /// Addresses of the machine itself, by what its report says of its interfaces.
-    pub(super) addresses: BTreeSet<String>,
+    /// Addresses of the machine itself, by what its report says of its interfaces, and names, by what is said of it.
+    pub(super) alone: Vec<String>,
 }
 
 /// Writes a report with these files into a folder, packed as a real one is.
@@ -64,7 +68,15 @@ pub(super) fn write(folder: &Path, plants: &[Plant]) -> Report {
     let mut packer = XzEncoder::new(std::fs::File::create(&archive).unwrap(), 0);
     packer.write_all(&builder.into_inner().unwrap()).unwrap();
     packer.finish().unwrap();
-    Report { archive, addresses }
+    Report { archive, alone: addresses.into_iter().chain(names()).collect() }
+}
+
+/// The names that can be looked for.
+fn names() -> impl Iterator<Item = String> {
+    let said = std::env::var_os(NAMES).unwrap_or_default().into_string().unwrap();
+    let said: BTreeSet<String> = said.split_whitespace().map(str::to_owned).collect();
+    let has_digit = |name: &String| name.len() >= TELLING / 2 && name.bytes().any(|byte| byte.is_ascii_digit());
+    said.into_iter().filter(move |name| name.len() >= TELLING || has_digit(name))
 }
 
 /// A tar of these files.

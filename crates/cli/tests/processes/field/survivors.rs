@@ -22,15 +22,15 @@ pub(super) struct Search {
 #[derive(Clone)]
 struct Pattern {
     needle: String,
-    /// It counts only where it stands alone: as an address, and not as the beginning of another one.
+    /// It counts only where it stands alone: as an address or a name, and not as the beginning of another one.
     alone: bool,
     /// A half of it: a page of a database may end within the whole.
     half: bool,
 }
 
 impl Search {
-    /// Looks for these in either case, also as UTF-16; for addresses only where they stand alone.
-    pub(super) fn new<'n>(needles: &[&str], addresses: impl IntoIterator<Item = &'n String>) -> Self {
+    /// Looks for these in either case, also as UTF-16; for the others, addresses and names, only where they stand alone.
+    pub(super) fn new(needles: &[&str], others: &[String]) -> Self {
         let (mut patterns, mut spellings) = (Vec::new(), Vec::new());
         let mut add = |bytes: Vec<u8>, needle: &str, alone: bool, half: bool| {
             patterns.push(Pattern { needle: needle.to_owned(), alone, half });
@@ -47,8 +47,8 @@ impl Search {
                 add(second.to_vec(), needle, false, true);
             }
         }
-        for address in addresses {
-            add(address.as_bytes().to_vec(), address, true, false);
+        for other in others {
+            add(other.as_bytes().to_vec(), other, true, false);
         }
         let mut builder = AhoCorasickBuilder::new();
         builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA));

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
+use super::passwords::{Passwords, Unused};
+use super::service;
 use super::session::Session;
-use super::{passwords, service};
 
 /// What is taken of a service and of the environment, as `libpq` calls it in each. How long something may take is not: this program has
 /// limits of its own.
@@ -61,12 +62,17 @@ pub(super) struct Address {
     pub(super) servers: Vec<PgConnectOptions>,
     /// Which of them will do.
     pub(super) session: Session,
+    /// The password file, where one is needed and not used.
+    pub(super) unused: Option<Unused>,
 }
 
 /// Passwords are in no log.
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Address").field("servers", &self.servers.len()).field("session", &self.session).finish()
+        f.debug_struct("Address")
+            .field("servers", &self.servers.len())
+            .field("session", &self.session)
+            .finish_non_exhaustive()
     }
 }
 
@@ -78,7 +84,8 @@ struct Place {
     port: u16,
 }
 
-/// How to connect. Nothing is connected yet; the password file is read.
+/// How to connect, read once: what the one who runs this was shown is what is connected to. Nothing is connected yet; the password file is
+/// read.
 pub(super) fn address(variable: Variable<'_>) -> Result<Address, String> {
     let said = said(variable)?;
     let get = |name: &str| said.get(name).map(String::as_str).unwrap_or_default();
@@ -92,9 +99,32 @@ pub(super) fn address(variable: Variable<'_>) -> Result<Address, String> {
     let session = Session::parse(get("target_session_attrs"))?;
     let places = places(get("host"), get("hostaddr"), get("port"))?;
     let home = variable("HOME").map(|home| Path::new(&home).join(".pgpass"));
-    let passwords = said.get("passfile").map(PathBuf::from).or(home);
-    let servers = places.iter().map(|place| server(place, &said, passwords.as_deref()));
-    Ok(Address { servers: servers.collect::<Result<_, _>>()?, session })
+    // Whoever says a password needs no file of them.
+    let file = said.get("passfile").map(PathBuf::from).or(home).filter(|_| !said.contains_key("password"));
+    let (passwords, mut unused) = match file.as_deref().map(Passwords::read) {
+        Some(Err(unused)) => (Passwords::default(), Some(unused)),
+        Some(Ok(passwords)) => (passwords, None),
+        None => (Passwords::default(), None),
+    };
+    let mut servers = Vec::with_capacity(places.len());
+    for place in &places {
+        let options = server(place, &said)?;
+        let found = passwords.find(known_by(place, &options, &place.port.to_string())).unwrap_or_else(|why| {
+            unused = file.clone().map(|file| Unused { file, why });
+            None
+        });
+        servers.push(match found.as_deref().or(said.get("password").map(String::as_str)) {
+            Some(password) => options.password(password),
+            None => options,
+        });
+    }
+    Ok(Address { servers, session, unused })
+}
+
+/// What a server is known by in password files.
+fn known_by<'a>(place: &'a Place, options: &'a PgConnectOptions, port: &'a str) -> [&'a str; 4] {
+    let named = if place.host.is_empty() { &place.address } else { &place.host };
+    [known_as(named), port, options.get_database().unwrap_or_default(), options.get_username()]
 }
 
 /// What is said of the connection: a service says more than the environment, and what is empty says nothing.
@@ -139,12 +169,8 @@ fn places(hosts: &str, addresses: &str, ports: &str) -> Result<Vec<Place>, Strin
     (0..count).map(place).collect()
 }
 
-/// How to connect to one of the servers.
-fn server(
-    place: &Place,
-    said: &BTreeMap<&'static str, String>,
-    passwords: Option<&Path>,
-) -> Result<PgConnectOptions, String> {
+/// How to connect to one of the servers, but for its password.
+fn server(place: &Place, said: &BTreeMap<&'static str, String>) -> Result<PgConnectOptions, String> {
     let get = |name: &str| said.get(name).map(String::as_str);
     let Place { host, address, port } = place;
     let mode = get("sslmode").unwrap_or("prefer");
@@ -171,14 +197,6 @@ fn server(
         if let Some(file) = get(name) {
             options = set(options, PathBuf::from(file));
         }
-    }
-    let named = if host.is_empty() { address } else { host };
-    let database = options.get_database().unwrap_or_default();
-    let password = get("password").map(str::to_owned).or_else(|| {
-        passwords::find(passwords?, [known_as(named), &port.to_string(), database, options.get_username()])
-    });
-    if let Some(password) = password {
-        options = options.password(&password);
     }
     let name = get("application_name").unwrap_or("vouch");
     // A pooler takes no settings that it does not know, and what is asked here is in no log of this program.
@@ -279,7 +297,8 @@ mod tests {
         ];
         let told = |mode: u32| {
             std::fs::set_permissions(&passwords, std::fs::Permissions::from_mode(mode)).unwrap();
-            let Address { servers, session } = of(&variables).unwrap();
+            let Address { servers, session, unused } = of(&variables).unwrap();
+            assert_eq!(unused.map(|unused| unused.file), (mode != 0o600).then(|| passwords.clone()));
             assert_eq!((servers.len(), session), (2, Session::ReadWrite));
             assert!(servers.iter().all(|server| server.get_application_name() == Some("ours")), "{servers:?}");
             // What a connection would use is told by its address only.
@@ -290,6 +309,8 @@ mod tests {
         assert!(private[1].starts_with("postgres://anna:second@%2Frun%2Fpg:6544/postgres?"), "{private:?}");
         let open = told(0o640);
         assert!(open[0].starts_with("postgres://anna@a:6543/"), "a file that others read is not read: {open:?}");
+        let given = [variables.as_slice(), &[("PGPASSWORD", "third")]].concat();
+        assert_eq!(of(&given).unwrap().unused, None, "nobody needs it");
     }
 
     #[test]

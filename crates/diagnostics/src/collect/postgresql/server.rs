@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Error, Row as _, raw_sql};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use super::address::{Address, address};
+use super::address::{Address, Variable, address};
 use super::{connect, statement};
 use crate::profile::Query;
 
@@ -22,8 +22,10 @@ const KERBEROS: &str = "the server asks for Kerberos (GSSAPI), which this progra
 pub(super) const GRACE: Duration = Duration::from_secs(2);
 
 /// The server that the environment names. It is connected to when it is first asked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in super::super) struct Server {
+    /// Where it is: found out once, so that nobody is asked but whom the one who runs this was shown.
+    address: Result<Address, String>,
     connection: Option<PgConnection>,
     runtime: Option<Runtime>,
     /// Why nobody can connect. It is not tried again: a server that does not answer costs its time once.
@@ -37,10 +39,19 @@ pub(super) struct Answer {
 }
 
 impl Server {
+    /// The one that the environment names by now.
+    pub(in super::super) fn named() -> Self {
+        Self::of(&|name| std::env::var_os(name))
+    }
+
+    pub(super) fn of(variable: Variable<'_>) -> Self {
+        Self { address: address(variable), connection: None, runtime: None, unreachable: None }
+    }
+
     /// Where it is, and as whom it is asked: to be shown to the one who runs this.
-    pub(in super::super) fn place() -> String {
-        match named() {
-            Ok(address) => connect::place(&address),
+    pub(in super::super) fn place(&self) -> String {
+        match &self.address {
+            Ok(address) => connect::place(address),
             Err(reason) => format!("PostgreSQL, but {reason}"),
         }
     }
@@ -84,7 +95,7 @@ impl Server {
         }
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => reach(limit).await.inspect_err(|reason| self.unreachable = Some(reason.clone()))?,
+            None => reach(&self.address, limit).await.inspect_err(|reason| self.unreachable = Some(reason.clone()))?,
         };
         match timeout(limit + GRACE, read(&mut connection, statement(query), limit, most)).await {
             Ok(Ok(Answer { text, is_whole })) => {
@@ -106,13 +117,8 @@ impl Drop for Server {
     }
 }
 
-/// What the environment names.
-fn named() -> Result<Address, String> {
-    address(&|name| std::env::var_os(name))
-}
-
-async fn reach(limit: Duration) -> Result<PgConnection, String> {
-    connect::connect(&named()?, limit).await
+async fn reach(address: &Result<Address, String>, limit: Duration) -> Result<PgConnection, String> {
+    connect::connect(address.as_ref().map_err(Clone::clone)?, limit).await
 }
 
 /// Asks in a transaction that can only read, and sets nothing beyond it: behind a pooler the session is somebody else's afterwards. Names are looked

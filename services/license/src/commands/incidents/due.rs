@@ -5,7 +5,7 @@ use vouch_storage::{Store, WriteError};
 
 use super::escalations::{SettleHold, settle_if};
 use super::purse::{Doing, close, open};
-use crate::domain::incident::{Hold, Settlement};
+use crate::domain::incident::{Hold, HoldState, Settlement};
 use crate::store::incidents;
 
 /// How many are dealt with in one go.
@@ -19,10 +19,10 @@ pub async fn lapse(store: &Store, world: &World) -> Result<usize, Error> {
     let unsettled = incidents::hold_list_unsettled(&mut snapshot, doing.now, IN_ONE_GO).await?;
     drop(snapshot);
     let is_over = |hold: &Hold| {
-        if hold.lapses_at < doing.now {
+        if hold.state == HoldState::Reserved && hold.lapses_at < doing.now {
             return Ok(());
         }
-        Err(Error::StateConflict { what: "hold", id: hold.id.to_string(), state: "renewed", step: "lapse" })
+        Err(Error::StateConflict { what: "hold", id: hold.id.to_string(), state: "renewed or settled", step: "lapse" })
     };
     let mut lapsed = 0;
     for hold_id in &unsettled {
@@ -33,7 +33,7 @@ pub async fn lapse(store: &Store, world: &World) -> Result<usize, Error> {
         });
         match released.await {
             Ok(()) => lapsed += 1,
-            // Its proof was renewed after the list was read.
+            // Its proof was renewed, or somebody settled it, after the list was read.
             Err(Error::StateConflict { .. }) => {}
             // One that cannot be given back must not keep the others.
             Err(error) => tracing::error!(%error, hold.id = %hold_id, "a hold could not lapse"),

@@ -1,0 +1,1 @@
+-- Nothing changes here: licences refer to what they name by REFERENCES, which SQLite looks at only where an update sets one of these columns.
