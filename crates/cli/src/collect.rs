@@ -14,10 +14,10 @@ use vouch_core::World;
 use vouch_diagnostics::archive::{ArchiveEvidence, Limits};
 use vouch_diagnostics::collect::{Plan, learn_host};
 use vouch_diagnostics::profile::{Profile, Situation};
-use vouch_diagnostics::redaction::{Learner, Policy};
+use vouch_diagnostics::redaction::{Learner, NameKind, Policy};
 use vouch_diagnostics::request::{CollectionRequest, PseudonymKey};
 use vouch_diagnostics::sealed::{SealedBundle, SealedError};
-use vouch_diagnostics::{CollectError, Entry, Evidence, Order, Progress, Step, seal_if};
+use vouch_diagnostics::{CollectError, Draft, Evidence, Order, Progress, Step, seal_if};
 
 pub(crate) use self::told::{Summary, masked};
 use crate::judgement::Judgement;
@@ -49,6 +49,15 @@ pub(crate) struct CollectArguments {
     /// it is unpacked and masked too.
     #[arg(long, value_name = "ARCHIVE", conflicts_with = "profile")]
     from: Option<PathBuf>,
+    /// Mask the name of this host, whether anything tells it or not: with its domain (`db01.corp.example`) or without; once for each.
+    #[arg(long = "host", value_name = "NAME")]
+    hosts: Vec<String>,
+    /// Mask the name of this domain, with the hosts within; once for each.
+    #[arg(long = "domain", value_name = "NAME")]
+    domains: Vec<String>,
+    /// Mask the name of this user; once for each.
+    #[arg(long = "user", value_name = "NAME")]
+    users: Vec<String>,
     /// Say what the bundle lacks for a case of this severity.
     #[arg(long, value_name = "SEVERITY", value_parser = ["site-down", "1", "2", "3"], conflicts_with = "from")]
     severity: Option<String>,
@@ -73,6 +82,8 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
     let named = Named { profile: arguments.profile.as_deref(), keys: arguments.keys.as_deref() };
     let (mut evidence, profile) = prepare(&world, from, named, request.as_ref())?;
     let (profile, origin) = profile.unzip();
+    let mut learner = learner(profile.as_ref()).map_err(|error| problem(&error))?;
+    arguments.name(&mut learner)?;
     if let Some(file) = &arguments.answers {
         questions::read(file, &mut evidence)?;
     }
@@ -98,16 +109,17 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
         questions::ask(&mut evidence)?;
     }
     let bar = bar(arguments.json);
-    let mut agrees = |entries: &[Entry]| {
+    let mut agrees = |draft: Draft<'_>| {
         let ask = || {
-            masked(entries);
+            masked(draft.entries);
+            told::coverage(Some(draft.coverage));
+            output::field("collected", &draft.collected_at.to_string());
             agreed("Seal this?", false).unwrap_or(false)
         };
         arguments.yes || bar.suspend(ask)
     };
     let mut progress = |progress: Progress<'_>| show(&bar, progress);
-    let given = (profile.as_ref(), request.as_ref());
-    let collected = collect(&world, &mut evidence, given, &path, &mut progress, &mut agrees);
+    let collected = collect(&world, (&mut evidence, learner), request.as_ref(), &path, &mut progress, &mut agrees);
     bar.finish_and_clear();
     let bundle = match collected {
         Err(CollectError::Declined) => {
@@ -127,6 +139,7 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
         return Ok(ExitCode::SUCCESS);
     }
     output::done(&format!("sealed into {}", summary.path.display()));
+    output::field("collected", &summary.collected_at.to_string());
     summary.tell();
     judgement.tell();
     output::line("");
@@ -143,8 +156,8 @@ pub(crate) fn check_archive(archive: &Path) -> Result<(), Problem> {
 pub(crate) fn collect_to(path: &Path, from: Option<&Path>, profile: Option<&str>) -> Result<Summary, Problem> {
     let world = World::system();
     let (mut evidence, profile) = prepare(&world, from, Named { profile, keys: None }, None)?;
-    let given = (profile.as_ref().map(|(profile, _)| profile), None);
-    let collected = collect(&world, &mut evidence, given, path, &mut |_| {}, &mut |_| true);
+    let learner = learner(profile.as_ref().map(|(profile, _)| profile)).map_err(|error| problem(&error))?;
+    let collected = collect(&world, (&mut evidence, learner), None, path, &mut |_| {}, &mut |_| true);
     collected.map(|bundle| Summary::of(path, &bundle)).map_err(|error| problem(&error))
 }
 
@@ -197,14 +210,22 @@ impl OneOf {
     }
 }
 
-fn collect(
-    world: &World,
-    evidence: &mut OneOf,
-    (profile, request): (Option<&Profile>, Option<&CollectionRequest>),
-    path: &Path,
-    progress: &mut dyn FnMut(Progress<'_>),
-    agrees: &mut dyn FnMut(&[Entry]) -> bool,
-) -> Result<SealedBundle, CollectError> {
+impl CollectArguments {
+    /// Has the names learned that were given.
+    fn name(&self, learner: &mut Learner) -> Result<(), Problem> {
+        let given = [(NameKind::Host, &self.hosts), (NameKind::Domain, &self.domains), (NameKind::User, &self.users)];
+        for (kind, names) in given {
+            if let Some(name) = names.iter().find(|name| !learner.given(kind, name)) {
+                return Err(Problem::new(format!("the name {name} cannot be told from other words"))
+                    .next("Give at least three letters of one name, and of a domain two parts."));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is to learn names: it knows those that the profile says. Nothing is read for it yet.
+fn learner(profile: Option<&Profile>) -> Result<Learner, CollectError> {
     let mut policy = Policy::standard()?;
     if let Some(profile) = profile {
         policy = policy.with(&profile.redaction)?;
@@ -213,6 +234,17 @@ fn collect(
     for word in profile.iter().flat_map(|profile| &profile.keep) {
         learner.keep(word);
     }
+    Ok(learner)
+}
+
+fn collect(
+    world: &World,
+    (evidence, mut learner): (&mut OneOf, Learner),
+    request: Option<&CollectionRequest>,
+    path: &Path,
+    progress: &mut dyn FnMut(Progress<'_>),
+    agrees: &mut dyn FnMut(Draft<'_>) -> bool,
+) -> Result<SealedBundle, CollectError> {
     if let OneOf::Host(_) = evidence {
         learn_host(&mut learner);
     }
@@ -266,9 +298,11 @@ fn preview(
         }
     }
     match evidence {
-        OneOf::Archive(_) => {
+        OneOf::Archive(archive) => {
             output::heading("This would be read, twice: to learn names, then to mask them");
             output::field("archive", &from.map(|from| from.display().to_string()).unwrap_or_default());
+            let made_at = archive.made_at().map(|made_at| format!(" (the archive: {made_at})")).unwrap_or_default();
+            output::field("collected", &format!("when the newest file in it was changed, and not now{made_at}"));
         }
         OneOf::Host(plan) => {
             output::heading("This would be read on this host, as the one who runs this");
@@ -293,7 +327,17 @@ fn preview(
     }
     output::heading("And this would be written");
     output::field("file", &path.display().to_string());
-    output::field("masked in it", "passwords, tokens, keys; names of hosts, domains and users; addresses");
+    output::field(
+        "masked in it",
+        "passwords, tokens, keys; addresses; names of hosts, domains and users, as far as they are told:",
+    );
+    let told = match evidence {
+        OneOf::Host(_) => "by this host, by what is read, and by --host, --domain and --user; no other name is known",
+        OneOf::Archive(_) => {
+            "by its files that list them, its logs, its addresses, and --host, --domain and --user; no other name is known"
+        }
+    };
+    output::field("", told);
     if let Some(recipient) = request.and_then(|request| request.recipient.as_ref()) {
         output::field(
             "and beside it",

@@ -5,12 +5,16 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::Entry;
 use crate::archive::ArchiveError;
+use crate::manifest::LEADS_TO;
 use crate::pseudonyms::{PseudonymsError, Recipient};
 use crate::redaction::{Learner, Outcome, PolicyError};
 use crate::request::PseudonymKey;
 use crate::sealed::{About, SealedBundle, SealedError, Sealer};
+use crate::{Coverage, Entry};
+
+/// So many characters tell where a link leads.
+const MAX_LINK: usize = 200;
 
 /// What is to be bundled. It is shown twice, since a name that was learned last has to be masked in what comes first.
 pub trait Evidence {
@@ -19,6 +23,11 @@ pub trait Evidence {
 
     /// The profile: `name/version`.
     fn profile(&self) -> String;
+
+    /// When somebody put together what is shown, as its file says; none, if it is collected now.
+    fn made_at(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// An item of evidence.
@@ -29,6 +38,10 @@ pub struct Found<'a> {
     pub collector: &'a str,
     /// Its content, or why there is none.
     pub content: Result<&'a mut dyn Read, String>,
+    /// Where it leads, if it is a link that is not followed: as it is, not masked.
+    pub link: Option<&'a str>,
+    /// When it was changed last, if somebody else put it there and says so.
+    pub changed_at: Option<Timestamp>,
     /// How much of the evidence has been shown, of how much.
     pub done: (u64, u64),
 }
@@ -66,6 +79,17 @@ pub struct Order<'a> {
     pub ticket: Option<&'a str>,
     /// To whom the table of pseudonyms is encrypted; without one there is none.
     pub recipient: Option<&'a Recipient>,
+}
+
+/// What would be sealed.
+#[derive(Debug, Clone, Copy)]
+pub struct Draft<'a> {
+    /// The entries, with what was masked in each.
+    pub entries: &'a [Entry],
+    /// From where names could be learned.
+    pub coverage: &'a Coverage,
+    /// When it counts as collected.
+    pub collected_at: Timestamp,
 }
 
 /// Why there is no bundle.
@@ -106,8 +130,9 @@ pub fn seal(
     seal_if(evidence, learner, order, now, output, progress, &mut |_| true)
 }
 
-/// The same for an order, if somebody agrees who is shown the entries with what was masked in each. Otherwise nothing is written:
-/// [`CollectError::Declined`].
+/// The same for an order, if somebody agrees who is shown what would be sealed. Otherwise nothing is written: [`CollectError::Declined`].
+///
+/// What somebody had put together before was collected then: when the newest of it was changed, or else its file. A time that is yet to come tells nothing.
 pub fn seal_if(
     evidence: &mut dyn Evidence,
     mut learner: Learner,
@@ -115,12 +140,15 @@ pub fn seal_if(
     now: Timestamp,
     output: &Path,
     progress: &mut dyn FnMut(Progress<'_>),
-    agrees: &mut dyn FnMut(&[Entry]) -> bool,
+    agrees: &mut dyn FnMut(Draft<'_>) -> bool,
 ) -> Result<SealedBundle, CollectError> {
     // Before anything is read: an output that cannot be is known at once.
     let mut sealer = Sealer::new(output)?;
+    let mut newest = None;
     evidence.visit(&mut |found| {
         progress(Progress { step: Step::Learning, done: found.done.0, total: found.done.1, path: found.path });
+        newest = newest.max(found.changed_at.filter(|changed_at| *changed_at <= now));
+        found.link.into_iter().for_each(|link| learner.line(link));
         if let Ok(content) = found.content {
             // What cannot be read is told by the second pass.
             let _ = learner.read(found.path, content);
@@ -134,7 +162,11 @@ pub fn seal_if(
         let about = About { path, media_type: media_type(found.path), collector: found.collector };
         let content = match found.content {
             Ok(content) => content,
-            Err(reason) => return Ok(sealer.add_failed(about, &reason)?),
+            Err(reason) => {
+                let leads = |link| format!("{LEADS_TO}{}", shortened(&redactor.mask_line(link)));
+                let reason = reason + &found.link.map(leads).unwrap_or_default();
+                return Ok(sealer.add_failed(about, &reason)?);
+            }
         };
         let mut content = Watched { inner: content, broke: None };
         sealer.add(about, &mut |out| {
@@ -149,7 +181,10 @@ pub fn seal_if(
         })?;
         Ok(())
     })?;
-    if !agrees(sealer.entries()) {
+    let made_at = evidence.made_at().filter(|made_at| *made_at <= now);
+    let is_made = evidence.made_at().is_some();
+    let collected_at = newest.filter(|_| is_made).or(made_at).unwrap_or(now);
+    if !agrees(Draft { entries: sealer.entries(), coverage: redactor.coverage(), collected_at }) {
         return Err(CollectError::Declined);
     }
     sealer.set_ticket(order.ticket);
@@ -158,7 +193,7 @@ pub fn seal_if(
         sealer.set_pseudonyms(recipient.clone(), table.seal(recipient)?);
     }
     progress(Progress { step: Step::Sealing, done: 0, total: 1, path: "" });
-    Ok(sealer.seal(&evidence.profile(), now, redactor.redaction())?)
+    Ok(sealer.seal(&evidence.profile(), collected_at, redactor.redaction())?)
 }
 
 /// Tells a content that cannot be read from an output that cannot be written.
@@ -175,6 +210,14 @@ impl Read for Watched<'_> {
             }
         })
     }
+}
+
+fn shortened(text: &str) -> String {
+    let mut short: String = text.chars().take(MAX_LINK).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
 }
 
 fn media_type(path: &str) -> &'static str {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::Digest;
+use crate::{Coverage, Digest};
 
 /// The format's version. A reader takes no other.
 const FORMAT: u32 = 1;
@@ -17,6 +17,9 @@ const MAX_ENTRIES: usize = 200_000;
 const MAX_CONTENT_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 /// A larger pack is not taken.
 pub const MAX_PACK_BYTES: u64 = 4 * 1024 * 1024;
+
+/// In a reason, stands before where a link leads.
+pub(crate) const LEADS_TO: &str = "; it leads to ";
 
 /// What a bundle says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +36,7 @@ pub struct Manifest {
     /// absent where there is no table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pseudonyms_for: Option<String>,
-    /// When it was collected.
+    /// When it was collected; what somebody had collected already counts from then on.
     pub collected_at: Timestamp,
     /// How it was redacted.
     pub redaction: Redaction,
@@ -62,6 +65,9 @@ pub struct Redaction {
     pub policy: String,
     /// The digest of the policy.
     pub policy_sha256: Digest,
+    /// From where names could be learned; absent in a bundle of a program that did not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
 }
 
 /// An entry of a bundle.
@@ -116,6 +122,14 @@ pub struct Place {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Masked(pub BTreeMap<String, u64>);
+
+impl Entry {
+    /// Why there is no content; the same for all links, wherever they lead.
+    pub fn reason(&self) -> Option<&str> {
+        let failed = self.failed.as_deref()?;
+        Some(failed.split_once(LEADS_TO).map_or(failed, |(reason, _)| reason))
+    }
+}
 
 impl Masked {
     fn is_empty(&self) -> bool {
@@ -318,7 +332,7 @@ mod tests {
             ticket: None,
             pseudonyms_for: None,
             collected_at: "2026-06-08T12:00:00Z".parse().unwrap(),
-            redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
+            redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy"), coverage: None },
             packs: Vec::new(),
             entries,
         }

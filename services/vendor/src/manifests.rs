@@ -142,7 +142,7 @@ mod tests {
             format: 1,
             profile: profile.into(),
             collected_at: Timestamp::UNIX_EPOCH,
-            redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
+            redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy"), coverage: None },
             ticket: None,
             pseudonyms_for: None,
             packs: Vec::new(),

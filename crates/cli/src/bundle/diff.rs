@@ -38,7 +38,8 @@ pub(super) fn run(arguments: &DiffArguments) -> Result<ExitCode, Problem> {
         let manifest = bundle.manifest();
         output::field(name, &format!("{}, {} of {}", path.display(), manifest.profile, manifest.collected_at));
     }
-    if before.manifest().redaction != after.manifest().redaction {
+    let policy = |bundle: &SealedBundle| bundle.manifest().redaction.policy_sha256;
+    if policy(&before) != policy(&after) {
         output::field("redacted by", "not the same policy: contents may differ by that alone");
     }
     if changes.is_empty() {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use indicatif::HumanBytes;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use vouch_diagnostics::request::CollectionRequest;
 use vouch_diagnostics::sealed::SealedBundle;
-use vouch_diagnostics::{Digest, Entry};
+use vouch_diagnostics::{Coverage, Digest, Entry, Source};
 
 use crate::judgement::Judgement;
 use crate::output;
@@ -22,6 +23,10 @@ pub(crate) struct Summary {
     pub(crate) path: PathBuf,
     /// Its root.
     pub(crate) root: Digest,
+    /// When it counts as collected.
+    pub(crate) collected_at: Timestamp,
+    /// From where names could be learned.
+    pub(crate) coverage: Option<Coverage>,
     /// The profile: `name/version`.
     pub(crate) profile: String,
     /// How many entries have content.
@@ -41,6 +46,8 @@ impl Summary {
         let mut summary = Self {
             path: path.to_owned(),
             root: bundle.root(),
+            collected_at: manifest.collected_at,
+            coverage: manifest.redaction.coverage.clone(),
             profile: manifest.profile.clone(),
             entries: 0,
             size_bytes: 0,
@@ -48,8 +55,8 @@ impl Summary {
             failed: BTreeMap::new(),
         };
         for entry in &manifest.entries {
-            if let Some(reason) = &entry.failed {
-                summary.failed.entry(reason.clone()).or_default().push(entry.path.clone());
+            if let Some(reason) = entry.reason() {
+                summary.failed.entry(reason.to_owned()).or_default().push(entry.path.clone());
                 continue;
             }
             summary.entries += 1;
@@ -70,7 +77,7 @@ impl Summary {
             .collect();
         json!({
             "file": self.path, "root": self.root, "profile": self.profile, "entries": self.entries,
-            "size_bytes": self.size_bytes, "masked": self.masked, "failed": failed,
+            "size_bytes": self.size_bytes, "collected_at": self.collected_at.to_string(), "masked": self.masked, "coverage": self.coverage, "failed": failed,
             "ticket": request.map(|request| &request.ticket), "lacks": judgement.lacks(), "findings": judgement.findings(),
         })
     }
@@ -90,6 +97,7 @@ impl Summary {
         output::field("entries", &self.entries());
         let masked: Vec<String> = self.masked.iter().map(|(rule, count)| format!("{rule} {count}")).collect();
         output::field("masked", &if masked.is_empty() { "nothing".to_owned() } else { masked.join(", ") });
+        coverage(self.coverage.as_ref());
         for (reason, paths) in &self.failed {
             let told = paths.iter().take(MAX_TOLD).map(String::as_str).collect::<Vec<_>>().join(", ");
             let more = paths.len().saturating_sub(MAX_TOLD);
@@ -98,6 +106,44 @@ impl Summary {
         }
         output::field("root", &self.root.to_string());
     }
+}
+
+/// Tells from where names could be learned, so that nobody takes what was masked for more than it is.
+pub(super) fn coverage(coverage: Option<&Coverage>) {
+    let Some(coverage) = coverage else {
+        output::field("names", "the program that made it did not tell from where it learned names");
+        return;
+    };
+    for (of, told) in [("hosts", &coverage.hosts), ("users", &coverage.users)] {
+        output::field(&format!("names of {of}"), &sources(told));
+    }
+    if coverage.short > 0 {
+        let names = output::counted(usize::try_from(coverage.short).unwrap_or(usize::MAX), "name");
+        output::field(
+            "",
+            &format!("{names} of one or two letters: masked before a domain and in addresses, in clear elsewhere"),
+        );
+    }
+    if coverage.full {
+        output::field("", "there were more names than can be learned: some of them stay in clear");
+    }
+}
+
+/// How many names each source told.
+fn sources(told: &BTreeMap<Source, u64>) -> String {
+    let source = |(source, count): (&Source, &u64)| {
+        let source = match source {
+            Source::Given => "given",
+            Source::Lists => "from files that list them",
+            Source::Logs => "from logs of the system",
+            Source::Texts => "mentioned in texts",
+        };
+        format!("{count} {source}")
+    };
+    if told.is_empty() {
+        return "none learned, since nothing in it tells them: they stay in clear".to_owned();
+    }
+    format!("{}; a name that nothing tells stays in clear", told.iter().map(source).collect::<Vec<_>>().join(", "))
 }
 
 /// Tells what was masked, rule by rule: how often, in how many entries, and where most.

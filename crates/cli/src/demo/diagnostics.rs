@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use indicatif::HumanBytes;
+use jiff::SignedDuration;
 use serde_json::Value;
+use vouch_core::World;
 
 use super::stage::Stage;
 use crate::collect;
@@ -14,6 +16,9 @@ use crate::profile::{self, Fetched, Wanted};
 
 /// The profile that is fetched, and the file into which.
 const PROFILE: (&str, &str) = ("linux-host/1", "linux-host-1.toml");
+
+/// What the sample's admission policy takes for fresh.
+const FRESH: SignedDuration = SignedDuration::from_hours(24);
 
 /// Fetches the vendor's profile and collects by it, or takes an archive in.
 pub(super) async fn collect_into(
@@ -36,6 +41,12 @@ pub(super) async fn collect_into(
     let collecting = move || collect::collect_to(&path, from.as_deref(), by.as_deref());
     let collected = tokio::task::spawn_blocking(collecting).await;
     let summary = collected.map_err(|error| Problem::new(format!("collecting ended: {error}")))??;
+    if World::system().now().duration_since(summary.collected_at) > FRESH {
+        let _ = std::fs::remove_file(&fresh);
+        let what =
+            format!("the archive is of {}, and the sample's vendor takes none older than a day", summary.collected_at);
+        return Err(Problem::new(what).next("Make one now, or collect this host: leave --bundle out."));
+    }
     std::fs::rename(&fresh, sealed)
         .map_err(|error| Problem::new(format!("{} cannot be written: {error}", sealed.display())))?;
     let masked: u64 = summary.masked.values().sum();

@@ -1,6 +1,6 @@
 //! Sealed bundles by hand: archives taken in, looked into, compared, asked for.
 //!
-//! Proves B03, W10.
+//! Proves B03, V07, W10.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
@@ -79,6 +79,38 @@ fn b03_two_archives_of_one_ticket_are_taken_in_looked_into_and_compared() {
     assert!(table.contains("1 added, 1 removed, 1 changed") && table.contains("CHANGE "), "{table}");
     assert!(told(at, &["bundle", "diff", "one.vouch", "one.vouch"]).contains("the same entries"));
     assert!(refused(at, &["bundle", "diff", "one.vouch", "one.tar"]).contains("not to be trusted"));
+}
+
+#[test]
+fn v07_names_that_nothing_tells_are_said_to_stay_in_clear_and_masked_when_they_are_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    tar(&at.join("one.tar"), &[("app.log", "falcon asked mail.birds.example for robin\n")]);
+    let collect = ["collect", "--from", "one.tar", "--output"];
+    let shown = String::from_utf8(run(at, &[&collect[..], &["no.vouch"]].concat()).stdout).unwrap();
+    assert!(
+        shown.contains("no other name is known") && shown.contains("when the newest file in it was changed"),
+        "{shown}"
+    );
+
+    let told_of = told(at, &[&collect[..], &["one.vouch", "--yes"]].concat());
+    assert_eq!(
+        told_of.matches("none learned, since nothing in it tells them: they stay in clear").count(),
+        2,
+        "{told_of}"
+    );
+    assert!(told(at, &["bundle", "show", "one.vouch"]).contains("they stay in clear"));
+    assert!(
+        told(at, &["bundle", "show", "one.vouch", "--entry", "app.log"]).contains("falcon asked mail.birds.example")
+    );
+
+    let names = ["--host", "falcon", "--domain", "birds.example", "--user", "robin"];
+    let given = json(&told(at, &[&collect[..], &["two.vouch", "--yes", "--json"], &names].concat()));
+    assert_eq!(given["coverage"]["hosts"]["given"], 2, "{given}");
+    let masked = told(at, &["bundle", "show", "two.vouch", "--entry", "app.log"]);
+    assert!(["falcon", "mail", "birds", "robin"].iter().all(|name| !masked.contains(name)), "{masked}");
+    let short = refused(at, &[&collect[..], &["no.vouch", "--yes", "--host", "pg"]].concat());
+    assert!(short.contains("the name pg cannot be told from other words"), "{short}");
 }
 
 #[test]

@@ -139,7 +139,7 @@ impl Agent {
             ticket: None,
             pseudonyms_for: None,
             collected_at: World::system().now(),
-            redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
+            redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy"), coverage: None },
             packs: Vec::new(),
             entries: entries.to_vec(),
         };

@@ -28,6 +28,9 @@ const LIMITS: Limits = Limits {
     held_bytes: 1 << 20,
 };
 
+/// So much of a file tells what it is.
+const HEAD: usize = 256;
+
 /// A manifest that is read can be written again, and its paths stay within the bundle.
 pub fn manifest(data: &[u8]) {
     let Ok((manifest, root)) = Manifest::read(data) else { return };
@@ -128,8 +131,9 @@ pub fn mask(data: &[u8]) {
     };
     let at_once = mask(&mut &content[..]);
     assert_eq!(at_once, mask(&mut Trickling(content)));
-    // What was UTF-16 is counted otherwise: it has its mark, or zeros by which it is told.
-    let is_wide = [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| content.starts_with(mark)) || content.contains(&0);
+    // What was UTF-16 is counted otherwise: it has its mark, or zeros in its head by which it is told.
+    let head = &content[..content.len().min(HEAD)];
+    let is_wide = [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| head.starts_with(mark)) || head.contains(&0);
     if let Some(masked) = at_once.filter(|_| !is_wide) {
         let lines = |text: &[u8]| text.split(|byte| *byte == b'\n').count();
         assert_eq!(lines(&masked), lines(content));

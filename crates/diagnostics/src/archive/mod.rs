@@ -22,6 +22,8 @@ use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom};
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use self::gate::Meter;
 use self::nest::{Nest, Within};
 use self::packing::{Kind, Packing, peek};
@@ -99,6 +101,8 @@ enum Layout {
 pub struct ArchiveEvidence {
     file: File,
     packed: u64,
+    /// When the file was changed last.
+    made_at: Option<Timestamp>,
     layout: Layout,
     limits: Limits,
     report: Cell<Option<Report>>,
@@ -113,7 +117,8 @@ impl ArchiveEvidence {
             return Err(ArchiveError::Kind("no file"));
         }
         let layout = layout(&mut file)?;
-        Ok(Self { file, packed: metadata.len(), layout, limits, report: Cell::new(None) })
+        let made_at = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
+        Ok(Self { file, packed: metadata.len(), made_at, layout, limits, report: Cell::new(None) })
     }
 }
 
@@ -152,5 +157,9 @@ impl Evidence for ArchiveEvidence {
 
     fn profile(&self) -> String {
         self.report.get().map_or("archive/1", Report::profile).to_owned()
+    }
+
+    fn made_at(&self) -> Option<Timestamp> {
+        self.made_at
     }
 }

@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::io::{Cursor, Read};
 
+use jiff::Timestamp;
+
 use super::ArchiveError;
 use super::gate::{Allowance, Gate, Meter};
 use super::packing::{Kind, Packing, peek};
@@ -11,7 +13,7 @@ use crate::evidence::{CollectError, Found};
 
 /// Why something is left out.
 pub(super) const DAMAGED: &str = "damaged or cut off: left out";
-pub(super) const A_LINK: &str = "a link, which is not followed";
+const A_LINK: &str = "a link, which is not followed";
 pub(super) const NO_FILE: &str = "a device or a pipe, and no file";
 const TOO_DEEP: &str = "an archive within too many archives: left out";
 const TOO_LARGE: &str = "a zip archive within another archive, and too large to be opened there: take it in by itself";
@@ -59,6 +61,8 @@ pub(super) struct Place<'p> {
     pub(super) depth: u32,
     /// Whether it came out of a packed file.
     pub(super) unpacked: bool,
+    /// When it was changed last, as the archive says.
+    pub(super) changed_at: Option<Timestamp>,
 }
 
 impl Nest<'_> {
@@ -110,18 +114,28 @@ impl Nest<'_> {
     }
 
     fn show<'f>(&mut self, place: Place<'f>, content: &'f mut dyn Read) -> Result<(), CollectError> {
-        self.found(place, Ok(content))
+        self.found(place, None, Ok(content))
     }
 
     /// Shows that something is there that is left out, and why.
     pub(super) fn leave_out(&mut self, place: Place<'_>, reason: &str) -> Result<(), CollectError> {
-        self.found(place, Err(reason.to_owned()))
+        self.found(place, None, Err(reason.to_owned()))
     }
 
-    fn found<'f>(&mut self, place: Place<'f>, content: Result<&'f mut dyn Read, String>) -> Result<(), CollectError> {
-        let Place { path, inner, .. } = place;
+    /// Shows that a link is there, which is not followed.
+    pub(super) fn link(&mut self, place: Place<'_>, target: Option<&str>) -> Result<(), CollectError> {
+        self.found(place, target, Err(A_LINK.to_owned()))
+    }
+
+    fn found<'f>(
+        &mut self,
+        place: Place<'f>,
+        link: Option<&'f str>,
+        content: Result<&'f mut dyn Read, String>,
+    ) -> Result<(), CollectError> {
+        let Place { path, inner, changed_at, .. } = place;
         let collector = super::artefacts::artefact(path.get(inner..).unwrap_or(path));
-        (self.each)(Found { path, collector, content, done: (self.done)() })
+        (self.each)(Found { path, collector, content, link, changed_at, done: (self.done)() })
     }
 
     /// What is wrong with an archive within another costs that archive only. What a limit is for costs all of it: it holds for

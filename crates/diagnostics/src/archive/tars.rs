@@ -2,12 +2,13 @@
 
 use std::io::{self, Read};
 
+use jiff::Timestamp;
 use tar::EntryType;
 
 use super::ArchiveError;
 use super::gate::{Allowance, Gate, Metered};
 use super::names::Name;
-use super::nest::{A_LINK, NO_FILE, Nest, Place, Within};
+use super::nest::{NO_FILE, Nest, Place, Within};
 use crate::evidence::CollectError;
 
 /// The size of a block of tar.
@@ -31,12 +32,18 @@ impl Nest<'_> {
             allowance.within_entry();
             let name = Name::of(&String::from_utf8_lossy(&entry.path_bytes()), &['/']);
             let path = self.path(within, &name.path, count)?;
-            let place = Place { path: &path, inner: within.prefix.len(), depth: within.depth, unpacked: false };
+            let inner = within.prefix.len();
+            let changed_at = changed_at(entry.header().mtime().ok());
+            let place = Place { path: &path, inner, depth: within.depth, unpacked: false, changed_at };
             let kind = entry.header().entry_type();
+            let link = kind.is_symlink() || kind.is_hard_link();
+            let target =
+                entry.link_name_bytes().filter(|_| link).map(|target| String::from_utf8_lossy(&target).into_owned());
             let mut content = Metered::new(entry, meter);
             // Folders are in the paths of what is in them, and a global header describes the archive.
             if !matches!(kind, EntryType::Directory | EntryType::XGlobalHeader) {
                 match left_out(kind).or(name.why_not()) {
+                    _ if link => self.link(place, target.as_deref())?,
                     Some(reason) => self.leave_out(place, reason)?,
                     None => self.item(place, &mut content)?,
                 }
@@ -57,11 +64,18 @@ impl Nest<'_> {
     }
 }
 
-/// Why an entry is left out by what it is; a file is not.
+/// When an entry was changed, in seconds since 1970; none are told where nobody knows.
+fn changed_at(seconds: Option<u64>) -> Option<Timestamp> {
+    let seconds = seconds.filter(|seconds| *seconds > 0)?;
+    Timestamp::from_second(i64::try_from(seconds).ok()?).ok()
+}
+
+/// Why an entry is left out by what it is; a file is not, and a link is told of otherwise.
 fn left_out(kind: EntryType) -> Option<&'static str> {
     match kind {
-        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => None,
-        EntryType::Symlink | EntryType::Link => Some(A_LINK),
+        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse | EntryType::Symlink | EntryType::Link => {
+            None
+        }
         EntryType::Char | EntryType::Block | EntryType::Fifo => Some(NO_FILE),
         _ => Some("of a kind that this program does not know: left out"),
     }

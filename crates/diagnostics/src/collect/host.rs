@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
+use crate::Source;
 use crate::redaction::{Learner, NameKind};
 
 /// Files that list names of this host, its network and its users.
@@ -23,14 +24,14 @@ pub fn learn_host(learner: &mut Learner) {
         }
     }
     if let Ok(domain) = std::fs::read_to_string("/proc/sys/kernel/domainname") {
-        learner.name(NameKind::Domain, &domain);
+        learner.name(NameKind::Domain, &domain, Source::Lists);
     }
     for entry in std::fs::read_dir("/home").into_iter().flatten().flatten() {
-        learner.name(NameKind::User, &entry.file_name().to_string_lossy());
+        learner.name(NameKind::User, &entry.file_name().to_string_lossy(), Source::Lists);
     }
     for (name, value) in std::env::vars_os() {
         if let Some((_, kind)) = VARIABLES.iter().find(|(known, _)| name == *known) {
-            learner.name(*kind, &value.to_string_lossy());
+            learner.name(*kind, &value.to_string_lossy(), Source::Lists);
         }
     }
 }

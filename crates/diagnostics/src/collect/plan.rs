@@ -293,7 +293,7 @@ impl Planned {
                 Err("was not run".to_owned())
             }
         };
-        each(Found { path: &self.path, collector: &self.collector, content, done })
+        each(Found { path: &self.path, collector: &self.collector, content, link: None, changed_at: None, done })
     }
 
     fn visit_archive(
@@ -305,7 +305,7 @@ impl Planned {
         ArchiveEvidence::open(path, Limits::default())?.visit(&mut |found| {
             let path = format!("{}/{}", self.path, found.path);
             let content = found.content.map(|content| content as &mut dyn Read);
-            each(Found { path: &path, collector: &self.collector, content, done })
+            each(Found { path: &path, collector: &self.collector, content, done, ..found })
         })
     }
 }

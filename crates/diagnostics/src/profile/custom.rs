@@ -6,7 +6,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
 /// The names of the rules that every policy has. A rule of a profile has another.
-pub(crate) const RULES: [&str; 20] = [
+pub(crate) const RULES: [&str; 21] = [
     "private-key",
     "password",
     "token",
@@ -18,6 +18,7 @@ pub(crate) const RULES: [&str; 20] = [
     "webhook",
     "licence-key",
     "card-number",
+    "iban",
     "password-hash",
     "repeated",
     "mail",

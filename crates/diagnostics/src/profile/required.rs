@@ -164,7 +164,7 @@ mod tests {
             ticket: None,
             pseudonyms_for: None,
             collected_at: "2026-06-08T12:00:00Z".parse().unwrap(),
-            redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
+            redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy"), coverage: None },
             packs: Vec::new(),
             entries: entries.iter().map(entry).collect(),
         }

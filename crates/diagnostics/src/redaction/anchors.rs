@@ -6,10 +6,10 @@ use super::automaton::{Automaton, Hit};
 use super::custom::Patterns;
 use super::names::{self, Learned, NameKind};
 use super::pairs::Word;
-use super::policy::{Policy, PolicyError, Rules};
+use super::policy::{Policy, PolicyError, Rules, Words};
 use super::span::Found;
 use super::text::is_start_of_word;
-use super::{blocks, commands, mail, pairs, pipes, prefixes, urls};
+use super::{blocks, commands, mail, mentions, pairs, pipes, prefixes, urls};
 
 /// What an anchor leads to.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +30,8 @@ enum Anchor {
     Mail,
     /// Words before the name of a user.
     User,
+    /// The name of a setting before the name of a host.
+    Setting,
     /// Where a pattern of a profile begins: by its place.
     Pattern(usize),
     /// A name that was learned.
@@ -52,6 +54,11 @@ impl Finder {
         let anchors = anchors(policy);
         let patterns = Patterns::new(&policy.patterns)?;
         Ok(Self { rules: policy.rules.clone(), patterns, automaton: automaton(&anchors)?, anchors })
+    }
+
+    /// A word that is no name, whatever stands around it.
+    pub(super) fn keep(&mut self, word: &str) {
+        self.rules.names.common.insert(word.to_lowercase());
     }
 
     /// Finds what was learned too.
@@ -112,7 +119,11 @@ impl Finder {
             Anchor::Pem => blocks::pem(text, start, &mut seen.blocks, found),
             Anchor::Putty => blocks::putty(text, end, found),
             Anchor::Jwk => blocks::jwk(text, start, &mut seen.blocks, found),
-            Anchor::Url => urls::find(text, end, &mut seen.urls, found),
+            Anchor::Url => {
+                let host = urls::find(text, end, &mut seen.urls, found);
+                mentions::address(text, (start, host), &self.rules.names, found, name);
+            }
+            Anchor::Setting => mentions::setting(text, place, &self.rules.names, found, name),
             Anchor::Oracle => urls::oracle(text, end, &mut seen.urls, found),
             Anchor::Mail => mail::find(text, start, end, &self.rules.names.harmless_mail, found),
             Anchor::User if is_start_of_word(text, start) => name(NameKind::User, user(text, end)),
@@ -154,7 +165,8 @@ fn anchors(policy: &Policy) -> Vec<(Vec<u8>, Anchor)> {
     let mut anchors: Vec<(&str, Anchor)> = Vec::new();
     let mut words: Vec<(String, Anchor)> = Vec::new();
     for named in &rules.words {
-        let word = Word { rule: named.rule, whole: named.whole, random: named.random };
+        let Words { rule, whole, random, hexadecimal, .. } = *named;
+        let word = Word { rule, whole, random, hexadecimal };
         for text in &named.names {
             let spellings = if text.contains(' ') { ["", "_", "-", ".", " "].as_slice() } else { &[""] };
             words.extend(spellings.iter().map(|gap| (text.replace(' ', gap), Anchor::Word(word))));
@@ -169,6 +181,7 @@ fn anchors(policy: &Policy) -> Vec<(Vec<u8>, Anchor)> {
     }
     anchors.extend(rules.pipes.writers.iter().map(|text| (text.as_str(), Anchor::Pipe)));
     anchors.extend(rules.names.user_phrases.iter().map(|text| (text.as_str(), Anchor::User)));
+    anchors.extend(rules.names.host_settings.iter().map(|text| (text.as_str(), Anchor::Setting)));
     for (place, pattern) in policy.patterns.iter().enumerate() {
         anchors.extend(pattern.begin.iter().map(|text| (text.as_str(), Anchor::Pattern(place))));
     }
@@ -182,6 +195,7 @@ fn anchors(policy: &Policy) -> Vec<(Vec<u8>, Anchor)> {
         ("Private-Lines:", Anchor::Putty),
         ("\"kty", Anchor::Jwk),
         ("://", Anchor::Url),
+        (":\\/\\/", Anchor::Url),
         (":thin:", Anchor::Oracle),
         ("@", Anchor::Mail),
         ("%40", Anchor::Mail),

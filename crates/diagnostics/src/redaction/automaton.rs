@@ -81,12 +81,34 @@ fn each(nfa: &NFA, text: &[u8], see: &mut dyn FnMut(usize, usize)) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use super::super::table::BLOCK;
     use super::*;
 
     const PATTERNS: [&str; 5] = ["anna", "nan", "a", "password", "word"];
+    /// So much stands before a pattern that ends behind a block, or a lane of one.
+    const FILLS: [usize; 5] = [BLOCK - 4, BLOCK - 1, BLOCK, BLOCK / 4 - 2, BLOCK / 2];
+
+    /// One of each kind. What makes it so are patterns that stand in no text.
+    static KINDS: LazyLock<[Automaton; 5]> = LazyLock::new(|| {
+        let with = |more: Vec<Vec<u8>>| {
+            let patterns = PATTERNS.iter().map(|pattern| pattern.as_bytes().to_vec());
+            Automaton::new(&patterns.chain(more).collect::<Vec<_>>()).unwrap()
+        };
+        let letters = |count: u8| (0x80..0x80 + count).map(|letter| vec![b'!', letter]).collect();
+        let long = b"!long".repeat(MAX_TABLE / 5 + 1);
+        [with(vec![]), with(letters(70)), with(letters(127)), with(vec![long]), with(vec![b"!\n!".to_vec()])]
+    });
+
+    #[test]
+    fn what_is_looked_for_decides_the_kind() {
+        let [narrow, wide, many, long, lines] = &*KINDS;
+        assert!(matches!(narrow.steps, Steps::Narrow(_)) && matches!(wide.steps, Steps::Wide(_)));
+        assert!([many, long, lines].iter().all(|automaton| matches!(automaton.steps, Steps::Nfa(_))));
+    }
 
     fn hits(automaton: &Automaton, text: &str) -> Vec<(usize, usize)> {
         let mut hits = Vec::new();
@@ -108,15 +130,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_kinds_find_what_is_there(parts in prop::collection::vec(prop::sample::select(vec![
+        fn every_kind_finds_what_is_there(parts in prop::collection::vec(prop::sample::select(vec![
             "anna", "Anna\n", "na", "\n", "pass", "WORD", "x\n", "an",
         ]), 0..60)) {
             let text = parts.concat();
-            let fast = Automaton::new(&PATTERNS).unwrap();
-            let nfa = NFA::builder().prefilter(false).build(PATTERNS).unwrap();
-            let small = Automaton { steps: Steps::Nfa(Box::new(nfa)), lengths: fast.lengths.clone() };
-            for automaton in [fast, small] {
-                let mut found = hits(&automaton, &text);
+            for automaton in &*KINDS {
+                let mut found = hits(automaton, &text);
                 prop_assert!(found.is_sorted_by_key(|hit| hit.1));
                 found.sort_unstable();
                 prop_assert_eq!(found, expected(&text));
@@ -126,14 +145,13 @@ mod tests {
 
     #[test]
     fn what_lies_across_blocks_is_found_once() {
-        let automaton = Automaton::new(&PATTERNS).unwrap();
-        for fill in [BLOCK - 4, BLOCK - 1, BLOCK, BLOCK / 4 - 2, BLOCK / 2] {
+        for (automaton, fill) in KINDS.iter().flat_map(|kind| FILLS.map(|fill| (kind, fill))) {
             for line in ["x", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"] {
                 let mut text = line.repeat(fill / line.len() + 1);
                 text.truncate(fill);
                 text.push_str("password");
                 text.push_str(&line.repeat(BLOCK / line.len()));
-                assert_eq!(hits(&automaton, &text).iter().filter(|hit| hit.1 - hit.0 == 8).count(), 1, "{fill}");
+                assert_eq!(hits(automaton, &text).iter().filter(|hit| hit.1 - hit.0 == 8).count(), 1, "{fill}");
             }
         }
     }

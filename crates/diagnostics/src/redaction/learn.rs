@@ -7,12 +7,15 @@ use foldhash::fast::RandomState;
 
 use super::anchors::Finder;
 use super::hosts::Hosts;
+use super::mentions::Mentions;
 use super::names::{Learned, NameKind};
 use super::pieces::{self, Sizes};
 use super::policy::{Policy, PolicyError, Rule};
 use super::redactor::Redactor;
 use super::span::Found;
+use super::syslog::Column;
 use super::values;
+use crate::Source;
 
 /// More of a file that lists names is not read.
 const MAX_LIST: usize = 4 * 1024 * 1024;
@@ -28,8 +31,9 @@ pub struct Learner {
     common: BTreeSet<String>,
     learned: Learned,
     hosts: Hosts,
-    /// The host of the last line of a log: the next is nearly always the same one's.
-    log_host: Vec<u8>,
+    /// Hosts of addresses and connection strings.
+    mentions: Mentions,
+    column: Column,
     /// Names of users as texts gave them: a log gives each of them a thousand times.
     given: HashSet<Vec<u8>, RandomState>,
     /// What was found in the last piece, and the room for the next one.
@@ -63,13 +67,14 @@ impl Learner {
             common,
             learned: Learned::default(),
             hosts: Hosts::default(),
-            log_host: Vec::new(),
+            mentions: Mentions::default(),
+            column: Column::default(),
             given: HashSet::default(),
             found: Found::default(),
             room: Vec::new(),
         };
         for (kind, name) in &names {
-            learner.name(*kind, name);
+            learner.name(*kind, name, Source::Given);
         }
         Ok(learner)
     }
@@ -77,11 +82,23 @@ impl Learner {
     /// Never learns this word as a name: it is the name of a product too.
     pub fn keep(&mut self, word: &str) {
         self.common.insert(word.to_lowercase());
+        self.finder.keep(word);
     }
 
-    /// Learns a name.
-    pub fn name(&mut self, kind: NameKind, name: &str) {
-        self.learned.name(kind, name, &self.common);
+    /// Learns a name, unless it is one that every machine has.
+    pub fn name(&mut self, kind: NameKind, name: &str, source: Source) {
+        self.learned.name(kind, name, source, &self.common);
+    }
+
+    /// Learns a name that a person gives, be it a common word. Whether it can be masked: one of two letters is in too many words, and one with other
+    /// signs is no name.
+    pub fn given(&mut self, kind: NameKind, name: &str) -> bool {
+        self.learned.name(kind, name, Source::Given, &BTreeSet::new())
+    }
+
+    /// Learns from a line that is no file's, such as where a link leads.
+    pub fn line(&mut self, line: &str) {
+        self.find(line.as_bytes());
     }
 
     /// Learns from a file: from one that lists names by what it is, from every one by what is found in it.
@@ -96,14 +113,13 @@ impl Learner {
         let mut room = std::mem::take(&mut self.room);
         let read = pieces::read(content, Sizes::default(), &mut room, &mut |piece, cut| {
             self.find(piece);
-            if let Some(listing) = listing
-                && seen < MAX_LIST
-            {
-                if listing == Listing::Log {
-                    self.log(&piece[..cut]);
-                } else {
+            match listing {
+                // Of a log every line counts: a host that came late is one, too.
+                None | Some(Listing::Log) => self.log(&piece[..cut], listing.is_some()),
+                Some(listing) if seen < MAX_LIST => {
                     String::from_utf8_lossy(&piece[..cut]).lines().for_each(|line| self.list(listing, line));
                 }
+                Some(_) => {}
             }
             seen += cut;
             Ok(cut)
@@ -114,18 +130,34 @@ impl Learner {
 
     /// Makes a redactor of what was learned. The key is the ticket's: under it, pseudonyms are the same in every bundle.
     pub fn finish(mut self, key: &[u8; 32]) -> Result<Redactor, PolicyError> {
-        let domains = self.learned.domains();
-        for host in self.hosts.of(&|domain| domains.contains(domain)) {
-            self.learned.name(NameKind::Host, host, &self.common);
+        let Self { policy, learned, hosts, mentions, common, .. } = &mut self;
+        // What lists and logs told comes first: what texts mention may be half of the web, and takes no place from it.
+        let theirs = learned.domains(|_| true);
+        for host in hosts.of(&|domain| theirs.contains(domain)) {
+            learned.name(NameKind::Host, host, Source::Lists, common);
         }
-        Ok(Redactor::new(self.policy, self.finder.with(&self.learned)?, key))
+        for (kind, name) in mentions.names(&policy.rules.names) {
+            learned.name(kind, &name, Source::Texts, common);
+        }
+        let mentioned = learned.domains(|source| source == Source::Texts);
+        let is_numbered = |host: &&str| host.ends_with(|last: char| last.is_ascii_digit());
+        for host in hosts.of(&|domain| mentioned.contains(domain)).into_iter().filter(is_numbered) {
+            learned.name(NameKind::Host, host, Source::Texts, common);
+        }
+        let mut coverage = learned.coverage();
+        coverage.full |= mentions.full;
+        Ok(Redactor::new(self.policy, self.finder.with(&self.learned)?, coverage, key))
     }
 
     fn find(&mut self, piece: &[u8]) {
         self.hosts.find(piece);
-        let Self { finder, learned, common, given, found, .. } = self;
+        let Self { finder, learned, mentions, common, given, found, .. } = self;
         found.clear();
         finder.find(piece, found, &mut |kind, name| {
+            if kind != NameKind::User {
+                mentions.add(name);
+                return;
+            }
             if given.contains(name) {
                 return;
             }
@@ -133,7 +165,7 @@ impl Learner {
                 given.clear();
             }
             given.insert(name.to_vec());
-            learned.name(kind, &String::from_utf8_lossy(name), common);
+            learned.name(kind, &String::from_utf8_lossy(name), Source::Texts, common);
         });
         for span in found.spans() {
             let secret = &piece[span.start..span.end];
@@ -148,35 +180,35 @@ impl Learner {
         let mut words = line.split_whitespace();
         match listing {
             Listing::Accounts => self.account(line),
-            Listing::HostName => words.for_each(|name| self.name(NameKind::Host, name)),
+            Listing::HostName => words.for_each(|name| self.listed(NameKind::Host, name)),
             Listing::HostNameControl => {
                 if let Some((name, value)) = line.split_once(':')
                     && name.trim().ends_with("hostname")
                 {
-                    self.name(NameKind::Host, value);
+                    self.listed(NameKind::Host, value);
                 }
             }
             Listing::Hosts if !line.trim_start().starts_with('#') => {
                 words
                     .skip(1)
                     .take_while(|word| !word.starts_with('#'))
-                    .for_each(|name| self.name(NameKind::Host, name));
+                    .for_each(|name| self.listed(NameKind::Host, name));
             }
             Listing::Resolver => {
                 if matches!(words.next(), Some("search" | "domain")) {
-                    words.for_each(|name| self.name(NameKind::Domain, name));
+                    words.for_each(|name| self.listed(NameKind::Domain, name));
                 }
             }
             Listing::Kernel => {
                 if words.next() == Some("Linux") {
-                    words.next().into_iter().for_each(|name| self.name(NameKind::Host, name));
+                    words.next().into_iter().for_each(|name| self.listed(NameKind::Host, name));
                 }
             }
             Listing::Sessions => {
                 let user =
                     words.next().filter(|user| !matches!(*user, "reboot" | "runlevel" | "shutdown" | "wtmp" | "btmp"));
                 if let Some(user) = user {
-                    self.name(NameKind::User, user);
+                    self.listed(NameKind::User, user);
                 }
             }
             // A remark; and a log is read line by line before.
@@ -184,18 +216,16 @@ impl Learner {
         }
     }
 
+    fn listed(&mut self, kind: NameKind, name: &str) {
+        self.name(kind, name, Source::Lists);
+    }
+
     /// Learns the host of each line of a log.
-    fn log(&mut self, mut text: &[u8]) {
-        while !text.is_empty() {
-            let end = memchr::memchr(b'\n', text).unwrap_or(text.len());
-            if let Some(host) = host_of_log(&text[..end])
-                && host != self.log_host
-            {
-                self.log_host = host.to_vec();
-                self.learned.name(NameKind::Host, &String::from_utf8_lossy(host), &self.common);
-            }
-            text = text.get(end + 1..).unwrap_or_default();
-        }
+    fn log(&mut self, text: &[u8], is_known: bool) {
+        let Self { column, learned, common, .. } = self;
+        column.each(text, is_known, &mut |host| {
+            learned.name(NameKind::Host, &String::from_utf8_lossy(host), Source::Logs, common);
+        });
     }
 
     /// `anna:x:1000:1000:Anna Example,,,:/home/anna:/bin/bash`: accounts of people.
@@ -206,13 +236,13 @@ impl Learner {
         if !id.parse::<u32>().is_ok_and(|id| id >= 1000 && id != 65534) {
             return;
         }
-        self.name(NameKind::User, user);
+        self.listed(NameKind::User, user);
         let person = person.split(',').next().unwrap_or_default();
         if person.contains(' ') {
-            self.learned.name(NameKind::User, person, &self.common);
+            self.listed(NameKind::User, person);
         }
         if let Some(folder) = home.strip_prefix("/home/") {
-            self.name(NameKind::User, folder);
+            self.listed(NameKind::User, folder);
         }
     }
 }
@@ -249,24 +279,6 @@ fn listing(path: &str, policy: &Policy) -> Option<Listing> {
         }
         _ => None,
     }
-}
-
-/// The host in `Nov 21 19:51:27 host program[1]: …`, or behind a time like `2026-11-21T19:51:27+00:00`.
-fn host_of_log(line: &[u8]) -> Option<&[u8]> {
-    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let first = words.next()?;
-    let is_time = |word: &[u8]| word.len() >= 8 && word[2] == b':' && word[0].is_ascii_digit();
-    let host = if first.len() >= 19 && first[4] == b'-' && first[10] == b'T' {
-        words.next()?
-    } else if first.len() == 3 {
-        words.next().filter(|day| day.len() <= 2)?;
-        words.next().filter(|time| is_time(time))?;
-        words.next()?
-    } else {
-        return None;
-    };
-    // A message without a host begins with its program: `kernel:`, `sshd[17]:`.
-    (!host.ends_with(b":") && !host.iter().any(|byte| b"[=(".contains(byte))).then_some(host)
 }
 
 #[cfg(test)]

@@ -2,12 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::mentions::is_registry;
 use super::policy::Rule;
 use super::span::{Found, Real, Span};
 use super::text::{is_end_of_word, is_start_of_word};
+use crate::{Coverage, Source};
 
 /// More names are not learned: nobody could read what is left, and an automaton of them would no longer be small.
 const MAX_NAMES: usize = 10_000;
+/// Of these so many may be told by texts: whoever guesses names of users at a door tells thousands, and takes no place from a list.
+const MAX_TEXTS: usize = 5_000;
+/// A shorter name is too often another word, and not masked where it stands alone: as a part of `name.domain`, and in an address, it is.
+const MIN_NAME: usize = 3;
+/// More of those are not counted.
+const MAX_SHORT: usize = 1000;
 /// More secrets are not learned.
 const MAX_SECRETS: usize = 50_000;
 
@@ -25,48 +33,84 @@ pub enum NameKind {
 /// What was learned so far.
 #[derive(Debug, Default)]
 pub(super) struct Learned {
-    names: BTreeMap<String, NameKind>,
+    /// With what it is the name of, and what told it first.
+    names: BTreeMap<String, (NameKind, Source)>,
     secrets: BTreeSet<Vec<u8>>,
+    /// Names that were told and are too short to be masked as words.
+    short: BTreeSet<String>,
+    /// How many texts told.
+    of_texts: usize,
+    /// There were more names.
+    full: bool,
 }
 
 impl Learned {
-    /// Learns a name, unless it is one that every machine has, or too short to be told from other words.
-    pub(super) fn name(&mut self, kind: NameKind, name: &str, common: &BTreeSet<String>) {
+    /// Learns a name, unless it is one that every machine has, or too short to be told from other words. Whether it is known then.
+    pub(super) fn name(&mut self, kind: NameKind, name: &str, source: Source, common: &BTreeSet<String>) -> bool {
         let name = name.trim().trim_matches('.').to_lowercase();
         match kind {
             NameKind::Host => match name.split_once('.') {
                 Some((host, domain)) if !name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
-                    self.keep(kind, host, common);
-                    self.name(NameKind::Domain, domain, common);
+                    let is_known = self.keep(kind, host, source, common);
+                    self.name(NameKind::Domain, domain, source, common) || is_known
                 }
-                Some(_) => {}
-                None => self.keep(kind, &name, common),
+                Some(_) => false,
+                None => self.keep(kind, &name, source, common),
             },
             // A domain and those above it, down to two parts; `co.uk` is nobody's.
             NameKind::Domain => {
-                let mut rest = name.as_str();
+                let (mut rest, mut is_known) = (name.as_str(), false);
                 while let Some((first, above)) = rest.split_once('.') {
-                    if above.contains('.') || first.len() > 3 {
-                        self.keep(kind, rest, common);
+                    if above.contains('.') || first.len() > 1 && above.len() > 1 && !is_registry(rest) {
+                        is_known |= self.keep(kind, rest, source, common);
                     }
                     rest = above;
                 }
+                is_known
             }
-            NameKind::User => self.keep(kind, name.rsplit(['\\', '/']).next().unwrap_or_default(), common),
+            NameKind::User => self.keep(kind, name.rsplit(['\\', '/']).next().unwrap_or_default(), source, common),
         }
     }
 
-    fn keep(&mut self, kind: NameKind, name: &str, common: &BTreeSet<String>) {
+    fn keep(&mut self, kind: NameKind, name: &str, source: Source, common: &BTreeSet<String>) -> bool {
         let plain = name.chars().all(|c| c.is_alphanumeric() || "._-@$ ".contains(c));
-        let telling = name.chars().count() >= 3 && name.len() <= 255 && name.chars().any(char::is_alphabetic);
-        if plain && telling && !common.contains(name) && self.names.len() < MAX_NAMES {
-            self.names.entry(name.to_owned()).or_insert(kind);
+        let telling = name.len() <= 255 && name.chars().any(char::is_alphabetic);
+        if !plain || !telling || common.contains(name) {
+            return false;
         }
+        if name.chars().count() < MIN_NAME {
+            if self.short.len() < MAX_SHORT {
+                self.short.insert(name.to_owned());
+            }
+            return false;
+        }
+        if self.names.contains_key(name) {
+            return true;
+        }
+        let is_of_text = source == Source::Texts;
+        if self.names.len() >= MAX_NAMES || is_of_text && self.of_texts >= MAX_TEXTS {
+            self.full = true;
+            return false;
+        }
+        self.of_texts += usize::from(is_of_text);
+        self.names.insert(name.to_owned(), (kind, source));
+        true
     }
 
-    /// The domains learned so far.
-    pub(super) fn domains(&self) -> BTreeSet<String> {
-        self.names.iter().filter(|(_, kind)| **kind == NameKind::Domain).map(|(name, _)| name.clone()).collect()
+    /// The domains learned so far that such a source told.
+    pub(super) fn domains(&self, told: impl Fn(Source) -> bool) -> BTreeSet<String> {
+        let domains = self.names.iter().filter(|(_, (kind, source))| *kind == NameKind::Domain && told(*source));
+        domains.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// How many names each source told.
+    pub(super) fn coverage(&self) -> Coverage {
+        let mut coverage = Coverage { short: self.short.len() as u64, full: self.full, ..Coverage::default() };
+        for (kind, source) in self.names.values() {
+            let names = if *kind == NameKind::User { &mut coverage.users } else { &mut coverage.hosts };
+            *names.entry(*source).or_default() += 1;
+        }
+        coverage
     }
 
     /// Learns a secret that was found beside its name.
@@ -78,7 +122,7 @@ impl Learned {
 
     /// The names as they may be written, each with what it is the name of.
     pub(super) fn names(&self) -> impl Iterator<Item = (Vec<u8>, NameKind)> + '_ {
-        self.names.iter().flat_map(|(name, kind)| spellings(name).into_iter().map(|spelling| (spelling, *kind)))
+        self.names.iter().flat_map(|(name, (kind, _))| spellings(name).into_iter().map(|spelling| (spelling, *kind)))
     }
 
     /// The secrets, by themselves.
@@ -195,7 +239,7 @@ mod tests {
         let mut all = Learned::default();
         let common = BTreeSet::from(["root".to_owned()]);
         for (kind, name) in learned {
-            all.name(*kind, name, &common);
+            all.name(*kind, name, Source::Lists, &common);
         }
         let (mut found, mut seen) = (Found::default(), Seen::default());
         let (spellings, kinds): (Vec<_>, Vec<_>) = all.names().unzip();
@@ -223,6 +267,21 @@ mod tests {
             found(&names, "db7.corp.example.org, x.example.org and notexample.org"),
             ["db7", "corp.example.org", "x", "example.org"]
         );
+    }
+
+    #[test]
+    fn v07_a_name_of_two_letters_is_masked_before_its_domain_only() {
+        let names = [(NameKind::Host, "pg.corp.example.org"), (NameKind::Host, "build7.bmw.de")];
+        let text = "pg.corp.example.org runs pg, build7 is in bmw.de";
+        assert_eq!(found(&names, text), ["pg", "corp.example.org", "build7", "bmw.de"]);
+        let mut learned = Learned::default();
+        assert!(
+            !learned.name(NameKind::Host, "pg", Source::Given, &BTreeSet::new()),
+            "nobody could tell it from a word"
+        );
+        assert_eq!((learned.coverage().short, learned.coverage().hosts.len()), (1, 0), "but it is told");
+        assert!(learned.name(NameKind::Domain, "contoso.co.uk", Source::Given, &BTreeSet::new()));
+        assert!(!learned.name(NameKind::Domain, "co.uk", Source::Given, &BTreeSet::new()), "a registry's is nobody's");
     }
 
     #[test]

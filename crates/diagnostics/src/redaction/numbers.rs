@@ -13,10 +13,11 @@ pub(super) const GROUP: usize = 5;
 /// Letters and digits that a licence key may have, by their values: Crockford's base 32. I, L and O are read as the digits they look like.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// How the digits of a card are grouped on it, and in forms.
-const GROUPINGS: [&[usize]; 8] =
-    [&[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 3], &[4, 4, 4, 1], &[4, 4, 4, 3], &[6, 10], &[8, 8]];
+/// Two groups are none: two columns of a table stand side by side so.
+const GROUPINGS: [&[usize]; 6] =
+    [&[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 3], &[4, 4, 4, 1], &[4, 4, 4, 3]];
 /// What may stand between groups: always the same.
-const GAPS: [&[u8]; 8] = [b" ", b"-", b".", b"_", b"+", b"%20", b"\xc2\xa0", b"&nbsp;"];
+pub(super) const GAPS: [&[u8]; 8] = [b" ", b"-", b".", b"_", b"+", b"%20", b"\xc2\xa0", b"&nbsp;"];
 /// How far before a number the mark is looked for that closed its name.
 const MAX_BEFORE: usize = 64;
 /// What is counted or measured behind such a word is no card: `offset=…`, `rx_bytes …`. One counter in fifty looks like one.
@@ -118,7 +119,7 @@ fn is_luhn(values: &[usize], base: usize) -> bool {
 /// Where the number of a payment card ends, of which the first digits go from `start` to `end`.
 pub(super) fn card(text: &[u8], start: usize, end: usize) -> Option<usize> {
     let first = end - start;
-    if !(13..=19).contains(&first) && !matches!(first, 4 | 6 | 8) || !is_start_of_word(text, start) {
+    if !(13..=19).contains(&first) && first != 4 || !is_start_of_word(text, start) {
         return None;
     }
     if first >= 13 {
@@ -130,8 +131,7 @@ pub(super) fn card(text: &[u8], start: usize, end: usize) -> Option<usize> {
     if !next.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let mut fitting = GROUPINGS.into_iter().filter(|grouping| grouping[0] == first);
-    fitting.find_map(|grouping| grouped(text, start, gap, grouping))
+    GROUPINGS.into_iter().find_map(|grouping| grouped(text, start, gap, grouping))
 }
 
 /// A card's number in groups, and nothing more of the kind on either side: a row of a table has more numbers.
@@ -244,6 +244,19 @@ mod tests {
         ] {
             let start = text.find('4').unwrap();
             assert_eq!(card(text.as_bytes(), start, text.len()).is_some(), is, "{text}");
+        }
+    }
+
+    #[test]
+    fn v07_two_columns_side_by_side_are_no_card() {
+        for (text, is) in [
+            ("41111111 11111111", false),
+            ("411111 1111111111", false),
+            ("4111 1111 1111 1111", true),
+            ("3782 822463 10005", true),
+        ] {
+            let end = text.find(' ').unwrap();
+            assert_eq!(card(text.as_bytes(), 0, end).is_some(), is, "{text}");
         }
     }
 }

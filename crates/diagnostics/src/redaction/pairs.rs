@@ -20,6 +20,14 @@ pub(super) struct Word {
     pub(super) rule: Rule,
     pub(super) whole: bool,
     pub(super) random: bool,
+    pub(super) hexadecimal: bool,
+}
+
+impl Word {
+    /// Whether a value looks as one of this word's does.
+    fn fits(self, value: &[u8]) -> bool {
+        !self.random || values::looks_random(value) || self.hexadecimal && values::is_long_hexadecimal(value)
+    }
 }
 
 /// The name of a value, with what stands around it.
@@ -93,7 +101,7 @@ pub(super) fn find(
     let near = if word.random { &text[..text.len().min(name.end + NEAR)] } else { text };
     let Some((mut value, mut quote)) = self::value(near, &name, word, rules) else { return };
     if value.end == near.len() && near.len() < text.len() {
-        if !values::looks_random(&text[value.start..value.end]) {
+        if !word.fits(&text[value.start..value.end]) {
             return;
         }
         match self::value(text, &name, word, rules) {
@@ -107,8 +115,7 @@ pub(super) fn find(
 
 fn add(text: &[u8], value: Value, quote: Option<Quote>, word: Word, rules: &Rules, found: &mut Found) {
     let bytes = &text[value.start..value.end];
-    if is_harmless(bytes, word, rules) || values::is_placeholder(bytes) || (word.random && !values::looks_random(bytes))
-    {
+    if is_harmless(bytes, word, rules) || values::is_placeholder(bytes) || !word.fits(bytes) {
         return;
     }
     found.push(Span { start: value.start, end: value.end, rule: word.rule, put: put(quote) });
@@ -315,7 +322,8 @@ fn value(text: &[u8], name: &Name, word: Word, rules: &Rules) -> Option<(Value, 
     }
     // `setPassword("x")`
     let argument = || (text.get(after) == Some(&b'(')).then(|| marked(text, after + 1)).flatten();
-    let prose = (closed.is_none() && !word.random).then(|| prose::find(text, name, word)).flatten();
+    let is_told = !word.random || word.hexadecimal;
+    let prose = (closed.is_none() && is_told).then(|| prose::find(text, name, word)).flatten();
     prose
         .or_else(|| markup::twin(text, after, closed.is_some()))
         .or_else(|| lines::flag(text, name, after))

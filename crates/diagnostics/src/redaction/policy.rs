@@ -77,7 +77,8 @@ impl Policy {
 
     fn add(&mut self, number: Rule, rule: &CustomRule) {
         if !rule.words.is_empty() {
-            self.rules.words.push(Words { rule: number, whole: false, random: false, names: rule.words.clone() });
+            let names = rule.words.clone();
+            self.rules.words.push(Words { rule: number, whole: false, random: false, hexadecimal: false, names });
         } else if let Some(text) = &rule.pattern {
             self.patterns.push(Pattern { rule: number, begin: rule.begin.clone(), text: text.clone() });
         } else {
@@ -94,9 +95,10 @@ impl Policy {
         }
     }
 
-    /// What a manifest says of it: its name with its version, and the digest of its text.
+    /// What a manifest says of it: its name with its version, and the digest of its text. What was learned is not the policy's.
     pub fn redaction(&self) -> Redaction {
-        Redaction { policy: format!("{}/{}", self.rules.name, self.rules.version), policy_sha256: self.digest }
+        let policy = format!("{}/{}", self.rules.name, self.rules.version);
+        Redaction { policy, policy_sha256: self.digest, coverage: None }
     }
 
     /// Whether a file is left out whole, by its path.
@@ -140,6 +142,9 @@ pub(super) struct Words {
     /// They count only where the value looks random.
     #[serde(default)]
     pub(super) random: bool,
+    /// A long hexadecimal number counts as random too.
+    #[serde(default)]
+    pub(super) hexadecimal: bool,
     pub(super) names: Vec<String>,
 }
 
@@ -197,8 +202,14 @@ pub(super) struct Pipes {
 #[serde(deny_unknown_fields)]
 pub(super) struct Names {
     pub(super) user_phrases: Vec<String>,
+    /// Words before the name of a host in settings and connection strings.
+    pub(super) host_settings: Vec<String>,
+    /// Schemes whose addresses begin with no host.
+    pub(super) hostless_schemes: HashSet<String, RandomState>,
+    /// Domains that everybody knows: an address within one is not learned from.
+    pub(super) public_domains: HashSet<String, RandomState>,
     pub(super) host_logs: Vec<String>,
-    pub(super) common: Vec<String>,
+    pub(super) common: HashSet<String, RandomState>,
     pub(super) harmless_mail: Vec<String>,
 }
 
@@ -242,6 +253,7 @@ pub(super) enum Rule {
     Webhook,
     LicenceKey,
     CardNumber,
+    Iban,
     PasswordHash,
     Repeated,
     Mail,
@@ -271,6 +283,7 @@ impl Rule {
             Self::Webhook => "webhook",
             Self::LicenceKey => "licence-key",
             Self::CardNumber => "card-number",
+            Self::Iban => "iban",
             Self::PasswordHash => "password-hash",
             Self::Repeated => "repeated",
             Self::Mail => "mail",

@@ -10,7 +10,7 @@ use super::shapes;
 use super::span::{self, Counts, Found};
 use super::text::{HEAD, begins_binary};
 use crate::pseudonyms::Gathered;
-use crate::{Masked, Redaction};
+use crate::{Coverage, Masked, Redaction};
 
 /// What a manifest says of a binary that was kept as it is.
 const KEPT: &str = "kept-whole";
@@ -20,6 +20,7 @@ const KEPT: &str = "kept-whole";
 pub struct Redactor {
     policy: Policy,
     finder: Finder,
+    coverage: Coverage,
     pseudonyms: Pseudonyms,
     /// Room for a piece, for what is found in it, and for what is written of it: the next file needs it too.
     room: Vec<u8>,
@@ -39,16 +40,21 @@ pub enum Outcome {
 }
 
 impl Redactor {
-    /// The finder knows what was learned.
-    pub(super) fn new(policy: Policy, finder: Finder, key: &[u8; 32]) -> Self {
+    /// The finder knows what was learned, the coverage from where.
+    pub(super) fn new(policy: Policy, finder: Finder, coverage: Coverage, key: &[u8; 32]) -> Self {
         let (room, found, masked) = (Vec::new(), Found::default(), Vec::new());
         let sizes = Sizes::default();
-        Self { policy, finder, pseudonyms: Pseudonyms::new(key), room, found, masked, sizes }
+        Self { policy, finder, coverage, pseudonyms: Pseudonyms::new(key), room, found, masked, sizes }
     }
 
-    /// What a manifest says of the policy.
+    /// What a manifest says of the policy, and of what was learned.
     pub fn redaction(&self) -> Redaction {
-        self.policy.redaction()
+        Redaction { coverage: Some(self.coverage.clone()), ..self.policy.redaction() }
+    }
+
+    /// From where names could be learned.
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
     }
 
     /// What the pseudonyms stand for that were written so far, in files that were dropped in the end too.
@@ -70,7 +76,7 @@ impl Redactor {
             }
         }
         let mut counts = Counts::default();
-        let Self { policy, finder, pseudonyms, room, found, masked, sizes } = self;
+        let Self { policy, finder, pseudonyms, room, found, masked, sizes, .. } = self;
         let read = pieces::read(&mut head.as_slice().chain(content), *sizes, room, &mut |piece, latest| {
             find(finder, piece, found);
             let cut = found.cut(piece, latest);
@@ -93,16 +99,22 @@ impl Redactor {
     /// Masks a path. It stays relative and plain: a mask's own signs are written so that every system takes them.
     pub fn mask_path(&mut self, path: &str) -> String {
         // As an absolute one, so that `home/anna` is the home of a user here too.
-        let whole = format!("/{path}");
-        let Self { policy, finder, pseudonyms, found, .. } = self;
-        find(finder, whole.as_bytes(), found);
-        let mut out = Vec::new();
-        span::replace(whole.as_bytes(), found.settle(), policy, pseudonyms, &mut Counts::default(), &mut out);
-        let plain = |c: char| if c.is_control() || matches!(c, ':' | '\\') { '_' } else { c };
-        let text: String = String::from_utf8_lossy(&out).chars().map(plain).collect();
+        let masked = self.mask_line(&format!("/{path}"));
+        let plain = |c: char| if matches!(c, ':' | '\\') { '_' } else { c };
+        let text: String = masked.chars().map(plain).collect();
         let parts = text.split('/').filter(|part| !part.is_empty());
         let parts: Vec<&str> = parts.map(|part| if matches!(part, "." | "..") { "_" } else { part }).collect();
         if parts.is_empty() { "_".to_owned() } else { parts.join("/") }
+    }
+
+    /// Masks a line that is no file's. It stays one.
+    pub fn mask_line(&mut self, line: &str) -> String {
+        let Self { policy, finder, pseudonyms, found, .. } = self;
+        find(finder, line.as_bytes(), found);
+        let mut out = Vec::new();
+        span::replace(line.as_bytes(), found.settle(), policy, pseudonyms, &mut Counts::default(), &mut out);
+        let plain = |c: char| if c.is_control() { '_' } else { c };
+        String::from_utf8_lossy(&out).chars().map(plain).collect()
     }
 }
 

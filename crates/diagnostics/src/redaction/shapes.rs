@@ -1,4 +1,4 @@
-//! What is known by its shape: addresses of the network and of hardware, licence keys, payment cards.
+//! What is known by its shape: addresses of the network and of hardware, licence keys, payment cards, accounts.
 //!
 //! A text is gone over once. Most bytes lead to nothing; a digit, a colon, a dot or a hyphen may stand in something, and what is around it within a
 //! few bytes tells.
@@ -8,7 +8,7 @@ use super::ahead::{examined, run};
 use super::policy::Rule;
 use super::span::{Found, Real, Span};
 use super::text::{is_end_of_word, is_start_of_word};
-use super::{eights, numbers, sieve};
+use super::{eights, iban, numbers, sieve};
 
 /// Finds shapes.
 pub(super) fn find(text: &[u8], found: &mut Found) {
@@ -131,7 +131,7 @@ impl Shapes<'_, '_> {
         !matches!(behind, b'%' | b'&' | 0x80..) && !next()
     }
 
-    /// The word that these digits stand in: it may be a licence key, or a group of one. Gives where it ends if nothing else can be in it: with
+    /// The word that these digits stand in: it may be a licence key, an account, or a group of one. Gives where it ends if nothing else can be in it: with
     /// letters and without an escape before it, as in numbers of commits, it is passed over whole.
     fn word(&mut self, at: usize, digits: usize) -> Option<usize> {
         let text = self.text;
@@ -143,6 +143,10 @@ impl Shapes<'_, '_> {
             && let Some((start, end)) = numbers::spaced_key(text, start, end)
         {
             self.found.push(Span::secret(start, end, Rule::LicenceKey));
+            return Some(end);
+        }
+        if let Some((start, end)) = iban::find(text, start, self.word_end) {
+            self.found.push(Span::secret(start, end, Rule::Iban));
             return Some(end);
         }
         let escaped = start.checked_sub(1).is_some_and(|before| matches!(text[before], b'\\' | b'%'));

@@ -63,13 +63,16 @@ struct Sets {
     hyphens: u64,
     /// What begins a blank or a colon in another code: `%20`, `&nbsp;`, and bytes beyond ASCII.
     codes: u64,
+    /// What begins an escape.
+    backslashes: u64,
 }
 
 impl Sets {
     fn new(block: &[u8; BLOCK]) -> Self {
         // Most blocks have none of these.
         let is_code = |byte: u8| byte >= 0x80 || matches!(byte, b'%' | b'&');
-        let coded = block.iter().fold(0, |any, byte| any | u8::from(is_code(*byte))) != 0;
+        let is_any = |byte: u8| is_code(byte) || byte == b'\\';
+        let coded = block.iter().fold(0, |any, byte| any | u8::from(is_any(*byte))) != 0;
         Self {
             digits: places(block, |byte| byte.is_ascii_digit()),
             alphanumerics: places(block, |byte| byte.is_ascii_alphanumeric()),
@@ -77,6 +80,7 @@ impl Sets {
             colons: places(block, |byte| byte == b':'),
             hyphens: places(block, |byte| byte == b'-'),
             codes: if coded { places(block, is_code) } else { 0 },
+            backslashes: if coded { places(block, |byte| byte == b'\\') } else { 0 },
         }
     }
 
@@ -109,8 +113,24 @@ impl Sets {
         let keys = hyphens & hyphens << 6 & hyphens << 12 | (many & !(many << 3)) << 1 & !letters;
         let group = !letters & run_of_two(four, 1) << 1 & !letters << 6;
         let grouped_keys = group & group << 6 & group << 12;
+        let (accounts, grouped_accounts) = self.accounts(before, (digits, letters, four, codes));
+        let words = cards | addresses | colons | hardware | keys | accounts;
+        (here(words), here(grouped_cards | grouped_keys | grouped_accounts))
+    }
 
-        (here(cards | addresses | colons | hardware | keys), here(grouped_cards | grouped_keys))
+    /// Accounts: a word begins, maybe behind an escape, with two letters and two digits; eleven more follow at least, or four and four with one byte
+    /// between them, or another code. Most blocks have no such word.
+    fn accounts(&self, before: &Self, (digits, letters, four, codes): (u128, u128, u128, u128)) -> (u128, u128) {
+        let alone = letters & !digits;
+        let begin = digits & digits << 1 & alone << 2 & alone << 3;
+        if begin == 0 {
+            return (0, 0);
+        }
+        let backslashes = u128::from(self.backslashes) << BLOCK | u128::from(before.backslashes);
+        let begin = begin & (!letters << 4 | codes << 6 | backslashes << 5 | backslashes << 9);
+        let eleven = run_of_two(run_of_two(four, 4), 3);
+        let grouped = begin << 10 & !letters << 9 & four << 5 & !letters << 4 & four;
+        (begin << 11 & eleven | begin << 1 & codes, grouped)
     }
 }
 
@@ -142,4 +162,27 @@ fn run_of_two(runs: u128, longer: usize) -> u128 {
 /// Two to four bytes behind.
 fn near(set: u128) -> u128 {
     set << 2 | set << 3 | set << 4
+}
+
+#[cfg(test)]
+mod tests {
+    //! Proves V07.
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn v07_each_dot_behind_four_characters_of_a_name_is_shown(
+            text in prop::collection::vec(prop::sample::select(b"aaZ99--..._ \n\xfc".to_vec()), 0..300)
+        ) {
+            let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+            let is_shown = |at: &usize| text[*at] == b'.' && text[at - 4..*at].iter().all(is_name);
+            let expected: Vec<usize> = (4..text.len()).filter(is_shown).collect();
+            let mut shown = Vec::new();
+            each_dot(&text, &mut |dot| shown.push(dot));
+            prop_assert_eq!(shown, expected);
+        }
+    }
 }

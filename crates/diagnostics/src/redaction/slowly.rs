@@ -150,7 +150,7 @@ fn line(chance: &mut Chance, out: &mut String) {
 
 #[test]
 fn v07_shapes_are_found_wherever_the_slow_way_finds_them() {
-    let kinds: [&[u8]; 8] = [
+    let kinds: [&[u8]; 9] = [
         b"0123456789.- ",
         b"0123456789abcdef:.",
         b"0011:.-",
@@ -159,6 +159,7 @@ fn v07_shapes_are_found_wherever_the_slow_way_finds_them() {
         b"41 1-",
         b"0123456789abcdefABCXYZ \n",
         b"ip-10.:%&\xc2\xa0 n\\",
+        b"DE8937- \\n%2",
     ];
     let mut chance = Chance(7);
     let mut shown = 0;
@@ -166,7 +167,7 @@ fn v07_shapes_are_found_wherever_the_slow_way_finds_them() {
         let kinds = kinds[round % kinds.len()];
         let mut text: Vec<u8> = (0..chance.below(400)).map(|_| kinds[chance.below(kinds.len())]).collect();
         // Something real in the middle of it, and at the border of a block.
-        let real: [&[u8]; 10] = [
+        let real: [&[u8]; 14] = [
             b"10.11.12.13",
             b"2001:db8::7",
             b"00:16:3e:5a:01:02",
@@ -177,6 +178,10 @@ fn v07_shapes_are_found_wherever_the_slow_way_finds_them() {
             b"ip-10-0-0-1",
             b"fe80%3A%3A1",
             b"ABCD1-EFGH2-JKLM3-NPQR4-STUV5",
+            b"DE89370400440532013000",
+            b"GB29 NWBK 6016 1331 9268 19",
+            b"\\nNO93%208601%201117%20947",
+            b"\\u0022BE68539007547034",
         ];
         let (at, real) = (chance.below(text.len() + 1), real[chance.below(real.len())]);
         let alone = if round % 2 == 0 { &b" "[..] } else { b"" };
@@ -238,7 +243,8 @@ proptest! {
         "password", "=", ":", "\"", "\\", "'", "token", " ", "\n", "{", "}", ",", "://", "@", "nest.example", "heron-01", ".", "amara1",
         "AMARA1", "Amara Falke", "wren-42", "Kx7-quiet-Harbour", "Harbour-Kx7-quiet", "-p", "mysql", "-----BEGIN ", "PRIVATE KEY-----", "eyJ",
         "1.2.3.4", "10.0.0.1-10.0.0.9", "::", "fe80::1", "00:11:22:33:44:55", "12:34:56", "2026-06-08", "4111 1111 1111 1111", "41", "%20", "%3A",
-        "\u{fc}", "session", "key", "0011.2233.4455", "ip-10-0-0-1", "a1b2c3d4e5f60718", "ABCD1-EFGH2-JKLM3-NPQR4-STUV5",
+        "\u{fc}", "session", "key", "0011.2233.4455", "ip-10-0-0-1", "a1b2c3d4e5f60718", "ABCD1-EFGH2-JKLM3-NPQR4-STUV5", "DE89370400440532013000",
+        "GB29 NWBK 6016 1331 9268 19", "host=", "db01.nest.example", "falcon:8080", ",", ";",
     ]), 0..60)) {
         let text = parts.concat();
         let mut shared = SHARED.lock().unwrap();

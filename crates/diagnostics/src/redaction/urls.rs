@@ -14,8 +14,8 @@ pub(super) struct Urls {
     oracle: usize,
 }
 
-/// Looks behind `://`, which ends at `after`.
-pub(super) fn find(text: &[u8], after: usize, seen: &mut Urls, found: &mut Found) {
+/// Looks behind `://`, which ends at `after`. Gives where the host begins.
+pub(super) fn find(text: &[u8], after: usize, seen: &mut Urls, found: &mut Found) -> usize {
     let authority = &text[after..run(text, after, |byte| !ENDS_AUTHORITY[usize::from(byte)])];
     let at = match authority.iter().rposition(|byte| *byte == b'@') {
         Some(at) => at,
@@ -25,11 +25,11 @@ pub(super) fn find(text: &[u8], after: usize, seen: &mut Urls, found: &mut Found
                 let end = seen.ends.first(text.len(), after, |at| ends_address(text[at]));
                 let at = seen.signs.first(text.len(), after, |at| text[at] == b'@');
                 if at >= end {
-                    return;
+                    return after;
                 }
                 at - after
             }
-            _ => return,
+            _ => return after,
         },
     };
     let user = &text[after..after + at];
@@ -43,6 +43,7 @@ pub(super) fn find(text: &[u8], after: usize, seen: &mut Urls, found: &mut Found
         None if values::looks_random(user) => found.push(Span::secret(after, after + at, Rule::UrlPassword)),
         None => {}
     }
+    after + at + 1
 }
 
 /// Looks behind `jdbc:oracle:thin:`: `user/password@host`.

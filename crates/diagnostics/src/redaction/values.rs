@@ -239,6 +239,12 @@ pub(super) fn looks_random(value: &[u8]) -> bool {
     kinds >= 2 && !hexadecimal && value[0] != b'/' && !value.starts_with(b"./")
 }
 
+/// Whether a value is a hexadecimal number, and longer than one that counts something.
+pub(super) fn is_long_hexadecimal(value: &[u8]) -> bool {
+    let fits = value.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-');
+    fits && value.len() >= 16 && value.iter().any(u8::is_ascii_digit) && value.iter().any(u8::is_ascii_alphabetic)
+}
+
 /// Whether a value is worth looking for elsewhere: no word, no number, no path.
 pub(super) fn is_peculiar(value: &[u8]) -> bool {
     let letters = value.iter().any(u8::is_ascii_alphabetic);

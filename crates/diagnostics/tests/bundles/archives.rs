@@ -63,6 +63,9 @@ fn b03_links_and_devices_in_an_archive_are_told_of_and_not_followed() {
     for (path, reason) in [("link", "a link"), ("hard", "a link"), ("device", "a device"), ("pipe", "a device")] {
         assert!(reasons[path].contains(reason), "{path}: {}", reasons[path]);
     }
+    assert_eq!(reasons["link"], "a link, which is not followed; it leads to /etc/passwd");
+    let entry = bundle.manifest().entries.iter().find(|entry| entry.path == "hard").unwrap();
+    assert_eq!(entry.reason(), Some("a link, which is not followed"), "the same for all of them");
     assert_eq!(bundle.blobs().count(), 0, "whatever they lead to is not in it");
 }
 

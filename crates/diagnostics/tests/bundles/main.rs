@@ -5,6 +5,7 @@
 mod archives;
 mod canaries;
 mod host;
+mod names;
 mod nests;
 mod packed;
 mod planted;

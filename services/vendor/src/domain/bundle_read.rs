@@ -124,7 +124,7 @@ mod tests {
             format: 1,
             profile: "linux-host/1".into(),
             collected_at: Timestamp::UNIX_EPOCH,
-            redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
+            redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy"), coverage: None },
             ticket: None,
             pseudonyms_for: None,
             packs: Vec::new(),

@@ -93,7 +93,7 @@ fn manifest(entries: &[(&str, &[u8])]) -> (Vec<u8>, Digest) {
         packed: None,
         masked: Masked::default(),
     });
-    let redaction = Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") };
+    let redaction = Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy"), coverage: None };
     let manifest = Manifest {
         format: 1,
         profile: "linux-host/1".into(),

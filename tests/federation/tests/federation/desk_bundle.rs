@@ -91,7 +91,7 @@ pub(crate) fn contents() -> Contents {
         format: 1,
         profile: "linux-host/1".into(),
         collected_at: World::system().now(),
-        redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
+        redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy"), coverage: None },
         ticket: None,
         pseudonyms_for: None,
         packs: vec![Pack { sha256: Digest::of(&pack), size_bytes: pack.len() as u64 }],

@@ -88,7 +88,7 @@ fn bundle(profile: &str) -> (Vec<u8>, Vec<Vec<u8>>) {
         format: 1,
         profile: profile.into(),
         collected_at: World::system().now(),
-        redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
+        redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy"), coverage: None },
         ticket: None,
         pseudonyms_for: None,
         packs: vec![Pack { sha256: Digest::of(&pack), size_bytes: pack.len() as u64 }],

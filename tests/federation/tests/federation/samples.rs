@@ -205,7 +205,7 @@ pub(crate) fn manifest(artefacts: &[&str]) -> (Vec<u8>, Vec<Vec<u8>>) {
         ticket: None,
         pseudonyms_for: None,
         collected_at: World::system().now(),
-        redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
+        redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy"), coverage: None },
         packs: Vec::new(),
         entries: entries.collect(),
     };

@@ -93,7 +93,7 @@ fn packed(first: &[u8], second: &[u8], said: Digest) -> (Vec<u8>, Digest, Vec<u8
         format: 1,
         profile: "linux-host/1".into(),
         collected_at: "2026-06-08T12:00:00Z".parse().unwrap(),
-        redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy") },
+        redaction: Redaction { policy: "standard/1".into(), policy_sha256: Digest::of(b"policy"), coverage: None },
         ticket: None,
         pseudonyms_for: None,
         packs: vec![Pack { sha256: Digest::of(&pack), size_bytes: pack.len() as u64 }],

@@ -78,7 +78,14 @@ impl Evidence for Small {
             let content = [format!("file {number}\n").as_bytes(), piece].concat();
             let path = format!("logs/{}/{number}.log", number % 100);
             let done = (number as u64, self.files as u64);
-            each(Found { path: &path, collector: "logs", content: Ok(&mut content.as_slice()), done })?;
+            each(Found {
+                path: &path,
+                collector: "logs",
+                content: Ok(&mut content.as_slice()),
+                link: None,
+                changed_at: None,
+                done,
+            })?;
         }
         Ok(())
     }

@@ -127,7 +127,14 @@ impl Evidence for Large {
             let head = format!("log {number}\n").into_bytes();
             let mut content = Again { head, text: &self.text, at: 0 }.take(BLOB);
             let path = format!("logs/{number}.log");
-            each(Found { path: &path, collector: "logs", content: Ok(&mut content), done: (number, self.blobs) })?;
+            each(Found {
+                path: &path,
+                collector: "logs",
+                content: Ok(&mut content),
+                link: None,
+                changed_at: None,
+                done: (number, self.blobs),
+            })?;
         }
         Ok(())
     }

@@ -107,6 +107,42 @@ const MADE: &[(&str, Make)] = &[
             dice.text(DIGITS, 6)
         )
     }),
+    ("open files", |dice| {
+        let mut number = |first: &str, length: usize| format!("{first}{}", dice.text(DIGITS, length - 1));
+        format!(
+            "java {} root mem REG 253,0 {} {} /usr/lib/x.so sock {} {} TCP",
+            number("4", 6),
+            number("4", 8),
+            number("5", 8),
+            number("4", 6),
+            number("17", 9)
+        )
+    }),
+    ("parts", |dice| {
+        format!(
+            "part DE{} rev GB{} AT{} lot {}",
+            dice.text(DIGITS, 12),
+            dice.text(CAPITALS, 16),
+            dice.text(DIGITS, 20),
+            dice.text(HEX, 16)
+        )
+    }),
+    ("addresses of the world", |dice| {
+        let path = dice.text("abcdefghijklmnopqrstuvwxyz", 8);
+        format!(
+            "xmlns:{path}=\"http://www.w3.org/2001/{path}\" see https://docs.example.org/{path}, s3://{path}/x, http://localhost:{}/",
+            dice.text(DIGITS, 4)
+        )
+    }),
+    ("logs of programs", |dice| {
+        let second = dice.below(60);
+        let level = ["INFO", "WARN", "ERROR", "DEBUG"][dice.below(4)];
+        format!(
+            "2026-06-08T12:00:{second:02}Z {level} main: started worker-{} {}",
+            dice.below(9),
+            ["host=a.conf", "server: nginx", "host: x86_64-linux-gnu"][dice.below(3)]
+        )
+    }),
 ];
 
 /// The files of the corpus, with their texts.

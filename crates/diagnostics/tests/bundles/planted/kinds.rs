@@ -46,6 +46,11 @@ pub(super) const KINDS: &[Kind] = &[
         make: |dice| whole(format!("{}/{}", dice.secret(16), dice.secret(16))),
     },
     Kind { rule: "token", name: "license_key", make: |dice| whole(format!("acme-{}", dice.secret(9))) },
+    // Numbers of sessions, as cookies name them.
+    Kind { rule: "token", name: "session", make: |dice| whole(format!("a7{}", dice.text(HEX, 30))) },
+    Kind { rule: "token", name: "sessionid", make: |dice| whole(dice.secret(32)) },
+    Kind { rule: "token", name: "PHPSESSID", make: |dice| whole(dice.secret(26)) },
+    Kind { rule: "token", name: "JSESSIONID", make: |dice| whole(dice.text("0123456789ABCDEF", 32)) },
     // Tokens that are known by how they begin.
     Kind {
         rule: "jwt",
@@ -135,6 +140,24 @@ pub(super) const KINDS: &[Kind] = &[
         make: |dice| whole(in_groups(&card(dice, "6012", 16), &[4, 4, 4, 4], "\u{a0}")),
     },
     Kind { rule: "card-number", name: "note", make: |dice| whole(card(dice, "6234", 19)) },
+    Kind { rule: "iban", name: "note", make: |dice| whole(iban("DE", &dice.text(DIGITS, 18))) },
+    Kind { rule: "iban", name: "note", make: |dice| whole(iban("BE", &dice.text(DIGITS, 12)).to_lowercase()) },
+    Kind {
+        rule: "iban",
+        name: "note",
+        make: |dice| {
+            let account = iban("GB", &format!("NWBK{}", dice.text(DIGITS, 14)));
+            whole(in_groups(&account, &[4, 4, 4, 4, 4, 2], " "))
+        },
+    },
+    Kind {
+        rule: "iban",
+        name: "note",
+        make: |dice| {
+            let account = iban("FR", &format!("{}{}", dice.text(DIGITS, 10), dice.text(DIGITS, 13)));
+            whole(in_groups(&account, &[4, 4, 4, 4, 4, 4, 3], "-"))
+        },
+    },
     // Addresses.
     Kind {
         rule: "mail",
@@ -218,6 +241,15 @@ fn card(dice: &mut Dice, begin: &str, length: usize) -> String {
     let number = format!("{begin}{}", dice.text(DIGITS, length - 1 - begin.len()));
     let values: Vec<usize> = number.bytes().map(|digit| usize::from(digit - b'0')).collect();
     format!("{number}{}", check_digit(&values, 10))
+}
+
+/// The account of a country with its check digits: what is left over by 97, with them, is one.
+fn iban(country: &str, account: &str) -> String {
+    let number = format!("{account}{country}00").chars().fold(0_u32, |left, letter| {
+        let value = letter.to_digit(36).unwrap();
+        (left * if value < 10 { 10 } else { 100 } + value) % 97
+    });
+    format!("{country}{:02}{account}", 98 - number)
 }
 
 fn in_groups(text: &str, sizes: &[usize], sign: &str) -> String {
