@@ -124,7 +124,7 @@ on_both_engines! {
         let id = scene.open_ticket().await.ticket_id;
         let (manifest, blobs) = samples::manifest(&["os"]);
         let before = scene.upload(&id, &(manifest.clone(), blobs)).await;
-        let answer = partner::AnswerTicketRequest { request_id: fresh(), ticket_id: id.clone(), answer: "So.".into() };
+        let answer = partner::AnswerTicketRequest { request_id: fresh(), ticket_id: id.clone(), answer: "So.".into(), ..Default::default() };
         scene.tickets().answer_ticket(answer).await.unwrap();
 
         let over = (Code::FailedPrecondition, "STATE_CONFLICT".to_owned());

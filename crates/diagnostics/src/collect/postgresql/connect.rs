@@ -209,9 +209,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("passwords");
         fs::write(&file, "*:*:*:*:secret\n").unwrap();
+        let (_held, nobody) = silent();
         let reasons = |mode| {
             fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-            let address = at(&[silent(), answering(PASSWORD)], Some(&file));
+            let address = at(&[nobody, answering(PASSWORD)], Some(&file));
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             (place(&address), runtime.block_on(connect(&address, Duration::from_secs(30))).unwrap_err())
         };
@@ -241,7 +242,8 @@ mod tests {
         let port = answering(STARTING);
         say(port);
         let mut server = Server::of(&variable);
-        say(silent());
+        let (_held, nobody) = silent();
+        say(nobody);
         assert!(server.place().contains(&format!("port {port},")), "{}", server.place());
         let told = server.ask(Query::Version, Duration::from_secs(30), 1).unwrap_err();
         assert!(told.starts_with("the server is starting"), "{told}");
