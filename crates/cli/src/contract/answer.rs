@@ -144,7 +144,8 @@ fn members(message: &DynamicMessage, fields: &[FieldDescriptor], indent: usize, 
 fn group(rows: &[DynamicMessage], indent: usize, view: &View, wanted: Wanted, told: &mut Told) {
     let is_finding = |row: &DynamicMessage| row.descriptor().full_name() == "vouch.common.v1.Finding";
     if rows.iter().all(is_finding) {
-        told.lines.extend(rows.iter().flat_map(|row| finding(row, indent)));
+        let blank = " ".repeat(indent);
+        told.lines.extend(rows.iter().flat_map(finding).map(|line| format!("{blank}{line}")));
         return;
     }
     if !view.wide && rows.iter().all(events::is_event) {
@@ -166,25 +167,25 @@ fn group(rows: &[DynamicMessage], indent: usize, view: &View, wanted: Wanted, to
     told.hides |= table.hides;
 }
 
-fn finding(finding: &DynamicMessage, indent: usize) -> Vec<String> {
+/// A finding: what it is, and beneath it who can cure it and how.
+pub(crate) fn finding(finding: &DynamicMessage) -> Vec<String> {
     let said = |name: &str| {
         let field = finding.descriptor().get_field_by_name(name);
         let field = field.filter(|field| finding.has_field(field));
         field.map(|field| cells::text(&field, &finding.get_field(&field), Room::Line)).unwrap_or_default()
     };
-    let blank = " ".repeat(indent);
     let reason = said("reason").to_uppercase().replace('-', "_");
     let what = if said("weight") == "warning" { output::strong("warning") } else { output::bad("blocking") };
-    let mut lines = vec![format!("{blank}{what} {reason}: {}", said("message"))];
+    let mut lines = vec![format!("{what} {reason}: {}", said("message"))];
     let by = match said("cure_by").as_str() {
         "" => String::new(),
         by => format!("{}: ", by.replace('-', " ")),
     };
     if !said("remedy").is_empty() {
-        lines.push(format!("{blank}  {by}{}", said("remedy")));
+        lines.push(format!("  {by}{}", said("remedy")));
     }
     if !said("clears_at").is_empty() {
-        lines.push(format!("{blank}  It falls away by itself at {}.", said("clears_at")));
+        lines.push(format!("  It falls away by itself at {}.", said("clears_at")));
     }
     lines
 }
