@@ -15,9 +15,9 @@ use vouch_contract::pb::license::v1 as pb;
 
 use super::files::{self, Format, Line, Lines};
 use super::rows::{self, column};
-use super::{channel_of, client};
-use crate::call;
+use super::{channel_of, client, role_of};
 use crate::output::{self, Problem};
+use crate::refusal::{self, Called};
 
 /// How many licences are sent at a time: enough that a commit is for many, few enough that little is repeated.
 const BATCH: usize = 2000;
@@ -112,15 +112,13 @@ pub(super) async fn run(arguments: &ImportArguments, given: &ArgMatches) -> Resu
     let seen = reading.await.map_err(|error| Problem::new(format!("{file} cannot be read: {error}")))?;
     bar.finish_and_clear();
     if let Err(status) = outcome {
-        call::tell(&status, &|_| None);
-        output::remark(&match reached {
-            Some(line) if arguments.dry_run => format!("       Lines up to {line} were looked at."),
-            Some(line) => {
-                format!("       Lines up to {line} were taken. Start it again: what is there is left as it is.")
-            }
-            None => "       Nothing was taken.".to_owned(),
-        });
-        return Ok(ExitCode::FAILURE);
+        let rpc = "license.v1.LicenseService/ImportLicenses";
+        let problem = refusal::problem(&status, &Called::plainly(role_of(given), rpc));
+        return Err(problem.next(match reached {
+            Some(line) if arguments.dry_run => format!("Lines up to {line} were looked at."),
+            Some(line) => format!("Lines up to {line} were taken. Start it again: what is there is left as it is."),
+            None => "Nothing was taken.".to_owned(),
+        }));
     }
     if !seen.any {
         return Err(Problem::new(match seen.last {
