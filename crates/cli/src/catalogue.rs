@@ -41,13 +41,13 @@ fn client(connection: Connection) -> LicenseServiceClient<Connection> {
 
 type Connection = InterceptedService<Reach, Bearer>;
 
-/// A connection to the licence service of the data folder, for who calls.
-fn channel_of(given: &ArgMatches) -> Result<Connection, Problem> {
+/// A connection to the licence service of the data folder, for who calls; as patient as the command has to be.
+fn channel_of(given: &ArgMatches, patience: fn(Reach) -> Reach) -> Result<Connection, Problem> {
     let data: PathBuf = given.get_one("data").cloned().unwrap_or_default();
     let role = role_of(given);
     let folder = Folder::open(&data)?;
     let bearer = role.bearer(&folder, vouch_license::DOMAIN)?;
-    Ok(InterceptedService::new(role.channel(&folder, "license")?.patient(), bearer))
+    Ok(InterceptedService::new(patience(role.channel(&folder, "license")?), bearer))
 }
 
 /// Who calls.

@@ -155,6 +155,11 @@ fn refused(asked: &Asked, intent: &request::Intent, status: &Status) -> Problem 
     }
 }
 
+/// Whether an RPC is granted to a role.
+pub(crate) fn is_granted(role: Role, rpc: &str) -> bool {
+    roles::is_granted(rpc, role)
+}
+
 /// Who was refused, and to whom an RPC is granted.
 pub(crate) fn standing(role: Role, rpc: &str) -> String {
     let called = format!("It was called as {}.", roles::name(role));

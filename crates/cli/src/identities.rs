@@ -9,7 +9,7 @@ use vouch_identity::CallerKind;
 
 use crate::folder::{Folder, ISSUERS, PARTNER};
 use crate::output::Problem;
-use crate::reach::{self, Place, Reach};
+use crate::reach::{Place, Reach};
 
 /// The named contact of the sample end user: the customer of the data folder.
 pub(crate) const CONTACT: &str = "ada@contoso.example";
@@ -58,6 +58,22 @@ impl Role {
         }
     }
 
+    /// Whether it shows a certificate of its own.
+    pub(crate) fn has_certificate(self) -> bool {
+        self.identity().is_some()
+    }
+
+    /// Where the data folder has its certificate and its key.
+    fn identity(self) -> Option<&'static str> {
+        match self {
+            Self::Partner => Some("identities/partner"),
+            Self::Reseller => Some("identities/reseller"),
+            Self::OtherPartner => Some("identities/other-partner"),
+            Self::Vendor => Some("vendor/service"),
+            Self::Administrator | Self::Engineer | Self::Agent | Self::Customer | Self::Anyone => None,
+        }
+    }
+
     /// A bearer token for a service; `None` for those who have none.
     pub(crate) fn token(self, folder: &Folder, audience: &str) -> Result<Option<String>, Problem> {
         let (kind, roles) = self.standing();
@@ -89,14 +105,7 @@ impl Role {
     /// A channel to a service of the folder, with the certificate of those who have one.
     pub(crate) fn channel(self, folder: &Folder, service: &str) -> Result<Reach, Problem> {
         let authority = folder.read("authority/vendor.pem")?;
-        let identity = match self {
-            Self::Partner => Some("identities/partner"),
-            Self::Reseller => Some("identities/reseller"),
-            Self::OtherPartner => Some("identities/other-partner"),
-            Self::Vendor => Some("vendor/service"),
-            Self::Administrator | Self::Engineer | Self::Agent | Self::Customer | Self::Anyone => None,
-        };
-        let files = match identity {
+        let files = match self.identity() {
             Some(name) => Some((folder.read(&format!("{name}.pem"))?, folder.read(&format!("{name}-key.pem"))?)),
             None => None,
         };
@@ -106,10 +115,7 @@ impl Role {
         let tls = ClientTls::new(authority.as_bytes(), identity)?;
         let address = address(folder, service)?;
         let channel = client::channel(&address, Arc::new(tls))?;
-        Ok(Reach::new(
-            channel,
-            Place { service: service.to_owned(), address, data: reach::data_flag(&folder.path("")) },
-        ))
+        Ok(Reach::new(channel, Place { service: service.to_owned(), address, data: folder.flag() }))
     }
 }
 

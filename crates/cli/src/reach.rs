@@ -5,7 +5,6 @@
 use std::error::Error;
 use std::fmt;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -194,13 +193,6 @@ impl Unanswered {
         let told = json!({ "service": service, "address": address, "happened": self.happened.word() });
         told.as_object().cloned().unwrap_or_default()
     }
-}
-
-/// The flag that names a data folder by its path; nothing for the one that is taken without it.
-pub(crate) fn data_flag(root: &Path) -> String {
-    let is_default = std::path::absolute("vouch-data").is_ok_and(|default| default == root);
-    // By its parts: a path may end with a slash.
-    if is_default { String::new() } else { crate::up::flag(&root.components().collect::<PathBuf>()) }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use vouch_contract::status::{findings, reason_of};
 use crate::contract;
 use crate::identities::Role;
 use crate::output::Problem;
-use crate::reach::Unanswered;
+use crate::reach::{Happened, Unanswered};
 
 /// A call that was refused.
 pub(crate) struct Called<'a> {
@@ -46,7 +46,12 @@ pub(crate) fn problem(status: &Status, called: &Called<'_>) -> Problem {
     }
     problem.besides.extend(findings(status).unwrap_or_default().findings.iter().flat_map(lines));
     if let Some(unanswered) = Unanswered::of(status) {
-        problem = problem.next(unanswered.next());
+        // A service hangs up on who shows a certificate that it does not believe.
+        let is_shut_out = matches!(unanswered.happened, Happened::Cut(_) | Happened::Tls(_))
+            && called.role.has_certificate()
+            && !contract::is_granted(called.role, called.rpc);
+        problem =
+            problem.next(if is_shut_out { contract::standing(called.role, called.rpc) } else { unanswered.next() });
     } else if reason.is_empty() && status.code() == Code::Unavailable {
         problem = problem.next("Is `vouch up` running on this data folder?");
     }
@@ -106,4 +111,57 @@ fn members(status: &Status, reason: &str) -> Map<String, Value> {
         members.insert("findings".into(), findings.iter().map(told).collect());
     }
     members
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::reach::Place;
+
+    const LIST: &str = "partner.v1.TicketService/ListTickets";
+
+    fn unanswered(happened: Happened) -> Status {
+        let place = Place { service: "partner".into(), address: "https://[::1]:9".into(), data: " --data d".into() };
+        let mut status = Status::unavailable("transport error");
+        status.set_source(Arc::new(Unanswered { place, happened }));
+        status
+    }
+
+    #[test]
+    fn a_service_that_does_not_answer_is_told_to_people_and_to_programs() {
+        let told = problem(&unanswered(Happened::Refused), &Called::plainly(Role::Agent, LIST));
+        assert_eq!(told.what, "the partner service at https://[::1]:9 does not answer: nothing listens there");
+        assert!(told.next.unwrap().ends_with(" up --data d"));
+        assert_eq!((&told.members["service"], &told.members["happened"]), (&"partner".into(), &"refused".into()));
+    }
+
+    #[test]
+    fn who_shows_a_certificate_where_none_is_taken_is_told_to_whom_it_is_granted() {
+        let next =
+            |role| problem(&unanswered(Happened::Cut(String::new())), &Called::plainly(role, LIST)).next.unwrap();
+        assert_eq!(next(Role::Partner), "It was called as partner. Granted to: agent, customer; choose with --as.");
+        assert!(next(Role::Agent).contains("start it again"));
+    }
+
+    #[test]
+    fn a_refusal_has_its_reason_each_bad_field_and_to_whom_the_call_is_granted() {
+        use vouch_core::{Error, Reason};
+        let denied = vouch_contract::status::early(Code::PermissionDenied, Reason::AccessDenied, "no", "partner.vouch");
+        let told = problem(&denied, &Called::plainly(Role::Engineer, LIST));
+        assert_eq!(
+            told.next.as_deref(),
+            Some("It was called as engineer. Granted to: agent, customer; choose with --as.")
+        );
+        assert_eq!(
+            (&told.members["reason"], &told.members["code"]),
+            (&"ACCESS_DENIED".into(), &"PermissionDenied".into())
+        );
+        let bad = vouch_contract::status::from_error(&Error::field("number", "must be one"), "partner.vouch");
+        let said = |field: &str| (field == "number").then(|| "--ticket".to_owned());
+        let told = problem(&bad, &Called { role: Role::Agent, rpc: LIST, said: &said });
+        assert_eq!(told.besides, ["number (--ticket) must be one"]);
+        assert_eq!(told.members["fields"][0]["field"], "number");
+    }
 }

@@ -50,8 +50,11 @@ pub(super) async fn run(arguments: &TranslateArguments) -> Result<ExitCode, Prob
     // A terminal takes no orders from what somebody else wrote.
     let shown = if std::io::stdout().is_terminal() { output::printable(&translated) } else { translated };
     output::line(shown.trim_end_matches('\n'));
-    let was = if replaced == 1 { "1 original was".to_owned() } else { format!("{replaced} originals were") };
-    output::remark(&format!("{was} put back: this text is not for the vendor."));
+    output::remark(&match replaced {
+        0 => "No pseudonym of this ticket is in it: it is as it was.".to_owned(),
+        1 => "1 original was put back: this text is not for the vendor.".to_owned(),
+        more => format!("{more} originals were put back: this text is not for the vendor."),
+    });
     Ok(ExitCode::SUCCESS)
 }
 

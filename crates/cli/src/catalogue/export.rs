@@ -33,7 +33,7 @@ pub(super) struct ExportArguments {
 
 pub(super) async fn run(arguments: &ExportArguments, given: &ArgMatches) -> Result<ExitCode, Problem> {
     let json = given.get_flag("json");
-    let mut client = client(channel_of(given)?);
+    let mut client = client(channel_of(given, std::convert::identity)?);
     let mut sheet = Sheet::new(arguments.file.as_deref(), arguments.format)?;
     let bar = spinner(json || arguments.file.is_none());
     let (mut page_token, mut written) = (String::new(), 0_u64);
@@ -66,7 +66,8 @@ pub(super) async fn run(arguments: &ExportArguments, given: &ArgMatches) -> Resu
         if json {
             output::line(&json!({ "file": file.display().to_string(), "licenses": written }).to_string());
         } else {
-            output::done(&format!("{} licences in {}", HumanCount(written), output::path(file)));
+            let licences = if written == 1 { "licence" } else { "licences" };
+            output::done(&format!("{} {licences} in {}", HumanCount(written), output::path(file)));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -17,6 +17,7 @@ use super::files::{self, Format, Line, Lines};
 use super::rows::{self, column};
 use super::{channel_of, client, role_of};
 use crate::output::{self, Problem};
+use crate::reach::Reach;
 use crate::refusal::{self, Called};
 
 /// How many licences are sent at a time: enough that a commit is for many, few enough that little is repeated.
@@ -87,7 +88,7 @@ pub(super) async fn run(arguments: &ImportArguments, given: &ArgMatches) -> Resu
     let file = files::name(&arguments.file);
     let lines = files::read(&arguments.file, arguments.format)?;
     let size = std::fs::metadata(&arguments.file).map_or(0, |metadata| metadata.len());
-    let mut client = client(channel_of(given)?);
+    let mut client = client(channel_of(given, Reach::patient)?);
     let bar = bar(size, json);
     let (requests, sent) = mpsc::channel(AHEAD);
     let in_flight = Arc::new(Mutex::new(VecDeque::new()));

@@ -107,7 +107,8 @@ fn thing(message: &DynamicMessage, indent: usize, view: &View, told: &mut Told) 
 /// Fields of a message: names and values side by side, what is within set in.
 fn members(message: &DynamicMessage, fields: &[FieldDescriptor], indent: usize, view: &View, told: &mut Told) {
     let shown: Vec<_> = fields.iter().filter(|field| is_shown(message, field, view)).collect();
-    let is_block = |field: &FieldDescriptor| is_block(message, field) && !is_shortened(field, view);
+    let is_shortened = |field: &FieldDescriptor| is_shortened(field, indent, view);
+    let is_block = |field: &FieldDescriptor| is_block(message, field) && !is_shortened(field);
     let flat = |field: &&&FieldDescriptor| !is_block(field);
     let width = shown.iter().filter(flat).map(|field| field.name().width()).max().unwrap_or_default();
     let blank = " ".repeat(indent);
@@ -127,7 +128,7 @@ fn members(message: &DynamicMessage, fields: &[FieldDescriptor], indent: usize, 
                 told.lines.push(format!("{blank}{name}"));
                 group(&things(&value), indent + STEP, view, Wanted::Said, told);
             }
-            Value::String(text) if is_shortened(field, view) => {
+            Value::String(text) if is_shortened(field) => {
                 told.lines.push(format!("{blank}{name}  {}", cells::beginning(text)));
             }
             Value::String(text) if is_block(field) => {
@@ -236,9 +237,10 @@ fn is_revision(field: &FieldDescriptor) -> bool {
 }
 
 /// Whether only the beginning of a text is told: of keys and certificates, but for those of a thing that is nothing else, which begins
-/// with them.
-fn is_shortened(field: &FieldDescriptor, view: &View) -> bool {
-    !view.wide && field.number() > 1 && cells::is_key_material(field)
+/// with them; and of what is signed, where it is within another thing than the one that was asked for.
+fn is_shortened(field: &FieldDescriptor, indent: usize, view: &View) -> bool {
+    let is_aside = indent > 0 && cells::is_for_programs(field);
+    !view.wide && ((field.number() > 1 && cells::is_key_material(field)) || is_aside)
 }
 
 fn things(value: &Value) -> Vec<DynamicMessage> {
@@ -353,6 +355,16 @@ findings
         let partner = json!({ "partner": { "partnerId": "north", "trustBundlePem": "-----BEGIN\nabc\n-----END" } });
         let told = told("license.v1.GetPartnerResponse", partner);
         assert!(told.contains("trust_bundle_pem  -----BEGIN… (23 characters)\n"), "{told}");
+    }
+
+    #[test]
+    fn a_receipt_is_told_whole_where_its_case_was_asked_for_and_not_within_a_ticket() {
+        let receipt = format!("eyJ0{}", "A".repeat(900));
+        let case = told("vendor.v1.GetCaseResponse", json!({ "case": { "receipt": receipt } }));
+        assert!(case.contains(&receipt), "{case}");
+        let ticket = json!({ "ticket": { "ticketId": "tkt_1", "escalation": { "receipt": receipt } } });
+        let ticket = told("partner.v1.GetTicketResponse", ticket);
+        assert!(ticket.contains("… (904 characters)\n") && !ticket.contains(&receipt), "{ticket}");
     }
 
     #[test]

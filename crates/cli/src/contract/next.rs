@@ -6,7 +6,7 @@ use prost_reflect::{DynamicMessage, ReflectMessage};
 
 use super::cells::{self, Room};
 use super::{Asked, request};
-use crate::{near, output, reach};
+use crate::{near, output};
 
 /// What comes behind an RPC: what it is for, and the command without the program and the data folder. In the place of `{…}` stands what the
 /// answer says; `…` is for the reader to say.
@@ -86,7 +86,7 @@ pub(super) fn step(
     };
     let command = filled(command, &said)?;
     // What collects knows no services.
-    let data = if command.starts_with("collect ") { String::new() } else { reach::data_flag(&asked.folder.path("")) };
+    let data = if command.starts_with("collect ") { String::new() } else { asked.folder.flag() };
     Some(format!("{what} {} {command}{data}", output::program()))
 }
 

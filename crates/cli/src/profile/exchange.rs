@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
-use tonic::Status;
 use tonic::service::interceptor::InterceptedService;
+use tonic::{Code, Status};
 use vouch_contract::pb::partner::v1 as partner;
 use vouch_contract::pb::partner::v1::vendor_directory_service_client::VendorDirectoryServiceClient;
 use vouch_contract::pb::vendor::v1 as vendor;
@@ -176,7 +176,15 @@ pub(super) async fn fetch(arguments: &FetchArguments) -> Result<ExitCode, Proble
         Ok(fetched) => fetched,
         Err(status) => {
             let rpc = "partner.v1.VendorDirectoryService/GetProfile";
-            return Err(refusal::problem(&status, &Called::plainly(arguments.role, rpc)));
+            let problem = refusal::problem(&status, &Called::plainly(arguments.role, rpc));
+            let (program, data) = (output::program(), folder.flag());
+            return Err(match status.code() {
+                Code::NotFound => problem.next(format!(
+                    "Those that there are: {program} vendor-directory list-profiles {}{data}",
+                    arguments.vendor
+                )),
+                _ => problem,
+            });
         }
     };
     let Fetched { profile, issuer, .. } = &fetched;

@@ -42,12 +42,11 @@ impl Over {
             Self::Manifest(_) => SealedBundle::open(&text).ok(),
             Self::Profile(_) => None,
         };
-        let is_same = match (self, sealed) {
-            (Self::Manifest(signed), Some(bundle)) => bundle.root().to_string() == signed.root,
-            _ => {
-                let cannot = |error| Problem::new(format!("{} cannot be read: {error}", text.display()));
-                self.is_over(&std::fs::read(&text).map_err(cannot)?)
-            }
+        let is_same = if let (Self::Manifest(signed), Some(bundle)) = (self, sealed) {
+            bundle.root().to_string() == signed.root
+        } else {
+            let cannot = |error| Problem::new(format!("{} cannot be read: {error}", text.display()));
+            self.is_over(&std::fs::read(&text).map_err(cannot)?)
         };
         self.judge(text.display().to_string(), is_same, file)
     }
