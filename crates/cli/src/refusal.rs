@@ -39,7 +39,7 @@ pub(crate) fn problem(status: &Status, called: &Called<'_>) -> Problem {
         (None, "") => format!("{:?}: {}", status.code(), status.message()),
         (None, reason) => format!("{reason}: {}", status.message()),
     });
-    problem.members = members(status, &reason);
+    problem.members = members(status, &reason, called.said);
     for violation in violations(status) {
         let said = (called.said)(&violation.field).map(|said| format!(" ({said})")).unwrap_or_default();
         problem.besides.push(format!("{}{said} {}", violation.field, violation.description));
@@ -86,7 +86,7 @@ fn violations(status: &Status) -> Vec<tonic_types::FieldViolation> {
 }
 
 /// What a program is told of a refusal.
-fn members(status: &Status, reason: &str) -> Map<String, Value> {
+fn members(status: &Status, reason: &str, said: &dyn Fn(&str) -> Option<String>) -> Map<String, Value> {
     let mut members = Unanswered::of(status).map(Unanswered::members).unwrap_or_default();
     members.insert("code".into(), format!("{:?}", status.code()).into());
     if !reason.is_empty() {
@@ -94,7 +94,9 @@ fn members(status: &Status, reason: &str) -> Map<String, Value> {
     }
     let fields: Vec<Value> = violations(status)
         .into_iter()
-        .map(|violation| json!({ "field": violation.field, "problem": violation.description }))
+        .map(|violation| {
+            json!({ "field": violation.field, "given": said(&violation.field), "problem": violation.description })
+        })
         .collect();
     if !fields.is_empty() {
         members.insert("fields".into(), fields.into());
@@ -162,6 +164,7 @@ mod tests {
         let said = |field: &str| (field == "number").then(|| "--ticket".to_owned());
         let told = problem(&bad, &Called { role: Role::Agent, rpc: LIST, said: &said });
         assert_eq!(told.besides, ["number (--ticket) must be one"]);
-        assert_eq!(told.members["fields"][0]["field"], "number");
+        let field = json!({ "field": "number", "given": "--ticket", "problem": "must be one" });
+        assert_eq!(told.members["fields"][0], field);
     }
 }

@@ -275,6 +275,8 @@ fn form(path: &Path) -> Result<Format, Problem> {
 
 #[cfg(test)]
 mod tests {
+    //! Proves W20.
+
     use super::*;
 
     fn lines(name: &str, content: impl AsRef<[u8]>) -> Vec<(u64, Result<Row, String>)> {
