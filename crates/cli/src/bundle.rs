@@ -2,7 +2,9 @@
 //! reading what is said of one.
 
 mod diff;
+mod entries;
 mod request;
+mod table;
 mod translate;
 mod upload;
 
@@ -53,6 +55,9 @@ pub(crate) struct ShowArguments {
     /// Print the manifest as it is: JSON.
     #[arg(long)]
     json: bool,
+    /// List every entry, and not the first of them only.
+    #[arg(long, conflicts_with = "json")]
+    all: bool,
     /// Print the content of one entry, by its path.
     #[arg(long, value_name = "PATH", conflicts_with = "json")]
     entry: Option<String>,
@@ -143,6 +148,11 @@ fn show(arguments: &ShowArguments) -> Result<ExitCode, Problem> {
         let entries = output::counted(entries, "entry");
         output::field(name, &format!("{entries:>13} {:>12}", HumanBytes(size).to_string()));
     }
+    output::line("");
+    output::heading("Entries");
+    for line in entries::lines(&manifest.entries, arguments.all) {
+        output::line(&format!("  {line}"));
+    }
     if let Some(profile) = known(arguments.profile.as_deref(), &manifest.profile)? {
         Judgement::of(&profile, &bundle, &Situation::default(), &World::system())?.tell();
     }
@@ -153,7 +163,7 @@ fn show(arguments: &ShowArguments) -> Result<ExitCode, Problem> {
 fn print(bundle: &SealedBundle, path: &str) -> Result<ExitCode, Problem> {
     let Some(entry) = bundle.manifest().entries.iter().find(|entry| entry.path == path) else {
         return Err(
-            Problem::new(format!("the bundle has no entry {path}")).next("Its paths are in: bundle show FILE --json")
+            Problem::new(format!("the bundle has no entry {path}")).next("Its paths are in: bundle show FILE --all")
         );
     };
     if let Some(reason) = &entry.failed {

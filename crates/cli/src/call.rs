@@ -9,14 +9,14 @@ use prost::Message;
 use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions};
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder, Streaming};
-use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
-use tonic_types::StatusExt;
+use tonic::{Request, Status};
 
-use crate::DataFolder;
 use crate::folder::Folder;
 use crate::identities::Role;
 use crate::output::{self, Problem};
+use crate::reach::Reach;
+use crate::refusal::{self, Called};
+use crate::{DataFolder, near};
 
 #[derive(Args)]
 pub(crate) struct CallArguments {
@@ -41,16 +41,10 @@ pub(crate) async fn run(arguments: &CallArguments) -> Result<ExitCode, Problem> 
         given => given.to_owned(),
     };
     let request = read(&method, &text)?;
-    match call(&folder, arguments.role, &method, request).await {
-        Ok(answer) => {
-            output::line(&show(&answer));
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(status) => {
-            tell(&status, &|_| None);
-            Ok(ExitCode::FAILURE)
-        }
-    }
+    let answer = call(&folder, arguments.role, &method, request).await;
+    let called = Called::plainly(arguments.role, &arguments.rpc);
+    output::line(&show(&answer.map_err(|status| refusal::problem(&status, &called))?));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Calls an RPC and returns its answer.
@@ -81,7 +75,7 @@ async fn prepare(
     role: Role,
     method: &MethodDescriptor,
     request: DynamicMessage,
-) -> Result<(Grpc<Channel>, Request<DynamicMessage>, PathAndQuery), Status> {
+) -> Result<(Grpc<Reach>, Request<DynamicMessage>, PathAndQuery), Status> {
     let package = method.parent_service().package_name().to_owned();
     let service = package.split('.').nth(1).unwrap_or_default().to_owned();
     let local = |problem: Problem| Status::unavailable(problem.what);
@@ -92,10 +86,7 @@ async fn prepare(
         request.metadata_mut().insert("authorization", value);
     }
     let mut client = Grpc::new(channel);
-    client
-        .ready()
-        .await
-        .map_err(|_| Status::unavailable("the service does not answer; is `vouch up` running on this data folder?"))?;
+    client.ready().await?;
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name())
         .parse()
         .map_err(|_| Status::internal("an RPC's name is no path"))?;
@@ -104,14 +95,9 @@ async fn prepare(
 
 /// Finds an RPC by its name, with or without `vouch.` before it.
 pub(crate) fn find(rpc: &str) -> Result<MethodDescriptor, Problem> {
-    let full = rpc.trim_start_matches('/').trim_start_matches("vouch.");
-    let found = full.split_once('/').and_then(|(service, method)| {
-        let service = vouch_contract::pool().get_service_by_name(&format!("vouch.{service}"))?;
-        service.methods().find(|candidate| candidate.name() == method)
-    });
-    let method = found.ok_or_else(|| {
+    let method = named(rpc).ok_or_else(|| {
         let problem = Problem::new(format!("the contract has no RPC {rpc}"));
-        let near = near(full);
+        let near = near::names(full(rpc));
         if near.is_empty() {
             problem.next("Name it as in license.v1.EntitlementService/CheckEntitlement; proto/ACCESS.md has them all.")
         } else {
@@ -125,26 +111,15 @@ pub(crate) fn find(rpc: &str) -> Result<MethodDescriptor, Problem> {
     Ok(method)
 }
 
-/// The RPCs whose names are nearest to a wrong one: most letters in common at the beginning or the end of the method's name.
-fn near(wrong: &str) -> Vec<String> {
-    let wrong = wrong.rsplit('/').next().unwrap_or_default().to_lowercase();
-    let alike = |name: &str| {
-        let name = name.to_lowercase();
-        let ahead = name.chars().zip(wrong.chars()).take_while(|(a, b)| a == b).count();
-        let behind = name.chars().rev().zip(wrong.chars().rev()).take_while(|(a, b)| a == b).count();
-        (ahead + behind).min(name.len())
-    };
-    let methods = vouch_contract::services().flat_map(|service| {
-        let package = service.full_name().trim_start_matches("vouch.").to_owned();
-        service
-            .methods()
-            .map(|method| (alike(method.name()), format!("{package}/{}", method.name())))
-            .collect::<Vec<_>>()
-    });
-    let mut methods: Vec<_> = methods.filter(|(score, _)| *score >= 4.max(wrong.len() / 2)).collect();
-    methods.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    let best = methods.first().map_or(0, |(score, _)| *score);
-    methods.into_iter().filter(|(score, _)| *score == best).map(|(_, name)| name).take(3).collect()
+/// The RPC of this name, a stream too.
+pub(crate) fn named(rpc: &str) -> Option<MethodDescriptor> {
+    let (service, method) = full(rpc).split_once('/')?;
+    let service = vouch_contract::pool().get_service_by_name(&format!("vouch.{service}"))?;
+    service.methods().find(|candidate| candidate.name() == method)
+}
+
+fn full(rpc: &str) -> &str {
+    rpc.trim_start_matches('/').trim_start_matches("vouch.")
 }
 
 /// Reads a request in proto3's JSON form.
@@ -162,31 +137,6 @@ pub(crate) fn show(answer: &DynamicMessage) -> String {
     match answer.serialize_with_options(&mut serializer, &options) {
         Ok(()) => String::from_utf8(buffer).unwrap_or_default(),
         Err(error) => error.to_string(),
-    }
-}
-
-/// Tells a refusal: its reason, every bad field, every finding with its remedy. `said` tells how the caller gave a field, where that is
-/// another name than the contract's.
-pub(crate) fn tell(status: &Status, said: &dyn Fn(&str) -> Option<String>) {
-    let reason = vouch_contract::status::reason_of(status);
-    let mut problem = Problem::new(match reason.as_str() {
-        "" => format!("{:?}: {}", status.code(), status.message()),
-        reason => format!("{reason}: {}", status.message()),
-    });
-    if reason.is_empty() && status.code() == Code::Unavailable {
-        problem = problem.next("Is `vouch up` running on this data folder?");
-    }
-    if let Some(retry) = status.get_details_retry_info().and_then(|info| info.retry_delay) {
-        problem = problem.next(format!("Come back in {} s.", retry.as_secs().max(1)));
-    }
-    output::problem(&problem);
-    for violation in status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default() {
-        let said = said(&violation.field).map(|said| format!(" ({said})")).unwrap_or_default();
-        output::remark(&format!("       {}{said} {}", violation.field, violation.description));
-    }
-    for finding in vouch_contract::status::findings(status).unwrap_or_default().findings {
-        let name = finding.reason().as_str_name().trim_start_matches("REASON_");
-        output::remark(&format!("       {name}: {} {}", finding.message, finding.remedy));
     }
 }
 

@@ -1,11 +1,12 @@
 //! `vouch license import` and `export`: whole catalogues of licences, from files and into them.
 //!
-//! `rows` has what a line of a file says, `files` reads and writes them as CSV or as JSON lines, `import` sends them, `export` fetches
-//! them.
+//! `rows` has what a line of a file says, `files` reads and writes them as CSV (`records`) or as JSON lines, `import` sends them, `export`
+//! fetches them.
 
 mod export;
 mod files;
 mod import;
+mod records;
 mod rows;
 
 use std::path::PathBuf;
@@ -13,7 +14,6 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::Channel;
 use vouch_contract::pb::license::v1::license_service_client::LicenseServiceClient;
 
 use self::export::ExportArguments;
@@ -21,6 +21,7 @@ use self::import::ImportArguments;
 use crate::folder::Folder;
 use crate::identities::{Bearer, Role};
 use crate::output::Problem;
+use crate::reach::Reach;
 
 /// The group in which these commands stand.
 const GROUP: &str = "license";
@@ -38,15 +39,20 @@ fn client(connection: Connection) -> LicenseServiceClient<Connection> {
     LicenseServiceClient::new(connection)
 }
 
-type Connection = InterceptedService<Channel, Bearer>;
+type Connection = InterceptedService<Reach, Bearer>;
 
-/// A connection to the licence service of the data folder, for who calls.
-fn channel_of(given: &ArgMatches) -> Result<Connection, Problem> {
+/// A connection to the licence service of the data folder, for who calls; as patient as the command has to be.
+fn channel_of(given: &ArgMatches, patience: fn(Reach) -> Reach) -> Result<Connection, Problem> {
     let data: PathBuf = given.get_one("data").cloned().unwrap_or_default();
-    let role = given.get_one("as").copied().unwrap_or(Role::Administrator);
+    let role = role_of(given);
     let folder = Folder::open(&data)?;
     let bearer = role.bearer(&folder, vouch_license::DOMAIN)?;
-    Ok(InterceptedService::new(role.channel(&folder, "license")?, bearer))
+    Ok(InterceptedService::new(patience(role.channel(&folder, "license")?), bearer))
+}
+
+/// Who calls.
+fn role_of(given: &ArgMatches) -> Role {
+    given.get_one("as").copied().unwrap_or(Role::Administrator)
 }
 
 /// Runs one of these commands; `None` where it is another one.

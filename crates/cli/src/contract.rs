@@ -3,9 +3,9 @@
 //!
 //! Read in this order: `names` (a group for each RPC service, a command for each RPC), `flags` (a flag for each field), `required` (which
 //! have to be given), `values` (texts to values), `commands` (all of it as clap has it), `roles` (who calls, by the access rule), `request`
-//! (flags to a message), `current` (the resource as it is now: its etag), `versions` (those of several), `pages` and `streams` (the calls that
+//! (flags to a message), `numbers` (those of tickets and cases, in the place of ids), `current` (the resource as it is now: its etag), `versions` (those of several), `pages` and `streams` (the calls that
 //! are more than one answer), `content` and `found` (streams of bytes, and of what a search finds), `cells`, `columns`, `table`,
-//! `problems` and `answer` (what a person reads).
+//! `problems` and `answer` (what a person reads), `next` (what comes next).
 
 mod answer;
 mod cells;
@@ -17,6 +17,8 @@ mod events;
 mod flags;
 mod found;
 mod names;
+mod next;
+mod numbers;
 mod pages;
 mod problems;
 mod request;
@@ -27,9 +29,11 @@ mod table;
 mod values;
 mod versions;
 
+pub(crate) use answer::finding;
+pub(crate) use numbers::ticket_id;
 pub(crate) use request::fresh;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ArgMatches;
@@ -40,10 +44,11 @@ pub(crate) use self::commands::add;
 use self::flags::Flag;
 use self::pages::Paged;
 use self::table::View;
-use crate::call;
 use crate::folder::Folder;
 use crate::identities::Role;
 use crate::output::{self, Problem};
+use crate::refusal::{self, Called};
+use crate::{call, near};
 
 /// Lists fetch this many things where nobody says how many.
 const LIMIT: usize = 100;
@@ -90,37 +95,36 @@ async fn call(method: MethodDescriptor, given: &ArgMatches) -> Result<ExitCode, 
     }
     let is_content = content::field(&asked.method).is_some() && !asked.json;
     let sink = (is_content || file.is_some()).then(|| content::Sink::open(file)).transpose()?;
-    let outcome = match current::complete(&asked, &mut intent).await {
-        Ok(()) => answer(&asked, intent.message.clone(), sink).await,
-        Err(status) => Err(status),
-    };
-    match outcome {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(status) => {
-            call::tell(&status, &|field| flags::said(&asked.flags, field));
-            for line in advice(&asked, &intent, &status) {
-                output::remark(&format!("       {line}"));
-            }
-            Ok(ExitCode::FAILURE)
-        }
-    }
+    let outcome = carry_out(&asked, &mut intent, (sink, file)).await;
+    outcome.map(|()| ExitCode::SUCCESS).map_err(|status| refused(&asked, &intent, &status))
+}
+
+/// Finds out what was not said, calls, and shows what comes back.
+async fn carry_out(
+    asked: &Asked,
+    intent: &mut request::Intent,
+    to: (Option<content::Sink>, Option<&Path>),
+) -> Result<(), Status> {
+    numbers::resolve(asked, intent).await?;
+    current::complete(asked, intent).await?;
+    answer(asked, intent.message.clone(), to).await
 }
 
 /// Calls, and shows what comes back.
 async fn answer(
     asked: &Asked,
     request: prost_reflect::DynamicMessage,
-    sink: Option<content::Sink>,
+    (sink, file): (Option<content::Sink>, Option<&Path>),
 ) -> Result<(), Status> {
     if asked.method.is_server_streaming() {
         return streams::follow(asked, request, sink).await;
     }
     let (mut answer, more) = match Paged::of(&asked.method) {
-        Some(paged) => pages::fetch(asked, &paged, request).await?,
-        None => (call::call(&asked.folder, asked.role, &asked.method, request).await?, false),
+        Some(paged) => pages::fetch(asked, &paged, request.clone()).await?,
+        None => (call::call(&asked.folder, asked.role, &asked.method, request.clone()).await?, false),
     };
-    if let Some((file, sink)) = content::file(&asked.method).zip(sink) {
-        content::put(&mut answer, &file, sink)?;
+    if let Some((field, sink)) = content::file(&asked.method).zip(sink) {
+        content::put(&mut answer, &field, sink)?;
     }
     if asked.json {
         output::line(&call::show(&answer));
@@ -130,24 +134,37 @@ async fn answer(
     if more {
         output::remark("There are more: --limit says how many are shown, --limit 0 shows all.");
     }
+    if let Some(step) = next::step(asked, &request, &answer, file).filter(|_| !asked.json) {
+        output::remark(&step);
+    }
     Ok(())
 }
 
-/// What to do about a refusal, beside what the service says.
-fn advice(asked: &Asked, intent: &request::Intent, status: &Status) -> Vec<String> {
-    let reason = vouch_contract::status::reason_of(status);
-    let mut lines = Vec::new();
-    if matches!(reason.as_str(), "ACCESS_DENIED" | "UNAUTHENTICATED") {
-        lines.push(format!(
-            "It was called as {}. Granted to: {}.",
-            roles::name(asked.role),
-            roles::list(&asked.method)
-        ));
-    }
-    let uncertain =
+/// What is told of a refusal, and what to do.
+fn refused(asked: &Asked, intent: &request::Intent, status: &Status) -> Problem {
+    let rpc = near::name(&asked.method);
+    let said = |field: &str| flags::said(&asked.flags, field).or_else(|| numbers::said(&asked.flags, field));
+    let problem = refusal::problem(status, &Called { role: asked.role, rpc: &rpc, said: &said });
+    let is_uncertain =
         matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Internal | Code::Unknown);
-    if let Some(id) = intent.request_id.as_ref().filter(|_| uncertain) {
-        lines.push(format!("Repeated with --request-id {id}, it is done once, whatever became of this call."));
+    match &intent.request_id {
+        Some(id) if is_uncertain => {
+            problem.next(format!("Repeated with --request-id {id}, it is done once, whatever became of this call."))
+        }
+        _ => problem,
     }
-    lines
+}
+
+/// Whether an RPC is granted to a role.
+pub(crate) fn is_granted(role: Role, rpc: &str) -> bool {
+    roles::is_granted(rpc, role)
+}
+
+/// Who was refused, and to whom an RPC is granted.
+pub(crate) fn standing(role: Role, rpc: &str) -> String {
+    let called = format!("It was called as {}.", roles::name(role));
+    match call::named(rpc) {
+        Some(method) => format!("{called} Granted to: {}; choose with --as.", roles::list(&method)),
+        None => called,
+    }
 }

@@ -40,6 +40,8 @@ pub(crate) const ISSUERS: [IssuerEntry; 3] = [
 #[derive(Debug)]
 pub(crate) struct Folder {
     root: PathBuf,
+    /// As it was named.
+    named: PathBuf,
     /// Held while services run on the folder.
     _lock: Option<File>,
 }
@@ -47,7 +49,7 @@ pub(crate) struct Folder {
 impl Folder {
     /// Makes what is missing in the folder, and the folder itself.
     pub(crate) fn prepare(root: &Path) -> Result<Self, Problem> {
-        let folder = Self { root: absolute(root)?, _lock: None };
+        let folder = Self { root: absolute(root)?, named: root.to_owned(), _lock: None };
         let cannot = |error: std::io::Error| Problem::new(format!("{} cannot be made: {error}", folder.root.display()));
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder.root).map_err(cannot)?;
         let folder = Self { _lock: Some(folder.lock()?), ..folder };
@@ -78,7 +80,7 @@ impl Folder {
 
     /// Opens a folder that was prepared before.
     pub(crate) fn open(root: &Path) -> Result<Self, Problem> {
-        let folder = Self { root: absolute(root)?, _lock: None };
+        let folder = Self { root: absolute(root)?, named: root.to_owned(), _lock: None };
         if folder.path("authority/vendor.pem").is_file() {
             return Ok(folder);
         }
@@ -104,6 +106,11 @@ impl Folder {
     /// A file of the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
+    }
+
+    /// The flag that names the folder, with a blank before it; nothing for the one that is taken without it.
+    pub(crate) fn flag(&self) -> String {
+        crate::up::flag(&self.named)
     }
 
     /// The content of a file.

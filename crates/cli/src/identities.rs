@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use clap::ValueEnum;
-use tonic::transport::Channel;
 use vouch_core::World;
 use vouch_host::client::{self, ClientIdentity, ClientTls};
 use vouch_identity::CallerKind;
 
 use crate::folder::{Folder, ISSUERS, PARTNER};
 use crate::output::Problem;
+use crate::reach::{Place, Reach};
 
 /// The named contact of the sample end user: the customer of the data folder.
 pub(crate) const CONTACT: &str = "ada@contoso.example";
@@ -58,6 +58,22 @@ impl Role {
         }
     }
 
+    /// Whether it shows a certificate of its own.
+    pub(crate) fn has_certificate(self) -> bool {
+        self.identity().is_some()
+    }
+
+    /// Where the data folder has its certificate and its key.
+    fn identity(self) -> Option<&'static str> {
+        match self {
+            Self::Partner => Some("identities/partner"),
+            Self::Reseller => Some("identities/reseller"),
+            Self::OtherPartner => Some("identities/other-partner"),
+            Self::Vendor => Some("vendor/service"),
+            Self::Administrator | Self::Engineer | Self::Agent | Self::Customer | Self::Anyone => None,
+        }
+    }
+
     /// A bearer token for a service; `None` for those who have none.
     pub(crate) fn token(self, folder: &Folder, audience: &str) -> Result<Option<String>, Problem> {
         let (kind, roles) = self.standing();
@@ -79,27 +95,17 @@ impl Role {
             .map_err(|error| Problem::new(format!("a token could not be signed: {error}")))
     }
 
-    /// The token of a person, on every request.
+    /// The token of a person, on every request; a workload has none, and calls by its certificate.
     pub(crate) fn bearer(self, folder: &Folder, audience: &str) -> Result<Bearer, Problem> {
-        let token = self.token(folder, audience)?.ok_or_else(|| {
-            Problem::new("this role calls by a certificate and has no token")
-                .next("Choose a person with --as: administrator, engineer, agent, customer.")
-        })?;
-        let value = format!("Bearer {token}").parse().map_err(|_| Problem::new("a token is no header"))?;
-        Ok(Bearer(value))
+        let token = self.token(folder, audience)?;
+        let header = |token| format!("Bearer {token}").parse().map_err(|_| Problem::new("a token is no header"));
+        token.map(header).transpose().map(Bearer)
     }
 
     /// A channel to a service of the folder, with the certificate of those who have one.
-    pub(crate) fn channel(self, folder: &Folder, service: &str) -> Result<Channel, Problem> {
+    pub(crate) fn channel(self, folder: &Folder, service: &str) -> Result<Reach, Problem> {
         let authority = folder.read("authority/vendor.pem")?;
-        let identity = match self {
-            Self::Partner => Some("identities/partner"),
-            Self::Reseller => Some("identities/reseller"),
-            Self::OtherPartner => Some("identities/other-partner"),
-            Self::Vendor => Some("vendor/service"),
-            Self::Administrator | Self::Engineer | Self::Agent | Self::Customer | Self::Anyone => None,
-        };
-        let files = match identity {
+        let files = match self.identity() {
             Some(name) => Some((folder.read(&format!("{name}.pem"))?, folder.read(&format!("{name}-key.pem"))?)),
             None => None,
         };
@@ -107,17 +113,21 @@ impl Role {
             .as_ref()
             .map(|(certificate, key)| ClientIdentity { certificate: certificate.as_bytes(), key: key.as_bytes() });
         let tls = ClientTls::new(authority.as_bytes(), identity)?;
-        Ok(client::channel(&address(folder, service)?, Arc::new(tls))?)
+        let address = address(folder, service)?;
+        let channel = client::channel(&address, Arc::new(tls))?;
+        Ok(Reach::new(channel, Place { service: service.to_owned(), address, data: folder.flag() }))
     }
 }
 
-/// Adds a bearer token to every request.
+/// Adds a bearer token to every request, where who calls has one.
 #[derive(Debug, Clone)]
-pub(crate) struct Bearer(tonic::metadata::AsciiMetadataValue);
+pub(crate) struct Bearer(Option<tonic::metadata::AsciiMetadataValue>);
 
 impl tonic::service::Interceptor for Bearer {
     fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
-        request.metadata_mut().insert("authorization", self.0.clone());
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
         Ok(request)
     }
 }

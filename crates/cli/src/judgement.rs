@@ -6,9 +6,10 @@ use vouch_diagnostics::analyzers::{Finding, Verdict, analyze};
 use vouch_diagnostics::profile::{Lack, Profile, Situation};
 use vouch_diagnostics::sealed::SealedBundle;
 
+use crate::lacking;
 use crate::output::{self, Problem};
 
-/// So many places and reasons are told of one finding.
+/// So many places are told of one finding.
 const MAX_TOLD: usize = 3;
 
 /// What a profile says of a bundle.
@@ -42,6 +43,7 @@ impl Judgement {
         output::line("");
         output::heading("Known problems");
         let mut absent = 0;
+        let (mut untold, mut lacking) = (Vec::new(), Vec::new());
         for finding in &self.findings {
             match &finding.verdict {
                 Verdict::Match(seen) => {
@@ -54,11 +56,13 @@ impl Judgement {
                 }
                 Verdict::NoMatch => absent += 1,
                 Verdict::Inconclusive(missing) => {
-                    let reasons = missing.iter().take(MAX_TOLD);
-                    let reasons: Vec<_> = reasons.map(|lack| format!("{} ({})", lack.collector, lack.reason)).collect();
-                    output::field(&finding.analyzer, &format!("cannot be told: {}", reasons.join(", ")));
+                    untold.push(finding.issue.clone());
+                    lacking.extend(missing.iter().map(|lack| (lack.collector.clone(), lack.reason.clone())));
                 }
             }
+        }
+        if !untold.is_empty() {
+            output::field("cannot be told", &lacking::untold(&untold, self.findings.len(), lacking));
         }
         output::field("", &format!("{absent} of {} are not there", self.findings.len()));
     }

@@ -3,7 +3,8 @@
 //! Read in this order: `folder` (a data folder with an authority, issuers and configurations), `services` (three processes on it), `up` (until Ctrl-C),
 //! `sample` (a catalogue to try things on), `demo` (the whole story), `contract` (a command for every RPC, made from the contract),
 //! `catalogue` (licences from files and into them), `call` (any RPC, JSON in and out), `verify` (signed texts, offline), `collect` (diagnostics into a sealed file, offline), `bundle` (what is in one), `upload` (one on its way to the partner),
-//! `profile` (what is collected and looked for), `judgement` (what a profile says of a bundle).
+//! `profile` (what is collected and looked for), `judgement` (what a profile says of a bundle); `reach` and `refusal` (what is told where a
+//! service does not answer, or refuses).
 
 mod bundle;
 mod call;
@@ -14,10 +15,15 @@ mod demo;
 mod folder;
 mod identities;
 mod judgement;
+mod lacking;
+mod near;
 mod output;
 mod profile;
+mod reach;
+mod refusal;
 mod sample;
 mod services;
+mod severity;
 mod token;
 mod up;
 mod upload;
@@ -26,7 +32,7 @@ mod verify;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Support escalations that a vendor can trust.
 #[derive(Parser)]
@@ -109,20 +115,21 @@ struct DataFolder {
 async fn main() -> ExitCode {
     let mut program = catalogue::add(contract::add(Arguments::command()));
     let matches = program.get_matches_mut();
+    let for_machines = wants_json(&matches);
     if let Some(outcome) = catalogue::run(&matches).await {
-        return ended(outcome);
+        return ended(outcome, for_machines);
     }
     if let Some(outcome) = contract::run(&matches).await {
-        return ended(outcome);
+        return ended(outcome, for_machines);
     }
     match Arguments::from_arg_matches(&matches) {
-        Ok(arguments) => run(arguments.command).await,
+        Ok(arguments) => run(arguments.command, for_machines).await,
         Err(error) => error.format(&mut program).exit(),
     }
 }
 
 /// Runs a hand-written command.
-async fn run(command: Command) -> ExitCode {
+async fn run(command: Command, for_machines: bool) -> ExitCode {
     let outcome = match command {
         Command::Up(arguments) => up::run(&arguments).await,
         Command::Demo(arguments) => demo::run(&arguments).await,
@@ -142,14 +149,21 @@ async fn run(command: Command) -> ExitCode {
             return serve.run::<vouch_partner::Partner>().await;
         }
     };
-    ended(outcome)
+    ended(outcome, for_machines)
 }
 
-fn ended(outcome: Result<ExitCode, output::Problem>) -> ExitCode {
+/// Whether a command was asked to tell what comes of it as JSON.
+fn wants_json(matches: &ArgMatches) -> bool {
+    let within = matches.subcommand().map(|(_, within)| within);
+    let is_said = matches.try_get_one::<bool>("json").ok().flatten().copied().unwrap_or_default();
+    is_said || within.is_some_and(wants_json)
+}
+
+fn ended(outcome: Result<ExitCode, output::Problem>, for_machines: bool) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(problem) => {
-            output::problem(&problem);
+            output::problem(&problem, for_machines);
             ExitCode::FAILURE
         }
     }

@@ -4,9 +4,11 @@
 
 use std::fmt::Arguments;
 use std::io::Write;
+use std::path::Path;
 
 use anstream::{stderr, stdout};
 use anstyle::{AnsiColor, Style};
+use serde_json::{Map, Value, json};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -24,23 +26,35 @@ fn remarked(line: Arguments<'_>) {
 }
 
 /// A problem that ended the command: what went wrong, and the next step where there is one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Problem {
     /// What went wrong, one sentence without a full stop.
     pub(crate) what: String,
+    /// What there is to say of it besides: a line for each bad field, each finding.
+    pub(crate) besides: Vec<String>,
     /// What to do now.
     pub(crate) next: Option<String>,
+    /// What a program is told of it besides.
+    pub(crate) members: Map<String, Value>,
 }
 
 impl Problem {
     /// A problem without a next step.
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), next: None }
+        Self { what: what.into(), ..Self::default() }
     }
 
-    /// The same with a next step.
+    /// The same with a next step; it stands behind one that is there.
     pub(crate) fn next(self, next: impl Into<String>) -> Self {
-        Self { next: Some(next.into()), ..self }
+        let next = next.into();
+        let next = self.next.map_or(next.clone(), |before| format!("{before} {next}"));
+        Self { next: Some(next), ..self }
+    }
+
+    /// That a file would be written over, which nothing is.
+    pub(crate) fn there(file: &Path) -> Self {
+        Self::new(format!("{} is there already", file.display()))
+            .next("Name another file, or remove that one: nothing is written over.")
     }
 }
 
@@ -50,12 +64,23 @@ impl From<String> for Problem {
     }
 }
 
-/// Tells a problem on standard error.
-pub(crate) fn problem(problem: &Problem) {
-    remarked(format_args!("{BAD}vouch:{BAD:#} {}", problem.what));
-    if let Some(next) = &problem.next {
-        remarked(format_args!("       {next}"));
+/// Tells a problem on standard error: to a person, or to a program as one line of JSON.
+pub(crate) fn problem(problem: &Problem, for_machines: bool) {
+    if for_machines {
+        remarked(format_args!("{}", json!({ "error": members(problem) })));
+        return;
     }
+    remarked(format_args!("{BAD}vouch:{BAD:#} {}", problem.what));
+    for line in problem.besides.iter().chain(&problem.next) {
+        remarked(format_args!("       {line}"));
+    }
+}
+
+fn members(problem: &Problem) -> Map<String, Value> {
+    let mut members = problem.members.clone();
+    members.insert("message".into(), problem.what.as_str().into());
+    members.insert("next".into(), problem.next.as_deref().into());
+    members
 }
 
 /// This program as it was started, so that a command that is printed can be pasted.
@@ -171,6 +196,17 @@ mod tests {
         assert_eq!(shown, " [2J ]0;title up down   31m ");
         assert!(!shown.chars().any(char::is_control));
         assert_eq!(printable("a line\n\tand a tab, ü, 日本, 🙂"), "a line\n\tand a tab, ü, 日本, 🙂");
+    }
+
+    #[test]
+    fn a_program_is_told_what_a_person_is_told() {
+        let problem = Problem::there(Path::new("a.toml")).next("Or wait.");
+        assert_eq!(problem.what, "a.toml is there already");
+        let members = members(&problem);
+        assert_eq!(members["message"], "a.toml is there already");
+        let next = "Name another file, or remove that one: nothing is written over. Or wait.";
+        assert_eq!(members["next"], next);
+        assert_eq!(super::members(&Problem::new("odd"))["next"], Value::Null);
     }
 
     #[test]

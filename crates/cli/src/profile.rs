@@ -99,7 +99,8 @@ pub(crate) fn requested(title: &str) -> &str {
     if is_shipped && !fetched_file(title).is_some_and(|file| file.exists()) { name } else { title }
 }
 
-fn fetched_file(title: &str) -> Option<PathBuf> {
+/// The file in which a profile of this title lies once it was fetched.
+pub(crate) fn fetched_file(title: &str) -> Option<PathBuf> {
     ProfileTitle::parse(title).ok().map(|title| file_of(title.name.as_str(), title.version))
 }
 
@@ -122,7 +123,9 @@ fn parse(name: &str, text: &str) -> Result<Profile, Problem> {
 fn unknown(name: &str) -> Problem {
     let problem = Problem::new(format!("there is no profile {name}"));
     if fetched_file(name).is_some() {
-        return problem.next(format!("Fetch it first: {} profile fetch {name}", output::program()));
+        // Collecting knows no data folder: where it is not the usual one, it has to be said.
+        let data = if Path::new("vouch-data").is_dir() { "" } else { " --data DIR" };
+        return problem.next(format!("Fetch it first: {} profile fetch {name}{data}", output::program()));
     }
     let known: Vec<&str> = Profile::shipped_names().collect();
     problem.next(format!("Use one of {}, or the path of a profile's file.", known.join(", ")))

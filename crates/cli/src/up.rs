@@ -99,7 +99,7 @@ fn tell(folder: &Folder, services: &Services, sample: Option<&sample::Sample>, a
             "Partner: prove it, for an escalation and a bundle; then check the proof without a network",
             format!(
                 "{vouch} entitlement issue-proof{flag} esc_01jz0000000000000000000000 --license-key {key} \
-                 --product-id {} --version 7.2.1 --severity two --channel portal --contact-email {CONTACT} \
+                 --product-id {} --version 7.2.1 --severity 2 --channel portal --contact-email {CONTACT} \
                  --bundle-root {} --audience vendor.vouch --json > {proof}\n  \
                  {vouch} entitlement get-key-set{flag} --json > {keys}\n  \
                  {vouch} verify {proof} --keys {keys}",

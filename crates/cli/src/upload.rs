@@ -11,7 +11,6 @@ use indicatif::ProgressBar;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 use vouch_contract::pb::partner::v1 as pb;
 use vouch_contract::pb::partner::v1::diagnostics_service_client::DiagnosticsServiceClient;
@@ -26,9 +25,13 @@ use crate::contract;
 use crate::folder::Folder;
 use crate::identities::{Bearer, Role};
 use crate::output::{self, Problem};
+use crate::reach::Reach;
 
 /// How often it is tried in a row without anything more arriving.
 const ATTEMPTS: u32 = 10;
+
+/// How often the first question is asked: whoever waits for it has sent nothing yet, and the service may not be there at all.
+const FIRST_ATTEMPTS: u32 = 5;
 
 /// A bundle that was committed for a ticket.
 pub(crate) struct Committed {
@@ -46,7 +49,7 @@ pub(crate) struct Committed {
 pub(crate) struct Desk<'f> {
     folder: &'f Folder,
     role: Role,
-    channel: Channel,
+    channel: Reach,
     ticket_id: String,
     /// How many bytes the partner said that it has, in this attempt.
     there: AtomicU64,
@@ -54,7 +57,7 @@ pub(crate) struct Desk<'f> {
     sent: Arc<AtomicU64>,
 }
 
-type Client = DiagnosticsServiceClient<InterceptedService<Channel, Bearer>>;
+type Client = DiagnosticsServiceClient<InterceptedService<Reach, Bearer>>;
 
 impl<'f> Desk<'f> {
     pub(crate) fn open(folder: &'f Folder, role: Role, ticket_id: &str) -> Result<Self, Problem> {
@@ -65,9 +68,18 @@ impl<'f> Desk<'f> {
 
     /// A client with a token of now: an upload may last longer than one.
     pub(crate) fn client(&self) -> Result<Client, Status> {
+        self.client_over(self.channel.clone())
+    }
+
+    /// A client for what is answered once all of it was sent.
+    pub(crate) fn patient_client(&self) -> Result<Client, Status> {
+        self.client_over(self.channel.clone().patient())
+    }
+
+    fn client_over(&self, channel: Reach) -> Result<Client, Status> {
         let bearer = self.role.bearer(self.folder, vouch_partner::DOMAIN);
         let bearer = bearer.map_err(|problem| Status::unauthenticated(problem.what))?;
-        Ok(DiagnosticsServiceClient::with_interceptor(self.channel.clone(), bearer))
+        Ok(DiagnosticsServiceClient::with_interceptor(channel, bearer))
     }
 
     /// Commits a bundle by its manifest; its blobs are there.
@@ -136,7 +148,7 @@ impl Far for Desk<'_> {
             let ticket_id = blob.as_ref().map(|_| ticket_id.clone()).unwrap_or_default();
             pb::WriteBlobRequest { ticket_id, blob, offset_bytes, part: content }
         });
-        self.client()?.write_blob(messages).await.map(Response::into_inner).map(|answer| answer.complete)
+        self.patient_client()?.write_blob(messages).await.map(Response::into_inner).map(|answer| answer.complete)
     }
 }
 
@@ -176,8 +188,8 @@ pub(crate) async fn upload(desk: &Desk<'_>, bundle: Arc<SealedBundle>, bar: &Pro
     blobs.push(reference(bundle.root(), manifest.len() as u64));
     bar.set_length(blobs.iter().map(|blob| blob.size_bytes).sum());
     let near = Sealed { bundle: Arc::clone(&bundle) };
-    let (told, world) = (shown(bar), World::system());
-    let (mut most, mut failures) = (0, 0);
+    let told = shown(bar);
+    let (mut most, mut retries) = (0, Retries::new(ATTEMPTS));
     loop {
         desk.there.store(0, Ordering::Relaxed);
         let outcome = match uploads::send(&near, desk, &blobs, &told).await {
@@ -190,19 +202,53 @@ pub(crate) async fn upload(desk: &Desk<'_>, bundle: Arc<SealedBundle>, bar: &Pro
             Err(status) => status,
         };
         let there = desk.there.load(Ordering::Relaxed);
-        failures = if there > most { 1 } else { failures + 1 };
+        let has_progressed = there > most;
         most = most.max(there);
-        if !is_passing(&status) || failures == ATTEMPTS {
-            return Err(Failed::Refused(status));
+        let pause = retries.after(status, has_progressed, bar).map_err(Failed::Refused)?;
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Asks a question, and asks it again after a cut: as an upload goes on, but not as often.
+pub(crate) async fn ask<T>(bar: &ProgressBar, question: impl AsyncFn() -> Result<T, Status>) -> Result<T, Status> {
+    let mut retries = Retries::new(FIRST_ATTEMPTS);
+    loop {
+        let status = match question().await {
+            Ok(answer) => return Ok(answer),
+            Err(status) => status,
+        };
+        tokio::time::sleep(retries.after(status, false, bar)?).await;
+    }
+}
+
+/// How often something is tried again.
+struct Retries {
+    world: World,
+    /// So often in a row.
+    most: u32,
+    failures: u32,
+}
+
+impl Retries {
+    fn new(most: u32) -> Self {
+        Self { world: World::system(), most, failures: 0 }
+    }
+
+    /// How long to wait after a failure, which is told; the failure itself, where it does not pass or was met often enough.
+    fn after(&mut self, status: Status, has_progressed: bool, bar: &ProgressBar) -> Result<Duration, Status> {
+        self.failures = if has_progressed { 1 } else { self.failures + 1 };
+        if !is_passing(&status) || self.failures >= self.most {
+            return Err(status);
         }
-        let pause = pause(failures, u16::from_be_bytes(world.random::<2>()));
+        let pause = pause(self.failures, u16::from_be_bytes(self.world.random::<2>()));
         let (said, seconds) = (status.message(), pause.as_secs_f64());
         let text = format!(
-            "The upload was cut ({said}). It goes on in {seconds:.1} s, attempt {} of {ATTEMPTS}.",
-            failures + 1
+            "The upload was cut ({said}). It goes on in {seconds:.1} s, attempt {} of {}.",
+            self.failures + 1,
+            self.most
         );
         bar.suspend(|| output::remark(&text));
-        tokio::time::sleep(pause).await;
+        Ok(pause)
     }
 }
 
@@ -255,6 +301,19 @@ mod tests {
         assert_eq!(pause(1, u16::MAX), Duration::from_millis(125));
         assert!((1..ATTEMPTS).all(|failures| pause(failures, 7) <= pause(failures + 1, 7)));
         assert_eq!(pause(ATTEMPTS, 0), Duration::from_secs(30));
+    }
+
+    #[test]
+    fn b03_a_first_question_is_asked_again_after_a_cut_but_not_for_ever() {
+        let (bar, mut retries) = (ProgressBar::hidden(), Retries::new(FIRST_ATTEMPTS));
+        let mut waited = Duration::ZERO;
+        for _ in 1..FIRST_ATTEMPTS {
+            waited += retries.after(Status::unavailable("cut"), false, &bar).unwrap();
+        }
+        assert!(waited < Duration::from_secs(5), "somebody waits for it: {waited:?}");
+        assert_eq!(retries.after(Status::unavailable("cut"), false, &bar).unwrap_err().message(), "cut");
+        assert!(retries.after(Status::unavailable("cut"), true, &bar).is_ok(), "what goes on is tried on");
+        assert!(Retries::new(ATTEMPTS).after(Status::not_found("no ticket"), false, &bar).is_err());
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! `vouch verify`: signed texts, checked without a network.
+//! `vouch verify`: signed texts, checked without a network; and the text beside a signature, held against it (`text`).
 
-use std::path::PathBuf;
+mod text;
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -13,6 +15,7 @@ use vouch_proof::{
     VerifyError,
 };
 
+use self::text::{Compared, Over};
 use crate::output::{self, Problem};
 
 #[derive(Args)]
@@ -21,9 +24,12 @@ pub(crate) struct VerifyArguments {
     /// that it came in.
     file: PathBuf,
     /// A file with the public keys of whom it should be from: a JSON Web Key Set, as `GetKeySet` answers it. By default
-    /// keys.json beside the file.
+    /// keys.json beside the file; of a profile's signature, the keys with which it was fetched.
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
+    /// The text that a signature is over: the profile, or the sealed bundle. By default the one that lies beside it: FILE without `.jws`.
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
     /// Print what it says as JSON only.
     #[arg(long)]
     json: bool,
@@ -34,20 +40,28 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Problem> {
         std::fs::read_to_string(path)
             .map_err(|error| Problem::new(format!("{} cannot be read: {error}", path.display())))
     };
-    let signed = read(&arguments.file)?;
-    let keys_file = arguments.keys.clone().unwrap_or_else(|| arguments.file.with_file_name("keys.json"));
+    let answer = read(&arguments.file)?;
+    let keys_file = arguments.keys.clone().unwrap_or_else(|| keys_beside(&arguments.file));
     let keys = read(&keys_file).map_err(|problem| {
         problem.next("Name a file with the issuer's keys, as GetKeySet answers them: --keys FILE.")
     })?;
     let keys = KeySet::from_jwks(&unwrap_answer(&keys))
         .map_err(|problem| Problem::new(format!("{} {problem}", keys_file.display())))?;
-    let signed = unwrap_signed(&signed);
+    let signed = unwrap_signed(&answer);
     let signed = signed.trim();
     let genuine = identify(signed, &keys).map_err(|error| {
         let since = if matches!(error, VerifyError::Expired) { since(signed, &keys) } else { String::new() };
         Problem::new(format!("{} is not to be trusted: {error}{since}", arguments.file.display()))
             .next("Ask for it again, and for the keys of the service that issued it.")
     })?;
+    let named = arguments.text.as_deref();
+    if named.is_some() && genuine.over.is_none() {
+        return Err(Problem::new(format!("{} says all that it signs: there is no text beside it", genuine.kind))
+            .next("Leave --text out."));
+    }
+    // A signature says nothing of a text but its digest: who sees it verified is to know of which text.
+    let over = genuine.over.as_ref();
+    let compared = over.map(|over| over.compare(&arguments.file, &answer, named)).transpose()?;
     if !arguments.json {
         output::done(&format!("genuine: {}", genuine.kind));
     }
@@ -57,7 +71,22 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Problem> {
             output::field(name, &value);
         }
     }
+    match (compared, over) {
+        (Some(Compared::Same(text)), _) if !arguments.json => {
+            output::field("text", &format!("{text} is what was signed"));
+        }
+        (Some(Compared::Nothing), Some(over)) if !arguments.json => output::field("text", &output::bad(over.hint())),
+        (Some(Compared::Nothing), Some(over)) => output::remark(&format!("The text was {}.", over.hint())),
+        _ => {}
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the keys lie beside a signed text: those with which it was fetched, or those that were written out for it.
+fn keys_beside(file: &Path) -> PathBuf {
+    let fetched = file.with_extension("keys.json");
+    let is_signature = file.extension().is_some_and(|ending| ending == "jws");
+    if is_signature && fetched.is_file() { fetched } else { file.with_file_name("keys.json") }
 }
 
 /// A signed text that is what it says.
@@ -66,11 +95,13 @@ struct Genuine {
     claims: Value,
     /// What a licence file licenses.
     terms: Option<LicensedTerms>,
+    /// The text that it is over, where it has one of its own.
+    over: Option<Over>,
 }
 
 impl Genuine {
     fn new(kind: &'static str, claims: &impl Serialize) -> Self {
-        Self { kind, claims: serde_json::to_value(claims).unwrap_or_default(), terms: None }
+        Self { kind, claims: serde_json::to_value(claims).unwrap_or_default(), terms: None, over: None }
     }
 }
 
@@ -97,11 +128,17 @@ fn identify(signed: &str, keys: &KeySet) -> Result<Genuine, VerifyError> {
         Err(error) => return Err(error),
     }
     match ProfileSignature::verify(signed, keys) {
-        Ok(claims) => return Ok(Genuine::new("the signature of a profile", &claims)),
+        Ok(claims) => {
+            let genuine = Genuine::new("the signature of a profile", &claims);
+            return Ok(Genuine { over: Some(Over::Profile(claims)), ..genuine });
+        }
         Err(VerifyError::WrongKind) => {}
         Err(error) => return Err(error),
     }
-    ManifestSignature::verify(signed, keys).map(|claims| Genuine::new("a manifest signature", &claims))
+    ManifestSignature::verify(signed, keys).map(|claims| {
+        let genuine = Genuine::new("a manifest signature", &claims);
+        Genuine { over: Some(Over::Manifest(claims)), ..genuine }
+    })
 }
 
 /// Since when the time of a licence file is over.

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use clap::Args;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
-use unicode_width::UnicodeWidthStr as _;
 use vouch_diagnostics::sealed::SealedBundle;
 use vouch_diagnostics::{Change, Entry};
 
+use super::table;
 use crate::output::{self, Problem};
 
 #[derive(Args)]
@@ -91,7 +91,7 @@ fn word(change: &Change<'_>) -> &'static str {
     }
 }
 
-/// The lines of an aligned table, its head first. The path comes last: it is the longest, and nothing is cut.
+/// The lines of a table of what differs.
 fn table(changes: &[Change<'_>]) -> Vec<String> {
     let size = |entry: Option<&Entry>| match entry {
         None => String::new(),
@@ -105,18 +105,7 @@ fn table(changes: &[Change<'_>]) -> Vec<String> {
         [word(change).to_owned(), before, after, collector.unwrap_or_default(), change.path().to_owned()]
     });
     let rows: Vec<[String; 5]> = std::iter::once(head).chain(rows).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..4).map(width).collect();
-    let cell = |column: usize, text: &str| {
-        let blank = " ".repeat(widths.get(column).map_or(0, |width| width.saturating_sub(text.width())));
-        // Sizes are read from the right.
-        if matches!(column, 1 | 2) { blank + text } else { format!("{text}{blank}") }
-    };
-    let line = |row: &[String; 5]| {
-        let cells: Vec<String> = row.iter().enumerate().map(|(column, text)| cell(column, text)).collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
+    table::aligned(&rows, &[1, 2])
 }
 
 #[cfg(test)]

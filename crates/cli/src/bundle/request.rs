@@ -1,7 +1,7 @@
 //! `vouch bundle request`: asking for diagnostics, or for more of them with the same pseudonyms.
 
 use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,15 +54,21 @@ pub(super) fn run(arguments: &RequestArguments) -> Result<ExitCode, Problem> {
     let path = arguments.output.display();
     // It has a key: nobody else reads it here, and nothing is written over.
     let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&arguments.output);
-    created
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .map_err(|error| Problem::new(format!("{path} cannot be written: {error}")).next("Choose another file."))?;
+    let written = created.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    written.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => Problem::there(&arguments.output),
+        _ => Problem::new(format!("{path} cannot be written: {error}")).next("Choose another file."),
+    })?;
     output::done(&format!("written to {path}"));
     if !is_known {
         let unsaid = format!("{} is not here: whether it has these collectors is seen on the host.", request.profile);
         output::remark(&unsaid);
     }
-    output::remark(&format!("On the host: vouch collect --request {}", output::path(&arguments.output)));
+    output::remark(&format!(
+        "On the host: {} collect --request {}",
+        output::program(),
+        output::path(&arguments.output)
+    ));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -14,12 +14,13 @@ use vouch_contract::pb::partner::v1::ticket_service_client::TicketServiceClient;
 use vouch_contract::pb::partner::v1::{self as pb, TicketState};
 use vouch_contract::status::reason_of;
 
+use crate::DataFolder;
 use crate::collect::Summary;
 use crate::folder::Folder;
 use crate::identities::Role;
 use crate::output::{self, Problem};
+use crate::refusal::{self, Called};
 use crate::upload::{self, Committed, Desk, Failed};
-use crate::{DataFolder, call};
 
 #[derive(Args)]
 pub(crate) struct UploadArguments {
@@ -43,16 +44,13 @@ pub(super) async fn run(arguments: &UploadArguments) -> Result<ExitCode, Problem
     let file = arguments.file.clone();
     let opened = tokio::task::spawn_blocking(move || super::open(&file)).await;
     let bundle = Arc::new(opened.map_err(|error| Problem::new(format!("the bundle cannot be read: {error}")))??);
-    // Asked before anything is sent: a ticket that is not there should not be told by a blob.
-    let ticket = match ticket(&folder, arguments).await? {
-        Ok(ticket) => ticket,
-        Err(status) => {
-            call::tell(&status, &said);
-            return Ok(ExitCode::FAILURE);
-        }
-    };
-    let desk = Desk::open(&folder, arguments.role, &ticket.ticket_id)?;
     let bar = bar(arguments.json);
+    let refused =
+        |status: &Status, rpc: &str| refusal::problem(status, &Called { role: arguments.role, rpc, said: &said });
+    // Asked before anything is sent: a ticket that is not there should not be told by a blob.
+    let found = ticket(&folder, arguments, &bar).await?;
+    let ticket = found.map_err(|status| refused(&status, "partner.v1.TicketService/GetTicket"))?;
+    let desk = Desk::open(&folder, arguments.role, &ticket.ticket_id)?;
     let uploaded = upload::upload(&desk, Arc::clone(&bundle), &bar).await;
     bar.finish_and_clear();
     let committed = match uploaded {
@@ -62,9 +60,8 @@ pub(super) async fn run(arguments: &UploadArguments) -> Result<ExitCode, Problem
                 .next("What was sent is kept. Start it again when the file can be read."));
         }
         Err(Failed::Refused(status)) => {
-            call::tell(&status, &said);
-            output::remark("       What was sent is kept: started again, it goes on from there.");
-            return Ok(ExitCode::FAILURE);
+            return Err(refused(&status, "partner.v1.DiagnosticsService/CommitBundle")
+                .next("What was sent is kept: started again, it goes on from there."));
         }
     };
     let Committed { bundle_id, entries, size_bytes, manifest_signature, sent_bytes, table_refused } = committed;
@@ -113,7 +110,11 @@ pub(super) async fn run(arguments: &UploadArguments) -> Result<ExitCode, Problem
 }
 
 /// The ticket, by its id or its number.
-async fn ticket(folder: &Folder, arguments: &UploadArguments) -> Result<Result<pb::Ticket, Status>, Problem> {
+async fn ticket(
+    folder: &Folder,
+    arguments: &UploadArguments,
+    bar: &ProgressBar,
+) -> Result<Result<pb::Ticket, Status>, Problem> {
     let given = arguments.ticket.trim().to_owned();
     let request = if given.starts_with("tkt_") {
         pb::GetTicketRequest { ticket_id: given, ..Default::default() }
@@ -121,11 +122,10 @@ async fn ticket(folder: &Folder, arguments: &UploadArguments) -> Result<Result<p
         pb::GetTicketRequest { number: given, ..Default::default() }
     };
     let channel = arguments.role.channel(folder, "partner")?;
-    let bearer = arguments.role.bearer(folder, vouch_partner::DOMAIN).map_err(|problem| {
-        problem.next("Tickets belong to an agent of the partner and to the customer: --as agent, --as customer.")
-    })?;
-    let mut tickets = TicketServiceClient::with_interceptor(channel, bearer);
-    Ok(tickets.get_ticket(request).await.map(|answer| answer.into_inner().ticket.unwrap_or_default()))
+    let bearer = arguments.role.bearer(folder, vouch_partner::DOMAIN)?;
+    let tickets = TicketServiceClient::with_interceptor(channel, bearer);
+    let asked = upload::ask(bar, async || tickets.clone().get_ticket(request.clone()).await).await;
+    Ok(asked.map(|answer| answer.into_inner().ticket.unwrap_or_default()))
 }
 
 /// How the fields of a ticket's question were given.

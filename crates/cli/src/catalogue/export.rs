@@ -10,11 +10,11 @@ use serde_json::json;
 use vouch_contract::pb::common::v1::PageRequest;
 use vouch_contract::pb::license::v1 as pb;
 
-use super::files::Sheet;
+use super::files::{Format, Sheet};
 use super::rows::row;
-use super::{channel_of, client};
-use crate::call;
+use super::{channel_of, client, role_of};
 use crate::output::{self, Problem};
+use crate::refusal::{self, Called};
 
 /// The most that a page may have.
 const PAGE: i32 = 200;
@@ -24,14 +24,17 @@ const PAGE: i32 = 200;
 /// Only a service with the same root secret can take these digests: import says so where it cannot.
 #[derive(Args)]
 pub(super) struct ExportArguments {
-    /// A new file: .csv, or .jsonl. Left out: JSON lines on standard output.
+    /// A new file: .csv, or .jsonl. Left out: standard output.
     file: Option<PathBuf>,
+    /// The form of what is written. Where left out, the ending of the file's name says it; standard output is JSON lines.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
 }
 
 pub(super) async fn run(arguments: &ExportArguments, given: &ArgMatches) -> Result<ExitCode, Problem> {
     let json = given.get_flag("json");
-    let mut client = client(channel_of(given)?);
-    let mut sheet = Sheet::new(arguments.file.as_deref())?;
+    let mut client = client(channel_of(given, std::convert::identity)?);
+    let mut sheet = Sheet::new(arguments.file.as_deref(), arguments.format)?;
     let bar = spinner(json || arguments.file.is_none());
     let (mut page_token, mut written) = (String::new(), 0_u64);
     loop {
@@ -40,8 +43,8 @@ pub(super) async fn run(arguments: &ExportArguments, given: &ArgMatches) -> Resu
             Ok(answer) => answer.into_inner(),
             Err(status) => {
                 bar.finish_and_clear();
-                call::tell(&status, &|_| None);
-                return Ok(ExitCode::FAILURE);
+                let rpc = "license.v1.LicenseService/ExportLicenses";
+                return Err(refusal::problem(&status, &Called::plainly(role_of(given), rpc)));
             }
         };
         for license in answer.licenses {
@@ -63,7 +66,8 @@ pub(super) async fn run(arguments: &ExportArguments, given: &ArgMatches) -> Resu
         if json {
             output::line(&json!({ "file": file.display().to_string(), "licenses": written }).to_string());
         } else {
-            output::done(&format!("{} licences in {}", HumanCount(written), output::path(file)));
+            let licences = if written == 1 { "licence" } else { "licences" };
+            output::done(&format!("{} {licences} in {}", HumanCount(written), output::path(file)));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,12 +1,14 @@
 //! Catalogues as files: CSV with the names of columns in its first line, or a JSON object on each line.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
-use std::path::Path;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Stdout, Write};
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
+use super::records::{OTHER_TEXT, Record, Records};
 use super::rows::{COLUMNS, Row};
 use crate::output::{self, Problem};
 
@@ -57,13 +59,17 @@ pub(super) fn read(path: &Path, format: Option<Format>) -> Result<Lines, Problem
 }
 
 fn csv(source: Box<dyn Read + Send>, name: &str) -> Result<Lines, Problem> {
-    let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(source);
     let other_text = || Problem::new(format!("the first line of {name} is not in UTF-8")).next("Save it as UTF-8.");
-    let columns = reader.headers().map_err(|error| match error.kind() {
-        csv::ErrorKind::Utf8 { .. } => other_text(),
-        _ => Problem::new(format!("{name} cannot be read: {error}")),
+    let cannot = |error| Problem::new(format!("{name} cannot be read: {error}"));
+    let mut records = Records::new(source).map_err(cannot)?;
+    let first = records.next().map_or(Ok(Vec::new()), |record| record.fields);
+    let columns = first.map_err(|problem| match problem.as_str() {
+        OTHER_TEXT => other_text(),
+        _ => Problem::new(format!("the first line of {name} {problem}")),
     })?;
-    let columns: Vec<String> = columns.iter().map(|column| column.trim().to_owned()).collect();
+    // Some programs begin a file with a mark of its order of bytes.
+    let columns: Vec<String> =
+        columns.iter().map(|column| column.trim_start_matches('\u{feff}').trim().to_owned()).collect();
     if columns.iter().any(|column| column.contains('\0')) {
         return Err(other_text());
     }
@@ -77,39 +83,19 @@ fn csv(source: Box<dyn Read + Send>, name: &str) -> Result<Lines, Problem> {
         return Err(Problem::new(format!("{name} has a column {unknown}, which is none"))
             .next(format!("The columns are {}.", COLUMNS.join(", "))));
     }
-    Ok(Box::new(csv_lines(reader, columns)))
+    Ok(Box::new(records.map(move |record| csv_line(record, &columns))))
 }
 
-fn csv_lines<R: Read + Send>(mut reader: csv::Reader<R>, columns: Vec<String>) -> impl Iterator<Item = Line> + Send {
-    let mut record = csv::StringRecord::new();
-    let mut has_ended = false;
-    std::iter::from_fn(move || {
-        if has_ended {
-            return None;
+fn csv_line(record: Record, columns: &[String]) -> Line {
+    let Record { line, last, fields, bytes } = record;
+    let row = fields.and_then(|fields| match fields.len() {
+        len if len == columns.len() => Ok(columns.iter().cloned().zip(fields).collect()),
+        len => {
+            let to = if last > line { format!(" goes on to line {last}, within a quote, and") } else { String::new() };
+            Err(format!("{to} has {len} columns, and the first line has {}", columns.len()).trim_start().to_owned())
         }
-        let at = reader.position().clone();
-        let row = match reader.read_record(&mut record) {
-            Ok(false) => return None,
-            Ok(true) => Ok(columns.iter().cloned().zip(record.iter().map(str::to_owned)).collect()),
-            Err(error) => {
-                // What cannot be read at all would be so for ever.
-                has_ended = error.is_io_error();
-                Err(told(&error))
-            }
-        };
-        let number = record.position().map_or(at.line(), csv::Position::line);
-        Some(Line { number, row, bytes: reader.position().byte() - at.byte() })
-    })
-}
-
-fn told(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("has {len} columns, and the first line has {expected_len}")
-        }
-        csv::ErrorKind::Utf8 { .. } => "is not in UTF-8".to_owned(),
-        _ => error.to_string(),
-    }
+    });
+    Line { number: line, row, bytes }
 }
 
 fn json_lines(mut reader: impl BufRead + Send) -> impl Iterator<Item = Line> + Send {
@@ -160,26 +146,29 @@ fn object(line: &[u8]) -> Result<Row, String> {
     Ok(row)
 }
 
-/// Where lines are written to.
+/// Where lines are written to, in one of the two forms.
 pub(super) enum Sheet {
-    Csv(Box<csv::Writer<File>>),
-    Json(BufWriter<File>),
-    Screen,
+    Csv(Box<csv::Writer<Place>>),
+    Json(Place),
+}
+
+/// A file that has its name once it is whole, or standard output.
+pub(super) enum Place {
+    File(BufWriter<NamedTempFile>, PathBuf),
+    Screen(Stdout),
 }
 
 impl Sheet {
-    /// A new file, by the ending of its name; it must not be there yet. Without a name, JSON lines on standard output.
-    pub(super) fn new(path: Option<&Path>) -> Result<Self, Problem> {
-        let Some(path) = path else { return Ok(Self::Screen) };
-        let format = form(path)?;
-        let file = File::create_new(path).map_err(|error| {
-            Problem::new(format!("{} cannot be written: {error}", path.display()))
-                .next("It names a file that is not there yet.")
-        })?;
+    /// A new file, which must not be there yet, in the form that is said, or by the ending of its name. Without a name, standard output, as JSON
+    /// lines where nothing is said.
+    pub(super) fn new(path: Option<&Path>, format: Option<Format>) -> Result<Self, Problem> {
+        let by_name = || path.map_or(Ok(Format::Jsonl), form);
+        let format = format.map_or_else(by_name, Ok)?;
+        let place = path.map_or_else(|| Ok(Place::Screen(std::io::stdout())), Place::new)?;
         if format == Format::Jsonl {
-            return Ok(Self::Json(BufWriter::new(file)));
+            return Ok(Self::Json(place));
         }
-        let mut writer = csv::Writer::from_writer(file);
+        let mut writer = csv::Writer::from_writer(place);
         writer.write_record(COLUMNS).map_err(|error| cannot_write(&error))?;
         Ok(Self::Csv(Box::new(writer)))
     }
@@ -189,25 +178,74 @@ impl Sheet {
         match self {
             Self::Csv(writer) => {
                 let record = COLUMNS.iter().map(|column| row.get(*column).map(String::as_str).unwrap_or_default());
-                writer.write_record(record).map_err(|error| cannot_write(&error))?;
-                Ok(true)
+                heard(writer.write_record(record).map_err(io::Error::from))
             }
-            Self::Json(writer) => {
-                writeln!(writer, "{}", object_of(row)).map_err(|error| cannot_write(&error))?;
-                Ok(true)
-            }
-            Self::Screen => Ok(output::is_read(&object_of(row))),
+            Self::Json(place) => heard(writeln!(place, "{}", object_of(row))),
         }
     }
 
-    /// Sees to it that everything is written.
+    /// Sees to it that everything is written; a file has its name then.
     pub(super) fn finish(self) -> Result<(), Problem> {
-        match self {
-            Self::Csv(mut writer) => writer.flush(),
-            Self::Json(mut writer) => writer.flush(),
-            Self::Screen => Ok(()),
+        let place = match self {
+            Self::Csv(writer) => match writer.into_inner() {
+                Ok(place) => place,
+                // What is left for a reader that has gone.
+                Err(error) => return heard(Err(io::Error::from(error.error().kind()))).map(|_| ()),
+            },
+            Self::Json(place) => place,
+        };
+        place.finish()
+    }
+}
+
+impl Place {
+    fn new(path: &Path) -> Result<Self, Problem> {
+        if path.exists() {
+            return Err(Problem::there(path));
         }
-        .map_err(|error| cannot_write(&error))
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let file = NamedTempFile::new_in(folder)
+            .map_err(|error| Problem::new(format!("{} cannot be written: {error}", path.display())))?;
+        Ok(Self::File(BufWriter::new(file), path.to_owned()))
+    }
+
+    fn finish(self) -> Result<(), Problem> {
+        match self {
+            Self::Screen(mut out) => heard(out.flush()).map(|_| ()),
+            Self::File(writer, path) => {
+                let file = writer.into_inner().map_err(|error| cannot_write(&error))?;
+                file.as_file().sync_all().map_err(|error| cannot_write(&error))?;
+                file.persist_noclobber(&path).map(|_| ()).map_err(|refused| match refused.error.kind() {
+                    io::ErrorKind::AlreadyExists => Problem::there(&path),
+                    _ => cannot_write(&refused.error),
+                })
+            }
+        }
+    }
+}
+
+impl Write for Place {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file, _) => file.write(bytes),
+            Self::Screen(out) => out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file, _) => file.flush(),
+            Self::Screen(out) => out.flush(),
+        }
+    }
+}
+
+/// Whether what was written was read. A reader that has gone is no failure.
+fn heard(written: io::Result<()>) -> Result<bool, Problem> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(cannot_write(&error)),
     }
 }
 
@@ -230,15 +268,15 @@ fn form(path: &Path) -> Result<Format, Problem> {
     match path.extension().and_then(|ending| ending.to_str()) {
         Some("csv") => Ok(Format::Csv),
         Some("jsonl" | "ndjson") => Ok(Format::Jsonl),
-        _ => {
-            Err(Problem::new(format!("{} is of no known kind", path.display()))
-                .next("Its name ends in .csv or in .jsonl."))
-        }
+        _ => Err(Problem::new(format!("{} is of no known kind", path.display()))
+            .next("Its name ends in .csv or in .jsonl, or --format says it.")),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    //! Proves W20.
+
     use super::*;
 
     fn lines(name: &str, content: impl AsRef<[u8]>) -> Vec<(u64, Result<Row, String>)> {
@@ -259,11 +297,41 @@ mod tests {
     }
 
     #[test]
+    fn w20_an_open_quote_is_told_with_its_line_and_the_next_line_is_read() {
+        let read = lines("a.csv", "product_id,quantity\n\"atlas,1\natlas,2\n\"two\nlines\",3,4\natlas,5\n");
+        let told: Vec<_> = read.iter().map(|(number, row)| (*number, row.as_ref().err().map(String::as_str))).collect();
+        assert!(told[0].0 == 2 && told[0].1.unwrap().starts_with("opens a quote that is not closed"), "{told:?}");
+        let wide = "goes on to line 5, within a quote, and has 3 columns, and the first line has 2";
+        assert_eq!(told[1..], [(3, None), (4, Some(wide)), (6, None)]);
+    }
+
+    #[test]
     fn a_json_file_is_read_line_by_line_and_a_bad_line_hides_none() {
         let read = lines("a.jsonl", "{\"product_id\":\"atlas\",\"quantity\":5}\n\nnonsense\n[1]\n{\"price\":1}\n");
         let numbers: Vec<_> = read.iter().map(|(number, row)| (*number, row.is_ok())).collect();
         assert_eq!(numbers, [(1, true), (3, false), (4, false), (5, false)]);
         assert_eq!(read[0].1.as_ref().unwrap()["quantity"], "5");
+    }
+
+    #[test]
+    fn w20_a_sheet_has_the_form_that_is_said_or_that_its_name_says_and_its_name_once_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let row = Row::from([("product_id".to_owned(), "atlas".to_owned())]);
+        let written = |name: &str, format| {
+            let path = folder.path().join(name);
+            let mut sheet = Sheet::new(Some(&path), format).map_err(|problem| problem.what).unwrap();
+            assert!(sheet.write(&row).is_ok_and(|is_read| is_read) && !path.exists(), "not yet whole");
+            assert!(sheet.finish().is_ok());
+            std::fs::read_to_string(path).unwrap()
+        };
+        let json = "{\"product_id\":\"atlas\"}\n";
+        assert_eq!(written("a.jsonl", None), json);
+        assert_eq!(written("a.txt", Some(Format::Jsonl)), json);
+        assert!(written("a.csv", None).starts_with("license_id,license_key,"));
+        assert!(written("b", Some(Format::Csv)).ends_with(",,,,,atlas,,,,,,,,,,,,,,,,\n"));
+        assert!(Sheet::new(Some(&folder.path().join("c.txt")), None).is_err(), "nothing says its form");
+        let there = Sheet::new(Some(&folder.path().join("a.csv")), None).err().unwrap();
+        assert!(there.what.ends_with("a.csv is there already") && there.next.unwrap().contains("Name another file"));
     }
 
     #[test]

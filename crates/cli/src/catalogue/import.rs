@@ -15,9 +15,10 @@ use vouch_contract::pb::license::v1 as pb;
 
 use super::files::{self, Format, Line, Lines};
 use super::rows::{self, column};
-use super::{channel_of, client};
-use crate::call;
+use super::{channel_of, client, role_of};
 use crate::output::{self, Problem};
+use crate::reach::Reach;
+use crate::refusal::{self, Called};
 
 /// How many licences are sent at a time: enough that a commit is for many, few enough that little is repeated.
 const BATCH: usize = 2000;
@@ -87,7 +88,7 @@ pub(super) async fn run(arguments: &ImportArguments, given: &ArgMatches) -> Resu
     let file = files::name(&arguments.file);
     let lines = files::read(&arguments.file, arguments.format)?;
     let size = std::fs::metadata(&arguments.file).map_or(0, |metadata| metadata.len());
-    let mut client = client(channel_of(given)?);
+    let mut client = client(channel_of(given, Reach::patient)?);
     let bar = bar(size, json);
     let (requests, sent) = mpsc::channel(AHEAD);
     let in_flight = Arc::new(Mutex::new(VecDeque::new()));
@@ -112,15 +113,13 @@ pub(super) async fn run(arguments: &ImportArguments, given: &ArgMatches) -> Resu
     let seen = reading.await.map_err(|error| Problem::new(format!("{file} cannot be read: {error}")))?;
     bar.finish_and_clear();
     if let Err(status) = outcome {
-        call::tell(&status, &|_| None);
-        output::remark(&match reached {
-            Some(line) if arguments.dry_run => format!("       Lines up to {line} were looked at."),
-            Some(line) => {
-                format!("       Lines up to {line} were taken. Start it again: what is there is left as it is.")
-            }
-            None => "       Nothing was taken.".to_owned(),
-        });
-        return Ok(ExitCode::FAILURE);
+        let rpc = "license.v1.LicenseService/ImportLicenses";
+        let problem = refusal::problem(&status, &Called::plainly(role_of(given), rpc));
+        return Err(problem.next(match reached {
+            Some(line) if arguments.dry_run => format!("Lines up to {line} were looked at."),
+            Some(line) => format!("Lines up to {line} were taken. Start it again: what is there is left as it is."),
+            None => "Nothing was taken.".to_owned(),
+        }));
     }
     if !seen.any {
         return Err(Problem::new(match seen.last {

@@ -109,7 +109,8 @@ fn thing(message: &DynamicMessage, indent: usize, view: &View, told: &mut Told) 
 /// Fields of a message: names and values side by side, what is within set in.
 fn members(message: &DynamicMessage, fields: &[FieldDescriptor], indent: usize, view: &View, told: &mut Told) {
     let shown: Vec<_> = fields.iter().filter(|field| is_shown(message, field, view)).collect();
-    let is_block = |field: &FieldDescriptor| is_block(message, field) && !is_shortened(field, view);
+    let is_shortened = |field: &FieldDescriptor| is_shortened(field, indent, view);
+    let is_block = |field: &FieldDescriptor| is_block(message, field) && !is_shortened(field);
     let flat = |field: &&&FieldDescriptor| !is_block(field);
     let width = shown.iter().filter(flat).map(|field| field.name().width()).max().unwrap_or_default();
     let blank = " ".repeat(indent);
@@ -129,7 +130,7 @@ fn members(message: &DynamicMessage, fields: &[FieldDescriptor], indent: usize, 
                 told.lines.push(format!("{blank}{name}"));
                 group(&things(&value), indent + STEP, view, Wanted::Said, told);
             }
-            Value::String(text) if is_shortened(field, view) => {
+            Value::String(text) if is_shortened(field) => {
                 told.lines.push(format!("{blank}{name}  {}", cells::beginning(text)));
             }
             Value::String(text) if is_block(field) => {
@@ -150,7 +151,8 @@ fn members(message: &DynamicMessage, fields: &[FieldDescriptor], indent: usize, 
 fn group(rows: &[DynamicMessage], indent: usize, view: &View, wanted: Wanted, told: &mut Told) {
     let is_finding = |row: &DynamicMessage| row.descriptor().full_name() == "vouch.common.v1.Finding";
     if rows.iter().all(is_finding) {
-        told.lines.extend(rows.iter().flat_map(|row| finding(row, indent)));
+        let blank = " ".repeat(indent);
+        told.lines.extend(rows.iter().flat_map(finding).map(|line| format!("{blank}{line}")));
         return;
     }
     if !view.wide && rows.iter().all(events::is_event) {
@@ -179,25 +181,25 @@ fn group(rows: &[DynamicMessage], indent: usize, view: &View, wanted: Wanted, to
     told.hides |= table.hides;
 }
 
-fn finding(finding: &DynamicMessage, indent: usize) -> Vec<String> {
+/// A finding: what it is, and beneath it who can cure it and how.
+pub(crate) fn finding(finding: &DynamicMessage) -> Vec<String> {
     let said = |name: &str| {
         let field = finding.descriptor().get_field_by_name(name);
         let field = field.filter(|field| finding.has_field(field));
         field.map(|field| cells::text(&field, &finding.get_field(&field), Room::Line)).unwrap_or_default()
     };
-    let blank = " ".repeat(indent);
     let reason = said("reason").to_uppercase().replace('-', "_");
     let what = if said("weight") == "warning" { output::strong("warning") } else { output::bad("blocking") };
-    let mut lines = vec![format!("{blank}{what} {reason}: {}", said("message"))];
+    let mut lines = vec![format!("{what} {reason}: {}", said("message"))];
     let by = match said("cure_by").as_str() {
         "" => String::new(),
         by => format!("{}: ", by.replace('-', " ")),
     };
     if !said("remedy").is_empty() {
-        lines.push(format!("{blank}  {by}{}", said("remedy")));
+        lines.push(format!("  {by}{}", said("remedy")));
     }
     if !said("clears_at").is_empty() {
-        lines.push(format!("{blank}  It falls away by itself at {}.", said("clears_at")));
+        lines.push(format!("  It falls away by itself at {}.", said("clears_at")));
     }
     lines
 }
@@ -265,9 +267,10 @@ fn is_revision(field: &FieldDescriptor) -> bool {
 }
 
 /// Whether only the beginning of a text is told: of keys and certificates, but for those of a thing that is nothing else, which begins
-/// with them.
-fn is_shortened(field: &FieldDescriptor, view: &View) -> bool {
-    !view.wide && field.number() > 1 && cells::is_key_material(field)
+/// with them; and of what is signed, where it is within another thing than the one that was asked for.
+fn is_shortened(field: &FieldDescriptor, indent: usize, view: &View) -> bool {
+    let is_aside = indent > 0 && cells::is_for_programs(field);
+    !view.wide && ((field.number() > 1 && cells::is_key_material(field)) || is_aside)
 }
 
 fn things(value: &Value) -> Vec<DynamicMessage> {
@@ -409,6 +412,16 @@ findings
         let partner = json!({ "partner": { "partnerId": "north", "trustBundlePem": "-----BEGIN\nabc\n-----END" } });
         let told = told("license.v1.GetPartnerResponse", partner);
         assert!(told.contains("trust_bundle_pem  -----BEGIN… (23 characters)\n"), "{told}");
+    }
+
+    #[test]
+    fn a_receipt_is_told_whole_where_its_case_was_asked_for_and_not_within_a_ticket() {
+        let receipt = format!("eyJ0{}", "A".repeat(900));
+        let case = told("vendor.v1.GetCaseResponse", json!({ "case": { "receipt": receipt } }));
+        assert!(case.contains(&receipt), "{case}");
+        let ticket = json!({ "ticket": { "ticketId": "tkt_1", "escalation": { "receipt": receipt } } });
+        let ticket = told("partner.v1.GetTicketResponse", ticket);
+        assert!(ticket.contains("… (904 characters)\n") && !ticket.contains(&receipt), "{ticket}");
     }
 
     #[test]

@@ -2,15 +2,15 @@
 
 use clap::builder::EnumValueParser;
 use clap::{Arg, ArgAction, Command, CommandFactory};
-use prost_reflect::{FieldDescriptor, Kind, MethodDescriptor, ServiceDescriptor};
+use prost_reflect::{FieldDescriptor, Kind, MethodDescriptor};
 
 use super::flags::{self, Flag};
 use super::names::{self, Group};
 use super::pages::Paged;
 use super::required::{self, Need};
-use super::{LIMIT, content, current, roles, values};
-use crate::Arguments;
+use super::{LIMIT, content, current, numbers, roles, values};
 use crate::identities::Role;
+use crate::{Arguments, near};
 
 /// The name under which a command's subject is given without a flag.
 pub(super) const SUBJECT: &str = "subject";
@@ -24,6 +24,9 @@ const FIELDS: &str = "Fields";
 
 /// How a text is given that is long, or that nobody else on the machine is to see.
 const FILES: &str = "A TEXT may be in a file: @FILE. One that begins with @ itself is written with @@.";
+
+/// That an id may be given by its number.
+const BY_NUMBER: &str = " Its short number does as well.";
 
 /// The heads under which `vouch --help` lists the groups of each service.
 const HEADS: [(&str, &str); 3] = [
@@ -114,15 +117,15 @@ fn rpc_command(name: String, method: &MethodDescriptor) -> Command {
     let subject = flags::subject(&flags);
     // What the request carries says which of its fields are read.
     let carried = flags::carried(&input).map(|field| vouch_contract::comment(field.full_name()));
-    let carried = carried.map(required::without_the_word);
+    let carried = carried.map(required::without_the_word).filter(|comment| says_more(comment));
     let whole: Vec<String> = std::iter::once(paragraphs(comment)).chain(carried).collect();
     let mut command = Command::new(name)
         .about(first_sentence(comment))
         .long_about(whole.join("\n\n"))
         .disable_help_flag(true)
-        .after_help(format!("RPC: {}\nGranted to: {}\n{FILES}", rpc(method), roles::list(method)));
+        .after_help(format!("RPC: {}\nGranted to: {}\n{FILES}", near::name(method), roles::list(method)));
     if let Some(flag) = subject {
-        command = command.arg(subject_argument(flag));
+        command = command.arg(subject_argument(method, flag));
     }
     let needs = flags.iter().map(|flag| (flag, required::need(method, flag)));
     let (first, then): (Vec<_>, Vec<_>) = needs.partition(|(_, need)| need.is_needed());
@@ -135,9 +138,10 @@ fn rpc_command(name: String, method: &MethodDescriptor) -> Command {
     if Paged::of(method).is_some() {
         command = command.arg(limit(&format!("How many are fetched and shown; 0: all [default: {LIMIT}]")));
     } else if content::field(method).is_some() {
-        command = command.arg(output("Write the content into this file; where left out, to standard output as it is"));
+        command =
+            command.arg(output("Write the content into this new file; where left out, to standard output as it is"));
     } else if content::file(method).is_some() {
-        command = command.arg(output("Write the file that comes into this one, for nobody else to read"));
+        command = command.arg(output("Write the file that comes into this new one, for nobody else to read"));
     } else if method.is_server_streaming() {
         command = command.arg(limit("End after so many messages; where left out, Ctrl-C ends it"));
     }
@@ -156,10 +160,12 @@ fn limit(help: &str) -> Arg {
     arg.help(help.to_owned()).help_heading(OPTIONS)
 }
 
-fn subject_argument(flag: &Flag) -> Arg {
+fn subject_argument(method: &MethodDescriptor, flag: &Flag) -> Arg {
     let help =
         flag.field().map(|field| vouch_contract::comment(field.full_name()).replace('\n', " ")).unwrap_or_default();
-    let arg = Arg::new(SUBJECT).value_name(flag.name.to_uppercase()).help(format!("{help} Or: --{} ID", flag.name));
+    let number = flag.field().filter(|field| numbers::takes(method, field)).map_or("", |_| BY_NUMBER);
+    let help = format!("{help}{number} Or: --{} ID", flag.name);
+    let arg = Arg::new(SUBJECT).value_name(flag.name.to_uppercase()).help(help);
     match flag.field() {
         Some(field) => arg.value_parser(values::parser(field)),
         None => arg,
@@ -215,12 +221,6 @@ fn help(field: &FieldDescriptor, hints: &[String]) -> String {
     std::iter::once(comment.as_str()).chain(hints).collect::<Vec<_>>().join(" ")
 }
 
-/// An RPC as `vouch call` takes it.
-fn rpc(method: &MethodDescriptor) -> String {
-    let service: ServiceDescriptor = method.parent_service().clone();
-    format!("{}/{}", service.full_name().trim_start_matches("vouch."), method.name())
-}
-
 /// A comment's lines joined to paragraphs, so that they can be broken anew; lines that are set in stay as they are, and refusals begin a
 /// line of their own.
 fn paragraphs(comment: &str) -> String {
@@ -243,6 +243,11 @@ fn paragraphs(comment: &str) -> String {
 fn names_a_refusal(line: &str) -> bool {
     let code = line.split_once(" / ").map(|(code, _)| code).unwrap_or_default();
     !code.is_empty() && code.chars().all(|character| character.is_ascii_uppercase() || character == '_')
+}
+
+/// Whether a comment on what a request carries tells more than that it is there: which of its fields are read, what is refused.
+fn says_more(comment: &str) -> bool {
+    first_sentence(comment).len() + 1 < comment.len() || comment.contains([':', ','])
 }
 
 fn first_sentence(comment: &str) -> String {
@@ -348,6 +353,19 @@ mod tests {
         assert!(user.ends_with("Required where the end user is given."), "{user}");
         let liaisons = help("license", "create", "license.liaisons");
         assert!(liaisons.contains(r#"{"name": …, "email": …, "administrativeRights": …}"#), "{liaisons}");
+    }
+
+    #[test]
+    fn what_a_request_carries_is_told_where_that_says_something() {
+        let about = |group: &str, command: &str| {
+            let program = program();
+            let command = program.find_subcommand(group).and_then(|group| group.find_subcommand(command)).unwrap();
+            command.get_long_about().unwrap().to_string()
+        };
+        assert!(!about("case-desk", "request-information").contains("What is asked."));
+        assert!(!about("catalog", "create-tier").ends_with("The tier."));
+        assert!(about("license", "create").contains("product_id"));
+        assert!(about("catalog", "publish-release").contains("A last day of support before the release is refused."));
     }
 
     #[test]

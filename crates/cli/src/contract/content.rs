@@ -52,6 +52,9 @@ impl Sink {
         if path.is_dir() {
             return Err(Problem::new(format!("{} is a folder", path.display())).next("Name a file in it."));
         }
+        if path.exists() {
+            return Err(Problem::there(path));
+        }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let cannot = |error| Problem::new(format!("{} cannot be written: {error}", path.display()));
         let file = NamedTempFile::new_in(folder).map_err(cannot)?;
@@ -76,7 +79,7 @@ impl Sink {
                 let cannot =
                     |error| Status::new(Code::Aborted, format!("{} cannot be written: {error}", path.display()));
                 file.as_file().sync_all().map_err(cannot)?;
-                file.persist(&path).map(|_| ()).map_err(|error| cannot(error.error))
+                file.persist_noclobber(&path).map(|_| ()).map_err(|error| cannot(error.error))
             }
         }
     }
@@ -148,6 +151,8 @@ mod tests {
         whole.take(b"whole\n").unwrap();
         whole.end().unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"whole\n");
+        let there = Sink::open(Some(&path)).err().unwrap();
+        assert!(there.what.ends_with("os.txt is there already"), "{}", there.what);
         assert!(
             Sink::open(Some(&path.join("within"))).is_err_and(|problem| problem.what.contains("cannot be written"))
         );

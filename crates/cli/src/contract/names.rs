@@ -12,8 +12,13 @@ use std::collections::BTreeMap;
 
 use prost_reflect::{MethodDescriptor, ServiceDescriptor};
 
+use crate::severity;
+
 /// RPCs whose commands do more than call them: whole catalogues, to files.
 const BY_HAND: [&str; 1] = ["vouch.license.v1.LicenseService.ExportLicenses"];
+
+/// The enum whose values people write as numbers.
+const SEVERITY: &str = "Severity";
 
 /// An RPC service as a group of commands.
 pub(super) struct Group {
@@ -79,7 +84,21 @@ pub(super) fn joined(path: &[&str]) -> String {
 pub(super) fn enum_value(enumeration: &str, value: &str) -> String {
     let prefix = words(enumeration).join("_").to_uppercase();
     let short = value.strip_prefix(&prefix).and_then(|rest| rest.strip_prefix('_')).unwrap_or(value);
-    short.to_lowercase().replace('_', "-")
+    let severity = (enumeration == SEVERITY).then(|| severity::written(short)).flatten();
+    severity.map_or_else(|| short.to_lowercase().replace('_', "-"), str::to_owned)
+}
+
+/// What else is taken for the value of an enum: its name in the contract, and other spellings of a severity.
+pub(super) fn enum_aliases(enumeration: &str, value: &str) -> Vec<String> {
+    let others = if enumeration == SEVERITY { severity::also(&enum_value(enumeration, value)) } else { Vec::new() };
+    let own = enum_value(enumeration, value);
+    let mut names = Vec::new();
+    for name in std::iter::once(value.to_owned()).chain(others) {
+        if name != own && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 fn services() -> impl Iterator<Item = ServiceDescriptor> {
@@ -198,6 +217,10 @@ mod tests {
     fn a_value_of_an_enum_is_written_without_its_prefix() {
         assert_eq!(enum_value("LicenseState", "LICENSE_STATE_SUSPENDED"), "suspended");
         assert_eq!(enum_value("PartnerProgramme", "PARTNER_PROGRAMME_OEM_SAAS_MSP"), "oem-saas-msp");
-        assert_eq!(enum_value("Severity", "SITE_DOWN"), "site-down");
+        assert_eq!(enum_value("Severity", "SEVERITY_SITE_DOWN"), "site-down");
+        assert_eq!(enum_value("Severity", "SEVERITY_ONE"), "1", "as profiles have it");
+        assert_eq!(enum_aliases("Severity", "SEVERITY_ONE"), ["SEVERITY_ONE", "one", "severity-1", "SEVERITY_1"]);
+        assert_eq!(enum_aliases("Severity", "SEVERITY_SITE_DOWN"), ["SEVERITY_SITE_DOWN", "severity-site-down"]);
+        assert_eq!(enum_aliases("LicenseState", "LICENSE_STATE_ACTIVE"), ["LICENSE_STATE_ACTIVE"]);
     }
 }

@@ -4,7 +4,7 @@
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value};
 
 use super::cells::{self, Room};
-use crate::output;
+use crate::{lacking, output};
 
 /// What an analyzer says.
 const FINDING: &str = "vouch.vendor.v1.AnalyzerFinding";
@@ -38,6 +38,7 @@ fn is_analysis(field: &FieldDescriptor) -> bool {
 pub(super) fn lines(findings: &[DynamicMessage], indent: usize) -> Vec<String> {
     let blank = " ".repeat(indent);
     let (mut lines, mut absent) = (Vec::new(), 0);
+    let (mut untold, mut lacking) = (Vec::new(), Vec::new());
     for finding in findings {
         let (issue, title) = (said(finding, "issue"), said(finding, "title"));
         match said(finding, "verdict").as_str() {
@@ -48,12 +49,15 @@ pub(super) fn lines(findings: &[DynamicMessage], indent: usize) -> Vec<String> {
             }
             "no-match" => absent += 1,
             _ => {
-                lines.push(format!("{blank}{} {title}", output::strong(&format!("cannot be told {issue}:"))));
-                let lack = |lack: &DynamicMessage| format!("{} ({})", said(lack, "collector"), said(lack, "reason"));
-                let lacking: Vec<_> = within(finding, "lacking").iter().map(lack).collect();
-                lines.push(format!("{blank}  for want of {}", lacking.join(", ")));
+                untold.push(issue);
+                let lack = |lack: &DynamicMessage| (said(lack, "collector"), said(lack, "reason"));
+                lacking.extend(within(finding, "lacking").iter().map(lack));
             }
         }
+    }
+    if !untold.is_empty() {
+        let told = lacking::untold(&untold, findings.len(), lacking);
+        lines.push(format!("{blank}{} {told}", output::strong("cannot be told:")));
     }
     lines.push(format!("{blank}{absent} of {} known problems are not there", findings.len()));
     lines
@@ -108,7 +112,12 @@ mod tests {
             json!([{ "path": "logs.txt", "line": "2", "fact": "used=97" }, { "path": "a.json", "fact": "b" }]);
         let mut open = finding("ATL-8", "ANALYZER_VERDICT_INCONCLUSIVE");
         open["lacking"] = json!([{ "collector": "journal", "reason": "was not collected" }]);
-        let findings = json!([found, finding("ATL-9", "ANALYZER_VERDICT_NO_MATCH"), open]);
+        let mut more = finding("ATL-10", "ANALYZER_VERDICT_INCONCLUSIVE");
+        more["lacking"] = json!([
+            { "collector": "disks", "reason": "was not collected" },
+            { "collector": "journal", "reason": "was not collected" },
+        ]);
+        let findings = json!([found, finding("ATL-9", "ANALYZER_VERDICT_NO_MATCH"), open, more]);
         let analysis =
             json!({ "bundleId": "bun_1", "profile": "a/1", "state": "ANALYSIS_STATE_DONE", "findings": findings });
         let waiting = json!({ "bundleId": "bun_2", "profile": "a/1", "state": "ANALYSIS_STATE_WAITING" });
@@ -128,9 +137,8 @@ bundles
         logs.txt line 2: used=97
         a.json: b
         what to do: https://kb.example/7
-      cannot be told ATL-8: The spool is full.
-        for want of journal (was not collected)
-      1 of 3 known problems are not there
+      cannot be told: 2 of 4 (ATL-8, ATL-10), for want of journal, disks (was not collected)
+      1 of 4 known problems are not there
   bundle_id  bun_2
   analysis
     bundle_id  bun_2

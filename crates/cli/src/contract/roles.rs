@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use prost_reflect::MethodDescriptor;
 use vouch_identity::{AccessRules, Grant};
 
+use crate::call;
 use crate::identities::Role;
 
 /// The roles in the order in which they are tried: the vendor's people first, as those who run this program.
@@ -33,6 +34,16 @@ pub(super) fn list(method: &MethodDescriptor) -> String {
     if names.is_empty() { "nobody of the data folder".into() } else { names.join(", ") }
 }
 
+/// Whether an RPC is granted to a role.
+pub(super) fn is_granted(rpc: &str, role: Role) -> bool {
+    call::named(rpc).is_some_and(|method| granted(&method).any(|granted| granted == role))
+}
+
+/// Whether somebody to whom an RPC is granted may call another one, too.
+pub(super) fn share(method: &MethodDescriptor, other: &str) -> bool {
+    granted(method).any(|role| is_granted(other, role))
+}
+
 /// A role as `--as` takes it.
 pub(super) fn name(role: Role) -> String {
     role.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
@@ -52,7 +63,6 @@ fn granted(method: &MethodDescriptor) -> impl Iterator<Item = Role> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call;
 
     #[test]
     fn a_command_is_called_by_somebody_to_whom_it_is_granted() {

@@ -69,22 +69,28 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
 /// The words of an enum, with the contract's comments on them; their whole names do as well.
 fn words(enumeration: &EnumDescriptor) -> ValueParser {
     let word = |name: &str| names::enum_value(enumeration.name(), name);
+    let aliases = |name: &str| names::enum_aliases(enumeration.name(), name);
     // What is not said has no word.
     let values: Vec<_> = enumeration.values().filter(|value| value.number() != 0).collect();
     let possible: Vec<_> = values
         .iter()
         .map(|value| {
             let comment = vouch_contract::comment(value.full_name()).replace('\n', " ");
-            PossibleValue::new(word(value.name())).help(comment).alias(value.name().to_owned())
+            PossibleValue::new(word(value.name())).help(comment).aliases(aliases(value.name()))
         })
         .collect();
     let numbers: Vec<_> =
-        values.iter().map(|value| (word(value.name()), value.name().to_owned(), value.number())).collect();
+        values.iter().map(|value| (word(value.name()), aliases(value.name()), value.number())).collect();
     let number = move |given: String| {
-        let found = numbers.iter().find(|(word, name, _)| *word == given || *name == given);
+        let found = numbers.iter().find(|(word, names, _)| is_said(&given, word, names));
         found.map(|(_, _, number)| Value::EnumNumber(*number)).ok_or_else(|| "no such word".to_owned())
     };
     PossibleValuesParser::new(possible).try_map(number).into()
+}
+
+/// Whether a text is a word or one of its other names, in letters of any size.
+fn is_said(given: &str, word: &str, names: &[String]) -> bool {
+    given.eq_ignore_ascii_case(word) || names.iter().any(|name| name.eq_ignore_ascii_case(given))
 }
 
 fn pair(field: &FieldDescriptor, text: &str) -> Result<Value, String> {
@@ -115,9 +121,10 @@ fn value(kind: &Kind, text: &str) -> Result<Value, String> {
         Kind::String => Value::String(string(text)?),
         Kind::Bytes => Value::Bytes(bytes(text)?.into()),
         Kind::Enum(enumeration) => {
-            let found = enumeration
-                .values()
-                .find(|value| value.name() == text || names::enum_value(enumeration.name(), value.name()) == text);
+            let own = enumeration.name();
+            let found = enumeration.values().find(|value| {
+                is_said(text, &names::enum_value(own, value.name()), &names::enum_aliases(own, value.name()))
+            });
             Value::EnumNumber(found.ok_or("no such word")?.number())
         }
         Kind::Message(descriptor) => Value::Message(within(descriptor, text)?),

@@ -12,6 +12,7 @@ use crate::call;
 use crate::folder::Folder;
 use crate::identities::Role;
 use crate::output::{self, Problem};
+use crate::refusal::{self, Called};
 
 /// How long an outcome that comes by itself may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -85,8 +86,8 @@ impl Stage {
     /// Calls an RPC without telling it: a question within a step.
     pub(super) async fn call(&self, role: Role, rpc: &str, request: Value) -> Result<Value, Problem> {
         self.try_call(role, rpc, request).await?.map_err(|status| {
-            let reason = vouch_contract::status::reason_of(&status);
-            Problem::new(format!("{rpc} was refused: {reason} {}", status.message()))
+            let problem = refusal::problem(&status, &Called::plainly(role, rpc));
+            Problem { what: format!("{rpc} was refused: {}", problem.what), ..problem }
         })
     }
 

@@ -12,7 +12,8 @@ use vouch_proof::{AdmissionReceipt, KeySet};
 use super::stage::{Stage, word};
 use super::upload;
 use crate::identities::{CONTACT, Role};
-use crate::output::Problem;
+use crate::output::{self, Problem};
+use crate::refusal;
 use crate::sample::PRODUCT;
 
 const TICKETS: &str = "partner.v1.TicketService";
@@ -46,8 +47,7 @@ pub(super) async fn escalate(stage: &mut Stage, sealed: &Path) -> Result<Escalat
         .await?;
     let escalation = &ticket["escalation"];
     if refused(&ticket) {
-        let findings = escalation["decision"]["findings"].to_string();
-        return Err(Problem::new(format!("the gate refused: {findings}")));
+        return Err(refused_by_gate(&escalation["decision"]["findings"]));
     }
     let told = format!("case {}, with its receipt", escalation["caseNumber"].as_str().unwrap_or_default());
     stage.tell("agent", "EscalateTicket", &told, began.elapsed());
@@ -63,6 +63,15 @@ pub(super) async fn escalate(stage: &mut Stage, sealed: &Path) -> Result<Escalat
         manifest: opened.manifest_bytes().to_vec(),
         root: opened.root(),
     })
+}
+
+/// What the gate found, each finding with its cure, and what can be done about it here.
+fn refused_by_gate(findings: &Value) -> Problem {
+    let besides = refusal::findings_in(findings);
+    let members = serde_json::Map::from_iter([("findings".to_owned(), findings.clone())]);
+    let count = output::counted(findings.as_array().map_or(0, Vec::len), "finding");
+    Problem { besides, members, ..Problem::new(format!("the gate refused the hand-over, with {count}")) }
+        .next("Take an archive that has what is missing, as `sos report` makes it, or leave --bundle out: this host is collected then.")
 }
 
 /// The front line's part: open, verify, search, troubleshoot, confirm.
@@ -216,4 +225,27 @@ pub(super) async fn solve(stage: &mut Stage, escalated: &Escalated) -> Result<()
     let told = format!("closed; both sides hold the same {} events, to the last hash", events.len());
     stage.tell("agent", "GetTicket", &told, began.elapsed());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_gate_found_is_told_as_every_command_tells_findings_with_the_cure() {
+        let finding = |subject: &str| {
+            json!({
+                "reason": "REASON_ARTEFACT_MISSING", "weight": "WEIGHT_BLOCKING", "cureBy": "CURE_BY_PARTNER", "subject": subject,
+                "message": format!("The bundle has no {subject}."), "remedy": "Collect again with a profile that collects it.",
+            })
+        };
+        let told = refused_by_gate(&json!([finding("os"), finding("disks")]));
+        assert_eq!(told.what, "the gate refused the hand-over, with 2 findings");
+        let lines: Vec<_> = told.besides.iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect();
+        assert_eq!(lines[0], "blocking ARTEFACT_MISSING: The bundle has no os.");
+        assert_eq!(lines[1], "  partner: Collect again with a profile that collects it.");
+        assert_eq!(lines.len(), 4);
+        assert!(told.next.unwrap().contains("leave --bundle out"));
+        assert_eq!(told.members["findings"][1]["subject"], "disks", "for machines");
+    }
 }

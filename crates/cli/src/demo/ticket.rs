@@ -31,8 +31,8 @@ pub(super) async fn bring(stage: &mut Stage, data: &Path, for_machines: bool) ->
             "Agent: hand it to the partner, which verifies and signs it; and escalate, by the command that this prints",
             { format!("{vouch} bundle upload host.vouch --ticket {ticket_id}{data}") },
         ),
-        ("Engineer: the case by its id, with what was found in its bundles", {
-            format!("{vouch} case-desk list-desk-cases{data}\n  {vouch} case-desk get-desk-case{data} CASE-ID")
+        ("Engineer: the case by its number, with what was found in its bundles", {
+            format!("{vouch} case-desk list-desk-cases{data}\n  {vouch} case-desk get-desk-case{data} NUMBER")
         }),
     ];
     output::commands(&next);

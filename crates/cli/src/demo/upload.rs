@@ -15,6 +15,7 @@ use vouch_host::uploads::write_blob;
 use crate::folder::Folder;
 use crate::identities::Role;
 use crate::output::Problem;
+use crate::refusal::{self, Called};
 use crate::upload::{self, Committed, Desk, Failed, reference};
 
 /// Uploads a sealed bundle for a ticket, what is missing of it, and commits it.
@@ -66,6 +67,7 @@ pub(super) async fn commit_at_vendor(folder: &Folder, manifest: &[u8], signature
 }
 
 fn told(status: Status) -> Problem {
-    let reason = vouch_contract::status::reason_of(&status);
-    Problem::new(format!("an upload was refused: {reason} {}", status.message()))
+    let problem =
+        refusal::problem(&status, &Called::plainly(Role::Agent, "partner.v1.DiagnosticsService/CommitBundle"));
+    Problem { what: format!("an upload was refused: {}", problem.what), ..problem }
 }

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
-use tonic::Status;
 use tonic::service::interceptor::InterceptedService;
+use tonic::{Code, Status};
 use vouch_contract::pb::partner::v1 as partner;
 use vouch_contract::pb::partner::v1::vendor_directory_service_client::VendorDirectoryServiceClient;
 use vouch_contract::pb::vendor::v1 as vendor;
@@ -16,10 +16,11 @@ use vouch_core::World;
 use vouch_diagnostics::profile::Profile;
 
 use super::signed;
+use crate::DataFolder;
 use crate::folder::Folder;
 use crate::identities::Role;
 use crate::output::{self, Problem};
-use crate::{DataFolder, call};
+use crate::refusal::{self, Called};
 
 #[derive(Args)]
 pub(crate) struct PublishArguments {
@@ -72,7 +73,10 @@ pub(super) async fn publish(arguments: &PublishArguments, text: String) -> Resul
     let mut client = ProfileServiceClient::new(InterceptedService::new(channel, bearer));
     let answer = match client.publish_profile(request).await {
         Ok(answer) => answer.into_inner(),
-        Err(status) => return Ok(refused(&status)),
+        Err(status) => {
+            let rpc = "vendor.v1.ProfileService/PublishProfile";
+            return Err(refusal::problem(&status, &Called::plainly(arguments.role, rpc)));
+        }
     };
     let is_new = !answer.published_before;
     let published = answer.profile.unwrap_or_default();
@@ -155,8 +159,8 @@ impl Fetched {
             Ok(there) if there == self.text.as_bytes() => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Ok(_) => {
-                return Err(Problem::new(format!("{} is there already, with another text", file.display()))
-                    .next("Name another file, or remove that one."));
+                let problem = Problem::there(file);
+                return Err(Problem { what: format!("{}, with another text", problem.what), ..problem });
             }
             Err(error) => return Err(Problem::new(format!("{} cannot be read: {error}", file.display()))),
         }
@@ -180,7 +184,18 @@ pub(super) async fn fetch(arguments: &FetchArguments) -> Result<ExitCode, Proble
     };
     let fetched = match fetch_from(&folder, &wanted).await? {
         Ok(fetched) => fetched,
-        Err(status) => return Ok(refused(&status)),
+        Err(status) => {
+            let rpc = "partner.v1.VendorDirectoryService/GetProfile";
+            let problem = refusal::problem(&status, &Called::plainly(arguments.role, rpc));
+            let (program, data) = (output::program(), folder.flag());
+            return Err(match status.code() {
+                Code::NotFound => problem.next(format!(
+                    "Those that there are: {program} vendor-directory list-profiles {}{data}",
+                    arguments.vendor
+                )),
+                _ => problem,
+            });
+        }
     };
     let Fetched { profile, issuer, .. } = &fetched;
     let file = arguments.output.clone().unwrap_or_else(|| super::file_of(&profile.name, profile.version));
@@ -221,9 +236,4 @@ fn write(path: &Path, content: &str) -> Result<(), Problem> {
         file.persist(path).map_err(|refused| refused.error)
     });
     written.map(|_| ()).map_err(|error| Problem::new(format!("{} cannot be written: {error}", path.display())))
-}
-
-fn refused(status: &Status) -> ExitCode {
-    call::tell(status, &|_| None);
-    ExitCode::FAILURE
 }

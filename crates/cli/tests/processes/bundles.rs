@@ -121,7 +121,7 @@ fn w10_a_request_runs_the_collectors_that_it_names_and_no_others() {
     told(at, &[&ask[..], &["--question", "Since when?", "--output", "more.toml"]].concat());
     let mode = at.join("more.toml").metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600, "it has a key");
-    assert!(refused(at, &[&ask[..], &["--output", "more.toml"]].concat()).contains("cannot be written"));
+    assert!(refused(at, &[&ask[..], &["--output", "more.toml"]].concat()).contains("more.toml is there already"));
 
     let shown = run(at, &["collect", "--request", "more.toml", "--output", "x.vouch"]);
     let shown = String::from_utf8(shown.stdout).unwrap();

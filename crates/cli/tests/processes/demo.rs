@@ -86,6 +86,7 @@ fn b03_an_archive_that_lacks_what_the_vendor_requires_ends_the_demo_with_the_rea
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success());
     assert!(told.contains("ARTEFACT_MISSING") || told.contains("no entries") || told.contains("empty"), "{told}");
+    assert!(!told.contains("REASON_") && !told.contains("{\""), "in words: {told}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The commands that `vouch up` prints for diagnostics, one after another, as a newcomer types them: from the vendor's profile to what was
 //! found at its desk.
 //!
-//! Proves V10, W10.
+//! Proves V10, W04, W10.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -33,6 +33,11 @@ fn json(at: &Path, command: &str) -> Value {
     serde_json::from_str(told.trim_end().lines().last().unwrap()).unwrap()
 }
 
+/// All that a command prints, which is JSON.
+fn json_of(at: &Path, command: &str) -> Value {
+    serde_json::from_str(&told(at, command)).unwrap()
+}
+
 /// The profiles that the vendor offers for a product, each with the instant of its publication.
 fn published(at: &Path, product: &str) -> Vec<(String, String)> {
     let command = format!("vendor-profile list --product-id {product} --as engineer --data data --json");
@@ -60,7 +65,7 @@ fn v10_the_sample_vendor_publishes_the_shipped_profiles_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn v10_w10_a_newcomer_sees_at_the_desk_what_was_found_in_the_diagnostics_of_this_host() {
+async fn v10_w04_w10_a_newcomer_sees_at_the_desk_what_was_found_in_the_diagnostics_of_this_host() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let up = Up::start(&at.join("data"));
@@ -77,10 +82,19 @@ async fn v10_w10_a_newcomer_sees_at_the_desk_what_was_found_in_the_diagnostics_o
     assert_eq!(about.permissions().mode() & 0o777, 0o600, "it has a key");
     let asked = std::fs::read_to_string(at.join("ask.toml")).unwrap();
     assert!(asked.contains("pseudonym_key = ") && !issued.contains("pseudonym_key"), "{issued}");
-    told(at, &format!("ticket escalate {ticket} --bundle-id {bundle} --data data"));
+    let again = typed(at, &format!("{ask} --output ask.toml"));
+    let refused = String::from_utf8_lossy(&again.stderr);
+    assert!(!again.status.success() && refused.contains("ask.toml is there already"), "{refused}");
+    assert_eq!(std::fs::read_to_string(at.join("ask.toml")).unwrap(), asked, "nothing is written over");
+    // From here on by the numbers that people say.
+    let opened = json_of(at, &format!("ticket get {ticket} --data data --json"));
+    let ticket = opened["ticket"]["number"].as_str().unwrap();
+    let escalated = typed(at, &format!("ticket escalate {ticket} --bundle-id {bundle} --data data"));
+    let next = String::from_utf8_lossy(&escalated.stderr);
+    assert!(escalated.status.success() && next.contains("ticket get tkt_") && next.contains("--data data"), "{next}");
     let case = until(async || {
-        let cases: Value = serde_json::from_str(&told(at, "case-desk list-desk-cases --data data --json")).unwrap();
-        cases["cases"][0]["caseId"].as_str().map(str::to_owned)
+        let cases = json_of(at, "case-desk list-desk-cases --data data --json");
+        cases["cases"][0]["number"].as_str().map(str::to_owned)
     })
     .await;
     let shown = until(async || {
@@ -101,12 +115,18 @@ async fn v10_w10_a_newcomer_sees_at_the_desk_what_was_found_in_the_diagnostics_o
     let uploaded = json(at, &format!("bundle upload more.vouch --ticket {ticket} --data data --json"));
     let more = uploaded["bundle_id"].as_str().unwrap();
     told(at, &format!("ticket answer-vendor {ticket} --text Here --bundle-id {more} --data data"));
+    std::fs::write(at.join("words.txt"), "Nothing to put back.\n").unwrap();
+    let translated = told(at, &format!("bundle translate words.txt --ticket {ticket} --data data"));
+    assert_eq!(translated, "Nothing to put back.\n");
     let shown = until(async || {
         let shown = told(at, &format!("case-desk get-desk-case {case} --data data"));
         (shown.matches("known problems are not there").count() == 2).then_some(shown)
     })
     .await;
-    assert!(shown.contains("for want of journal (is not in this bundle)"), "only disks were asked for: {shown}");
+    let untold: Vec<_> = shown.lines().filter(|line| line.contains("cannot be told:")).collect();
+    assert!(untold.len() <= 2, "one line for all of a bundle: {shown}");
+    let last = untold.last().unwrap();
+    assert!(last.contains("journal (is not in this bundle)"), "only disks were asked for: {shown}");
 
     let told = told(at, "demo --against data --ticket");
     for next in

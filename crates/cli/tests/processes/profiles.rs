@@ -205,6 +205,17 @@ fn v10_a_profile_is_published_fetched_with_its_signature_and_collected_by() {
     let changed = collect("sample/3", "changed.vouch");
     assert!(!changed.status.success() && text(&changed.stderr).contains("changed after it was signed"), "{changed:?}");
 
+    let verify = |more: &[&str]| {
+        let words = [&["verify", "sample-3.toml.jws"], more].concat();
+        vouch().args(words).current_dir(folder.path()).output().unwrap()
+    };
+    let changed = verify(&[]);
+    assert!(!changed.status.success() && text(&changed.stderr).contains("sample-3.toml is not what"), "{changed:?}");
+    assert!(!text(&changed.stdout).contains("genuine"), "{changed:?}");
+    std::fs::write(folder.path().join("as-signed.toml"), profile(folder.path())).unwrap();
+    let named = text(&verify(&["--text", "as-signed.toml"]).stdout);
+    assert!(named.contains("as-signed.toml is what was signed"), "{named}");
+
     // What somebody changed is theirs: it is not written over, and neither is what lies beside it.
     let kept = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
     std::fs::write(folder.path().join("sample-3.toml.jws"), "mine").unwrap();

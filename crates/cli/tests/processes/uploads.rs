@@ -153,6 +153,23 @@ async fn b03_an_upload_that_is_cut_says_so_and_goes_on_by_itself() {
 }
 
 #[tokio::test]
+async fn b03_an_upload_that_is_cut_before_its_first_question_asks_again() {
+    let stage = Stage::start().await;
+    let barrier = Barrier::default();
+    stage.lead_over(barrier.clone()).await;
+    let mut held = barrier.arm(1);
+    let (uploaded, ()) = tokio::join!(stage.uploaded(), async {
+        (&mut held.reached).await.unwrap();
+        drop(held);
+    });
+    let (told, remarks) = uploaded;
+    assert!(remarks.contains("The upload was cut") && remarks.contains("attempt 2 of 5"), "{remarks}");
+    assert!(remarks.contains("the partner service at https://127.0.0.1:"), "{remarks}");
+    assert_eq!(told["entries"], 3);
+    stage.up.stop();
+}
+
+#[tokio::test]
 async fn b03_an_upload_that_is_refused_says_what_to_do() {
     let stage = Stage::start().await;
     let run = |words: &[&str], file: &Path| texts(&stage.upload(words).arg(file).output().unwrap());
@@ -163,7 +180,7 @@ async fn b03_an_upload_that_is_refused_says_what_to_do() {
     let (_, refused) = run(&["--ticket", &stage.ticket_id, "--as", "administrator"], &stage.bundle);
     assert!(refused.contains("ACCESS_DENIED") || refused.contains("UNAUTHENTICATED"), "{refused}");
     let (_, refused) = run(&["--ticket", &stage.ticket_id, "--as", "partner"], &stage.bundle);
-    assert!(refused.contains("--as agent"), "{refused}");
+    assert!(refused.contains("It was called as partner. Granted to: agent, customer"), "{refused}");
     let (_, refused) = run(&["--ticket", &stage.ticket_id], &SEALED.path().join("in.tar"));
     assert!(refused.contains("not to be trusted"), "{refused}");
     let (told, remarks) =
