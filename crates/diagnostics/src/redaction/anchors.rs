@@ -205,3 +205,13 @@ fn anchors(policy: &Policy) -> Vec<(Vec<u8>, Anchor)> {
     ]);
     anchors.into_iter().map(|(text, anchor)| (text.as_bytes().to_vec(), anchor)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_policy_looks_for_fits_the_fastest_automaton() {
+        assert!(Finder::new(&Policy::standard().unwrap()).unwrap().automaton.is_narrow());
+    }
+}

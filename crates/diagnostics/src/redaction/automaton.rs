@@ -55,6 +55,12 @@ impl Automaton {
         Ok(Self { steps, lengths })
     }
 
+    /// Whether it is of the fastest kind.
+    #[cfg(test)]
+    pub(super) fn is_narrow(&self) -> bool {
+        matches!(self.steps, Steps::Narrow(_))
+    }
+
     /// Shows every hit, also those that overlap, in the order of where they end.
     pub(super) fn each(&self, text: &[u8], see: &mut dyn FnMut(Hit)) {
         let mut see = |pattern: usize, end: usize| see(Hit { pattern, start: end - self.lengths[pattern], end });
@@ -106,7 +112,7 @@ mod tests {
     #[test]
     fn what_is_looked_for_decides_the_kind() {
         let [narrow, wide, many, long, lines] = &*KINDS;
-        assert!(matches!(narrow.steps, Steps::Narrow(_)) && matches!(wide.steps, Steps::Wide(_)));
+        assert!(narrow.is_narrow() && matches!(wide.steps, Steps::Wide(_)));
         assert!([many, long, lines].iter().all(|automaton| matches!(automaton.steps, Steps::Nfa(_))));
     }
 

@@ -98,9 +98,10 @@ pub(super) fn address(
 ) {
     each(text, start, &mut |host| {
         let bytes = &text[host.start..host.end];
-        if host.parts > 1 {
+        // What has three parts is a host's or a bucket's: of either it is theirs.
+        if host.parts > 2 || host.parts == 2 && !is_hostless(text, sign, policy) {
             name(NameKind::Host, bytes);
-        } else if (host.start == start || host.port) && !is_hostless(text, sign, policy) {
+        } else if host.parts == 1 && (host.start == start || host.port) && !is_hostless(text, sign, policy) {
             bare(text, host, policy, found, name);
         }
     });
@@ -288,7 +289,7 @@ mod tests {
             "s3://bucket/x file:///etc/hosts containerd://3f2a9c unix://run/x http://127.0.0.1:80/ http://[::1]/ http://db:5432/",
             "http://$HOST/ http://web-${ENV}.contoso.example/ http://%s:%d/ http://{host}/ http://<host>/ http://*:80/",
             "Server: nginx/1.2, server=apache2 host: x86_64-linux-gnu host=a.conf server: IIS10 host=x.y host=127.0.0.1 {\"server\":\"apache2\",\"host\":\"localhost\"}",
-            "http://payments.default.svc.cluster.local:8080/ https://github.com/contoso/x",
+            "ext://sys.stderr s3://a.bucket/x http://payments.default.svc.cluster.local:8080/ https://github.com/contoso/x",
         ] {
             assert_eq!(masked(text), text);
         }
