@@ -2,6 +2,7 @@
 
 mod text;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -36,10 +37,6 @@ pub(crate) struct VerifyArguments {
 }
 
 pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Problem> {
-    let read = |path: &PathBuf| {
-        std::fs::read_to_string(path)
-            .map_err(|error| Problem::new(format!("{} cannot be read: {error}", path.display())))
-    };
     let answer = read(&arguments.file)?;
     let keys_file = arguments.keys.clone().unwrap_or_else(|| keys_beside(&arguments.file));
     let keys = read(&keys_file).map_err(|problem| {
@@ -80,6 +77,17 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Problem> {
         _ => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn read(path: &Path) -> Result<String, Problem> {
+    std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => Problem::new(format!("{} is no text", path.display())).next(format!(
+            "A sealed bundle is verified with: {} bundle verify {}",
+            output::program(),
+            output::path(path)
+        )),
+        _ => Problem::new(format!("{} cannot be read: {error}", path.display())),
+    })
 }
 
 /// Where the keys lie beside a signed text: those with which it was fetched, or those that were written out for it.
@@ -255,6 +263,18 @@ mod tests {
             ]
         );
         assert_eq!(days(&self::file(0, None).lic), "from 2026-01-01 on, without a last day; days of UTC");
+    }
+
+    #[test]
+    fn keys_lie_beside_a_signature_as_they_were_fetched_and_a_bundle_is_sent_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        assert_eq!(keys_beside(&file("a.toml.jws")), file("keys.json"));
+        std::fs::write(file("a.toml.keys.json"), "{}").unwrap();
+        assert_eq!(keys_beside(&file("a.toml.jws")), file("a.toml.keys.json"));
+        std::fs::write(file("host.vouch"), b"\xff\xfe").unwrap();
+        let refused = read(&file("host.vouch")).unwrap_err();
+        assert!(refused.what.ends_with("is no text") && refused.next.unwrap().contains("bundle verify"));
     }
 
     #[test]
