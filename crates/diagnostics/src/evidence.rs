@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::archive::ArchiveError;
+use crate::archive::limits::ArchiveError;
 use crate::manifest::LEADS_TO;
 use crate::pseudonyms::{PseudonymsError, Recipient};
 use crate::redaction::{Learner, Outcome, PolicyError};

@@ -4,16 +4,13 @@ use clap::builder::EnumValueParser;
 use clap::{Arg, ArgAction, Command, CommandFactory};
 use prost_reflect::{FieldDescriptor, Kind, MethodDescriptor};
 
-use super::flags::{self, Flag};
+use super::flags::{self, Flag, SUBJECT};
 use super::names::{self, Group};
 use super::pages::Paged;
 use super::required::{self, Need};
 use super::{LIMIT, content, current, numbers, roles, values};
 use crate::identities::Role;
 use crate::{Arguments, near};
-
-/// The name under which a command's subject is given without a flag.
-pub(super) const SUBJECT: &str = "subject";
 
 /// The heading of the flags that are about a call and not in its request.
 const OPTIONS: &str = "Options";

@@ -10,6 +10,9 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use super::names;
 use super::pages;
 
+/// The name under which a command's subject is given without a flag.
+pub(super) const SUBJECT: &str = "subject";
+
 /// Flags that every command has, or that have a meaning of their own.
 const TAKEN: [&str; 8] = ["data", "as", "json", "wide", "limit", "output", "request", "help"];
 

@@ -4,8 +4,7 @@ use clap::ArgMatches;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
 use vouch_core::World;
 
-use super::commands::SUBJECT;
-use super::flags::{self, Flag};
+use super::flags::{self, Flag, SUBJECT};
 use super::{Asked, values};
 use crate::call;
 use crate::output::Problem;

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read};
 
-use super::{ArchiveError, Limits};
+use super::limits::{ArchiveError, Limits};
 
 /// What describes an entry may be so long: headers, long names, extended attributes, padding.
 const MAX_DESCRIPTION: u64 = 256 * 1024;

@@ -5,8 +5,8 @@ use std::io::{Cursor, Read};
 
 use jiff::Timestamp;
 
-use super::ArchiveError;
 use super::gate::{Allowance, Gate, Meter};
+use super::limits::ArchiveError;
 use super::packing::{Kind, Packing, peek};
 use super::report::Report;
 use crate::evidence::{CollectError, Found};

@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use jiff::Timestamp;
 use tar::EntryType;
 
-use super::ArchiveError;
 use super::gate::{Allowance, Gate, Metered};
+use super::limits::ArchiveError;
 use super::names::Name;
 use super::nest::{NO_FILE, Nest, Place, Within};
 use crate::evidence::CollectError;

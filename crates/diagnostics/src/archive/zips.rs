@@ -10,8 +10,8 @@ use zip::read::{Config, ZipFileEntry};
 use zip::unstable::read::ZipIterable;
 use zip::{CompressionMethod, ZipReadOptions};
 
-use super::ArchiveError;
 use super::gate::Metered;
+use super::limits::ArchiveError;
 use super::names::Name;
 use super::nest::{DAMAGED, NO_FILE, Nest, Place, Within};
 use crate::evidence::CollectError;

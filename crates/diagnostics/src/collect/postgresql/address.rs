@@ -2,7 +2,6 @@
 //! `libpq` understands it, and tried in their order.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -11,7 +10,7 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::passwords::{Passwords, Unused};
-use super::service;
+use super::service::{self, Variable};
 use super::session::Session;
 
 /// What is taken of a service and of the environment, as `libpq` calls it in each. How long something may take is not: this program has
@@ -51,9 +50,6 @@ const PORT: u16 = 5432;
 const SOCKETS: &str = "/var/run/postgresql";
 /// Where else one is known as this host's, where it is named.
 const NAMED_SOCKETS: &str = "/tmp";
-
-/// A variable of the environment.
-pub(super) type Variable<'v> = &'v dyn Fn(&str) -> Option<OsString>;
 
 /// How to connect.
 #[derive(Clone)]
@@ -223,6 +219,7 @@ fn known_as(host: &str) -> &str {
 mod tests {
     //! Proves B03.
 
+    use std::ffi::OsString;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

@@ -7,8 +7,8 @@ use sqlx::{ConnectOptions as _, Connection as _, Error};
 use tokio::time::timeout;
 
 use super::address::{Address, host};
+use super::answer::{Answer, GRACE, read, reason};
 use super::passwords::Unused;
-use super::server::{Answer, GRACE, read, reason};
 use super::session::{Role, Session};
 
 /// What a server is, is told in no more bytes than this.

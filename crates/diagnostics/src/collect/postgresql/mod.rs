@@ -2,10 +2,12 @@
 //!
 //! Who connects, and where to, is said by the environment of the one who runs this, by a service file ([`service`]) and by a password file
 //! ([`passwords`]), as every program with `libpq` reads them ([`address`]): nothing of it stands in a profile, on a command line or in a bundle.
-//! Where several servers are named, the first that will do is asked ([`connect`], [`session`]). What may be asked are the statements that this program brings along (`*.sql`), each in a transaction that can only read, with limits of its time on both sides
-//! ([`server`]). An answer is JSON, a line for each row.
+//! Where several servers are named, the first that will do is asked ([`connect`], [`session`]). What may be asked are the
+//! statements that this program brings along (`*.sql`), each in a transaction that can only read, with limits of its time on both sides
+//! ([`server`], [`answer`]). An answer is JSON, a line for each row.
 
 mod address;
+mod answer;
 mod connect;
 mod passwords;
 mod server;

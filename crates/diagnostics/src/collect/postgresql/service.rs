@@ -1,9 +1,11 @@
 //! Service files: what a connection is to be, under a name.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::address::Variable;
+/// A variable of the environment.
+pub(super) type Variable<'v> = &'v dyn Fn(&str) -> Option<OsString>;
 
 /// Where the service file of the whole host is, by the folder that `libpq` was built with.
 const FOLDERS: [&str; 4] = ["/etc", "/etc/postgresql-common", "/etc/sysconfig/pgsql", "/usr/local/etc"];
