@@ -142,6 +142,30 @@ pub async fn renew(store: &Store, entry: &Entry, now: Timestamp) -> Result<bool,
         .await
 }
 
+/// Does what may outlast a lease, and keeps that meanwhile, each time that a pause is over. `None` where the entry is another one's by now, or
+/// gone: what is left of the work is nobody's wish, and is given up.
+pub async fn under_lease<T, P: Future<Output = ()>>(
+    store: &Store,
+    entry: &Entry,
+    world: &World,
+    pause: impl Fn() -> P,
+    work: impl Future<Output = T>,
+) -> Result<Option<T>, Error> {
+    let keeping = async {
+        loop {
+            pause().await;
+            if !renew(store, entry, world.now()).await? {
+                return Ok(());
+            }
+        }
+    };
+    // Both go on at once: the work may hold for a moment what the lease is waited for with, its row or the only connection that writes.
+    tokio::select! {
+        done = work => Ok(Some(done)),
+        lost = keeping => lost.map(|()| None),
+    }
+}
+
 /// Gives an entry back after a failure: to be tried again after a pause, or parked after too many attempts. The problem is for
 /// the operator. Returns whether it was parked.
 pub async fn give_back(store: &Store, entry: &Entry, problem: &str, world: &World) -> Result<bool, Error> {

@@ -111,17 +111,12 @@ impl Sender {
 
     /// Delivers, and keeps the lease for as long as that takes: a large upload outlives any lease.
     async fn deliver_under_lease(&self, sending: &Sending<'_>) -> Result<Outcome, Error> {
-        let mut delivering = Box::pin(self.deliver(sending));
-        loop {
-            match tokio::time::timeout(RENEW, &mut delivering).await {
-                Ok(delivered) => return delivered,
-                Err(_elapsed) => {
-                    if !outbox::renew(&self.store, sending.entry, self.world.now()).await? {
-                        // Withdrawn meanwhile, or somebody else's: what this one would still do is nobody's wish.
-                        return Ok(Outcome::Later(Status::cancelled("the entry is not this sender's any more")));
-                    }
-                }
-            }
+        let (entry, pause) = (sending.entry, || tokio::time::sleep(RENEW));
+        let delivering = Box::pin(self.deliver(sending));
+        match outbox::under_lease(&self.store, entry, &self.world, pause, delivering).await? {
+            Some(delivered) => delivered,
+            // Withdrawn meanwhile, or somebody else's: what this one would still do is nobody's wish.
+            None => Ok(Outcome::Later(Status::cancelled("the entry is not this sender's any more"))),
         }
     }
 

@@ -209,6 +209,36 @@ on_both_engines! {
         }
     }
 
+    async fn a_lease_is_kept_while_the_work_holds_what_it_is_renewed_with(database: Database) {
+        let (store, world) = (database.open(&MIGRATIONS).await, World::system());
+        let now = world.now();
+        let queued = store.write(|mut tx| async move {
+            outbox::enqueue(&mut tx, World::system().id(), "a", "kind", b"payload", now, now).await?;
+            Ok((tx, ()))
+        });
+        queued.await.unwrap();
+        let entry = outbox::claim(&store, now).await.unwrap().unwrap();
+        let held = tokio::sync::Notify::new();
+        let work = async {
+            let mut tx = store.begin().await.unwrap();
+            sqlx::query("UPDATE outbox SET kind = kind").execute(&mut *tx).await.unwrap();
+            held.notify_one();
+            // By then it is waited for.
+            for _ in 0..50 {
+                sqlx::query("SELECT 1").execute(&mut *tx).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+        };
+        let kept = outbox::under_lease(&store, &entry, &world, || held.notified(), work);
+        let kept = tokio::time::timeout(std::time::Duration::from_mins(1), kept).await;
+        assert_eq!(kept.unwrap().unwrap(), Some(()), "both go on");
+
+        let another = outbox::Entry { attempts: 9, ..entry };
+        let endless = std::future::pending::<()>();
+        let lost = outbox::under_lease(&store, &another, &world, || std::future::ready(()), endless).await;
+        assert_eq!(lost.unwrap(), None, "what is another one's is given up");
+    }
+
     async fn a_transaction_is_all_or_nothing(database: Database) {
         let store = database.open(&MIGRATIONS).await;
         let refused: Result<(), Error> = store
