@@ -48,7 +48,7 @@ pub(super) fn lines(answer: &DynamicMessage, view: &View) -> Told {
     let many = fields.iter().filter(|field| is_many(field)).count();
     if let (1, []) = (many, carried.as_slice()) {
         list(answer, &fields, view, &mut told);
-    } else if let (0, [resource]) = (many, carried.as_slice()) {
+    } else if let [resource] = carried.as_slice() {
         // The one thing that the answer is about is not named; what stands before or after it is.
         let (before, after): (Vec<_>, Vec<_>) = fields
             .iter()
