@@ -139,7 +139,7 @@ impl Finder {
             Anchor::Mail => mail::find(text, start, end, &self.rules.names.harmless_mail, found),
             // Some begin with blanks.
             Anchor::User if spelling[0] == b' ' || is_start_of_word(text, start) => {
-                name(NameKind::User, users::behind(text, end))
+                name(NameKind::User, users::behind(text, end));
             }
             Anchor::UserEnd if exactly() => users::before(text, place, name),
             Anchor::UserSetting if is_start_of_word(text, start) => {
@@ -150,8 +150,8 @@ impl Finder {
             Anchor::Pattern(pattern) if exactly() => self.patterns.find(pattern, text, start, found),
             Anchor::Name(kind) => seen.names.name(text, place, kind, found),
             Anchor::Secret if exactly() => seen.names.secret(place, found),
-            Anchor::Token(_) | Anchor::Jwt | Anchor::Pattern(_) | Anchor::Secret => {}
-            Anchor::User | Anchor::UserEnd | Anchor::UserSetting => {}
+            // Other letters, or within a word.
+            _ => {}
         }
     }
 }
