@@ -14,7 +14,7 @@ use vouch_core::World;
 use vouch_diagnostics::archive::{ArchiveEvidence, Limits};
 use vouch_diagnostics::collect::{Plan, learn_host};
 use vouch_diagnostics::profile::{Profile, Situation};
-use vouch_diagnostics::redaction::{Learner, NameKind, Policy};
+use vouch_diagnostics::redaction::{Learner, NameKind, Policy, Refused};
 use vouch_diagnostics::request::{CollectionRequest, PseudonymKey};
 use vouch_diagnostics::sealed::{SealedBundle, SealedError};
 use vouch_diagnostics::{CollectError, Draft, Evidence, Order, Progress, Step, seal_if};
@@ -215,9 +215,13 @@ impl CollectArguments {
     fn name(&self, learner: &mut Learner) -> Result<(), Problem> {
         let given = [(NameKind::Host, &self.hosts), (NameKind::Domain, &self.domains), (NameKind::User, &self.users)];
         for (kind, names) in given {
-            if let Some(name) = names.iter().find(|name| !learner.given(kind, name)) {
-                return Err(Problem::new(format!("the name {name} cannot be told from other words"))
-                    .next("Give at least three letters of one name, and of a domain two parts."));
+            for name in names {
+                learner.given(kind, name).map_err(|refused| match refused {
+                    Refused::Signs => Problem::new(format!("the name \"{name}\" has a blank or a sign that cannot be in it"))
+                        .next("Give letters, digits, dots, hyphens and low lines, one name at a time; of a name with other signs, the parts between them."),
+                    Refused::Short => Problem::new(format!("the name {name} cannot be told from other words"))
+                        .next("Give at least three letters of one name, and of a domain two parts."),
+                })?;
             }
         }
         Ok(())

@@ -12,10 +12,11 @@ pub struct Coverage {
     pub hosts: BTreeMap<Source, u64>,
     /// How many names of users.
     pub users: BTreeMap<Source, u64>,
-    /// How many names were told that are too short to be masked as words: they are masked before their domain, and in addresses.
+    /// How many names, of hosts, domains and users, were told that are too short to be masked as words: those of hosts are masked before their
+    /// domain, and in addresses.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub short: u64,
-    /// More names were told than are learned.
+    /// More names were told than are learned, or more words that may be names of hosts than are remembered.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub full: bool,
 }

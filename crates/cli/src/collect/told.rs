@@ -121,11 +121,13 @@ pub(super) fn coverage(coverage: Option<&Coverage>) {
         let names = output::counted(usize::try_from(coverage.short).unwrap_or(usize::MAX), "name");
         output::field(
             "",
-            &format!("{names} of one or two letters: masked before a domain and in addresses, in clear elsewhere"),
+            &format!(
+                "{names} of one or two letters: a host's is masked before its domain and in addresses, all else stays in clear"
+            ),
         );
     }
     if coverage.full {
-        output::field("", "there were more names than can be learned: some of them stay in clear");
+        output::field("", "there were more names than can be learned: some of them may stay in clear");
     }
 }
 

@@ -111,6 +111,10 @@ fn v07_names_that_nothing_tells_are_said_to_stay_in_clear_and_masked_when_they_a
     assert!(["falcon", "mail", "birds", "robin"].iter().all(|name| !masked.contains(name)), "{masked}");
     let short = refused(at, &[&collect[..], &["no.vouch", "--yes", "--host", "pg"]].concat());
     assert!(short.contains("the name pg cannot be told from other words"), "{short}");
+    for (option, name) in [("--host", "bad host"), ("--user", "O'Brien")] {
+        let signs = refused(at, &[&collect[..], &["no.vouch", "--yes", option, name]].concat());
+        assert!(signs.contains("has a blank or a sign that cannot be in it"), "{signs}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::pairs::Word;
 use super::policy::{Policy, PolicyError, Rules, Words};
 use super::span::Found;
 use super::text::is_start_of_word;
-use super::{blocks, commands, mail, mentions, pairs, pipes, prefixes, urls};
+use super::{blocks, commands, mail, mentions, pairs, pipes, prefixes, urls, users};
 
 /// What an anchor leads to.
 #[derive(Debug, Clone, Copy)]
@@ -26,10 +26,20 @@ enum Anchor {
     Putty,
     Jwk,
     Url,
+    /// `://` in codes.
+    CodedUrl,
     Oracle,
     Mail,
     /// Words before the name of a user.
     User,
+    /// Words behind it.
+    UserEnd,
+    /// The name of a setting before it.
+    UserSetting,
+    /// The number of a session stands before this, and its user behind it.
+    Session,
+    /// Whom somebody becomes, and who: `su: (to root) anna on`.
+    Become,
     /// The name of a setting before the name of a host.
     Setting,
     /// Where a pattern of a profile begins: by its place.
@@ -123,14 +133,25 @@ impl Finder {
                 let host = urls::find(text, end, &mut seen.urls, found);
                 mentions::address(text, (start, host), &self.rules.names, found, name);
             }
+            Anchor::CodedUrl => mentions::coded(text, place, &self.rules.names, name),
             Anchor::Setting => mentions::setting(text, place, &self.rules.names, found, name),
             Anchor::Oracle => urls::oracle(text, end, &mut seen.urls, found),
             Anchor::Mail => mail::find(text, start, end, &self.rules.names.harmless_mail, found),
-            Anchor::User if is_start_of_word(text, start) => name(NameKind::User, user(text, end)),
+            // Some begin with blanks.
+            Anchor::User if spelling[0] == b' ' || is_start_of_word(text, start) => {
+                name(NameKind::User, users::behind(text, end));
+            }
+            Anchor::UserEnd if exactly() => users::before(text, place, name),
+            Anchor::UserSetting if is_start_of_word(text, start) => {
+                users::setting(text, end, &self.rules, found, name);
+            }
+            Anchor::Session => users::session(text, place, name),
+            Anchor::Become => users::becomes(text, place, name),
             Anchor::Pattern(pattern) if exactly() => self.patterns.find(pattern, text, start, found),
             Anchor::Name(kind) => seen.names.name(text, place, kind, found),
             Anchor::Secret if exactly() => seen.names.secret(place, found),
-            Anchor::Token(_) | Anchor::Jwt | Anchor::User | Anchor::Pattern(_) | Anchor::Secret => {}
+            // Other letters, or within a word.
+            _ => {}
         }
     }
 }
@@ -153,13 +174,6 @@ struct Seen {
     names: names::Seen,
 }
 
-/// The name of a user that begins here.
-fn user(text: &[u8], start: usize) -> &[u8] {
-    let part = |byte: &&u8| byte.is_ascii_alphanumeric() || b"._-@$\\+".contains(byte) || **byte >= 0x80;
-    let length = text[start..].iter().take(128).take_while(part).count();
-    &text[start..start + length]
-}
-
 fn anchors(policy: &Policy) -> Vec<(Vec<u8>, Anchor)> {
     let rules = &policy.rules;
     let mut anchors: Vec<(&str, Anchor)> = Vec::new();
@@ -172,6 +186,11 @@ fn anchors(policy: &Policy) -> Vec<(Vec<u8>, Anchor)> {
             words.extend(spellings.iter().map(|gap| (text.replace(' ', gap), Anchor::Word(word))));
         }
     }
+    // `host=` and `host =`.
+    for text in &rules.names.host_settings {
+        let spaced = text.strip_suffix(['=', ':']).map(|name| format!("{name} {}", &text[name.len()..]));
+        words.extend([Some(text.clone()), spaced].into_iter().flatten().map(|text| (text, Anchor::Setting)));
+    }
     anchors.extend(words.iter().map(|(text, anchor)| (text.as_str(), *anchor)));
     for (place, tokens) in rules.tokens.iter().enumerate() {
         anchors.extend(tokens.begin.iter().map(|text| (text.as_str(), Anchor::Token(place))));
@@ -181,7 +200,8 @@ fn anchors(policy: &Policy) -> Vec<(Vec<u8>, Anchor)> {
     }
     anchors.extend(rules.pipes.writers.iter().map(|text| (text.as_str(), Anchor::Pipe)));
     anchors.extend(rules.names.user_phrases.iter().map(|text| (text.as_str(), Anchor::User)));
-    anchors.extend(rules.names.host_settings.iter().map(|text| (text.as_str(), Anchor::Setting)));
+    anchors.extend(rules.names.user_endings.iter().map(|text| (text.as_str(), Anchor::UserEnd)));
+    anchors.extend(rules.names.user_settings.iter().map(|text| (text.as_str(), Anchor::UserSetting)));
     for (place, pattern) in policy.patterns.iter().enumerate() {
         anchors.extend(pattern.begin.iter().map(|text| (text.as_str(), Anchor::Pattern(place))));
     }
@@ -196,9 +216,12 @@ fn anchors(policy: &Policy) -> Vec<(Vec<u8>, Anchor)> {
         ("\"kty", Anchor::Jwk),
         ("://", Anchor::Url),
         (":\\/\\/", Anchor::Url),
+        ("%3A%2F%2F", Anchor::CodedUrl),
         (":thin:", Anchor::Oracle),
         ("@", Anchor::Mail),
         ("%40", Anchor::Mail),
+        (" of user ", Anchor::Session),
+        ("(to ", Anchor::Become),
         ("/home/", Anchor::User),
         ("/Users/", Anchor::User),
         ("\\Users\\", Anchor::User),

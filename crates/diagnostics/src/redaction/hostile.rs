@@ -126,6 +126,7 @@ const RUNS: &str = include_str!("hostile.txt");
 #[test]
 fn v07_the_work_grows_as_the_text_does() {
     let mut redactor = redactor();
+    let mut learner = Learner::new(Policy::standard().unwrap()).unwrap();
     let heads =
         [("password=\"", "\\\""), ("password='", "''"), ("password=\"", "\\"), ("\"password\": {", "\"a\":\"b\",")];
     let runs = RUNS.lines().map(|run| ("", run)).chain(heads);
@@ -134,11 +135,13 @@ fn v07_the_work_grows_as_the_text_does() {
         let mut work = |bytes: usize| {
             let text = format!("{head}{}", run.repeat(bytes / run.len()));
             take_examined();
+            // The column of a log is read while names are learned.
+            learner.read("x", &mut text.as_bytes()).unwrap();
             assert!(masked(&mut redactor, &text).is_some(), "{run}");
             take_examined()
         };
         let (small, large) = (work(8 * 1024), work(32 * 1024));
         assert!(large <= small * 5 + 1024, "{head}{run}: {small}, then {large}");
-        assert!(large <= 64 * 32 * 1024, "{head}{run}: {large} for 32 KiB");
+        assert!(large <= 128 * 32 * 1024, "{head}{run}: {large} for 32 KiB");
     }
 }

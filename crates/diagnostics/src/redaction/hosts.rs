@@ -18,6 +18,8 @@ pub(super) struct Hosts {
     seen: HashSet<Vec<u8>, RandomState>,
     /// A name in small letters, to be looked up.
     lower: Vec<u8>,
+    /// There were more.
+    pub(super) full: bool,
 }
 
 impl Hosts {
@@ -36,12 +38,17 @@ impl Hosts {
     }
 
     fn add(&mut self, name: &[u8]) {
-        if self.seen.len() < MAX_SEEN && name.len() <= MAX_NAME {
-            self.lower.clear();
-            self.lower.extend(name.iter().map(u8::to_ascii_lowercase));
-            if !self.seen.contains(&self.lower) {
-                self.seen.insert(self.lower.clone());
-            }
+        if self.full || name.len() > MAX_NAME {
+            return;
+        }
+        self.lower.clear();
+        self.lower.extend(name.iter().map(u8::to_ascii_lowercase));
+        if self.seen.contains(&self.lower) {
+            return;
+        }
+        self.full = self.seen.len() >= MAX_SEEN;
+        if !self.full {
+            self.seen.insert(self.lower.clone());
         }
     }
 

@@ -41,6 +41,15 @@ pub struct Learner {
     room: Vec<u8>,
 }
 
+/// Why a name that a person gives cannot be masked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// It has a blank or a sign that names of its kind have not.
+    Signs,
+    /// It is too short to be told from other words.
+    Short,
+}
+
 /// A file that lists names, and how.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Listing {
@@ -90,15 +99,20 @@ impl Learner {
         self.learned.name(kind, name, source, &self.common);
     }
 
-    /// Learns a name that a person gives, be it a common word. Whether it can be masked: one of two letters is in too many words, and one with other
-    /// signs is no name.
-    pub fn given(&mut self, kind: NameKind, name: &str) -> bool {
-        self.learned.name(kind, name, Source::Given, &BTreeSet::new())
+    /// Learns a name that a person gives, be it a common word.
+    pub fn given(&mut self, kind: NameKind, name: &str) -> Result<(), Refused> {
+        let may_have_blanks = kind == NameKind::User;
+        let is_plain = |c: char| c.is_alphanumeric() || "._-@$\\/".contains(c) || may_have_blanks && c == ' ';
+        if !name.chars().all(is_plain) {
+            return Err(Refused::Signs);
+        }
+        let is_known = self.learned.name(kind, name, Source::Given, &BTreeSet::new());
+        if is_known { Ok(()) } else { Err(Refused::Short) }
     }
 
     /// Learns from a line that is no file's, such as where a link leads.
     pub fn line(&mut self, line: &str) {
-        self.find(line.as_bytes());
+        self.find(line.as_bytes(), true);
     }
 
     /// Learns from a file: from one that lists names by what it is, from every one by what is found in it.
@@ -106,13 +120,14 @@ impl Learner {
         if self.policy.drops(path) {
             return Ok(());
         }
-        self.find(path.as_bytes());
+        // As an absolute one, as it is masked: `home/anna` in an archive is the home of a user.
+        self.find(format!("/{path}").as_bytes(), true);
         let listing = listing(path, &self.policy);
         let mut seen = 0;
         // What is no text ends the pass; the second one says so.
         let mut room = std::mem::take(&mut self.room);
         let read = pieces::read(content, Sizes::default(), &mut room, &mut |piece, cut| {
-            self.find(piece);
+            self.find(piece, cut == piece.len());
             match listing {
                 // Of a log every line counts: a host that came late is one, too.
                 None | Some(Listing::Log) => self.log(&piece[..cut], listing.is_some()),
@@ -130,14 +145,14 @@ impl Learner {
 
     /// Makes a redactor of what was learned. The key is the ticket's: under it, pseudonyms are the same in every bundle.
     pub fn finish(mut self, key: &[u8; 32]) -> Result<Redactor, PolicyError> {
-        let Self { policy, learned, hosts, mentions, common, .. } = &mut self;
-        // What lists and logs told comes first: what texts mention may be half of the web, and takes no place from it.
+        let Self { learned, hosts, mentions, common, .. } = &mut self;
         let theirs = learned.domains(|_| true);
-        for host in hosts.of(&|domain| theirs.contains(domain)) {
-            learned.name(NameKind::Host, host, Source::Lists, common);
+        // Of them there are few, so that hosts within domains find their places behind them, of which texts may name thousands.
+        for (kind, name) in mentions.names() {
+            learned.name(kind, name, Source::Texts, common);
         }
-        for (kind, name) in mentions.names(&policy.rules.names) {
-            learned.name(kind, &name, Source::Texts, common);
+        for host in hosts.of(&|domain| theirs.contains(domain)) {
+            learned.name(NameKind::Host, host, Source::Texts, common);
         }
         let mentioned = learned.domains(|source| source == Source::Texts);
         let is_numbered = |host: &&str| host.ends_with(|last: char| last.is_ascii_digit());
@@ -145,17 +160,23 @@ impl Learner {
             learned.name(NameKind::Host, host, Source::Texts, common);
         }
         let mut coverage = learned.coverage();
-        coverage.full |= mentions.full;
+        // A full name that was not remembered matters where a domain is known.
+        coverage.full |= mentions.full || hosts.full && !(theirs.is_empty() && mentioned.is_empty());
         Ok(Redactor::new(self.policy, self.finder.with(&self.learned)?, coverage, key))
     }
 
-    fn find(&mut self, piece: &[u8]) {
+    /// What is cut by the end of a piece stands whole in the next one, unless it is the last.
+    fn find(&mut self, piece: &[u8], is_last: bool) {
         self.hosts.find(piece);
-        let Self { finder, learned, mentions, common, given, found, .. } = self;
+        let Self { policy, finder, learned, mentions, common, given, found, .. } = self;
         found.clear();
+        let end = piece.as_ptr_range().end;
         finder.find(piece, found, &mut |kind, name| {
+            if !is_last && name.as_ptr_range().end == end {
+                return;
+            }
             if kind != NameKind::User {
-                mentions.add(name);
+                mentions.add(name, &policy.rules.names);
                 return;
             }
             if given.contains(name) {
@@ -170,7 +191,8 @@ impl Learner {
         for span in found.spans() {
             let secret = &piece[span.start..span.end];
             let learns = matches!(span.rule, Rule::Password | Rule::Token | Rule::UrlPassword | Rule::Custom(_));
-            if learns && values::is_peculiar(secret) {
+            let is_whole = is_last || span.end < piece.len();
+            if learns && is_whole && values::is_peculiar(secret) {
                 learned.secret(secret);
             }
         }
@@ -318,11 +340,70 @@ mod tests {
             ("var/log/any.log", "sshd[1]: Accepted publickey for miller from x", "miller"),
             ("a.txt", "cd /home/miller/x", "miller"),
             ("home/x", "in a path: /home/miller", "miller"),
+            ("home/miller/x.txt", "x", "miller"),
+            ("a.log", "sudo:  kschmidt : TTY=pts/0 ; PWD=/ ; USER=root", "kschmidt"),
+            ("a.log", "sudo: kschmidt : user NOT in sudoers ; TTY=pts/0", "kschmidt"),
+            ("a.log", "session opened for user root by kschmidt(uid=1001)", "kschmidt"),
+            ("a.log", "session opened for user root(uid=0) by kschmidt(uid=1001)", "kschmidt"),
+            ("a.log", "systemd-logind[7]: New session 5 of user hhuber.", "hhuber"),
+            ("a.log", "systemd[1]: Started Session c5 of User hhuber.", "hhuber"),
+            ("a.log", "su: (to root) tgruber on pts/0", "tgruber"),
+            ("a.log", "su[17]: (to root) tgruber on none", "tgruber"),
+            ("a.log", "FAILED SU (to oracle7) tgruber on pts/1", "tgruber"),
+            ("a.log", "FAILED SU (to oracle7) tgruber on pts/1", "oracle7"),
+            ("a.log", "CRON[1]: (backupop) CMD (/usr/bin/x)", "backupop"),
+            ("a.log", "authentication failure; rhost=10.0.0.1  user=tgruber", "tgruber"),
             ("sos_commands/host/hostnamectl_status", " Static hostname: kestrel9\n", "kestrel9"),
         ] {
             let text = masked(&[(path, content)], &format!("<{name}>"));
             assert!(!text.contains(name), "{path}: {text}");
         }
+    }
+
+    #[test]
+    fn v07_what_only_stands_where_a_user_would_is_not_learned() {
+        for (text, word) in [
+            ("a list of user accounts, session of user names", "accounts"),
+            ("it is open (to many) people on Mondays", "people"),
+            ("the filter(uid=1) and (uid=x)", "and"),
+            ("x : tty, (words) cmd", "words"),
+            ("session opened for user root by (uid=0)", "by"),
+        ] {
+            let masked = masked(&[("a.log", text)], &format!("<{word}>"));
+            assert_eq!(masked, format!("<{word}>"), "{text}");
+        }
+    }
+
+    #[test]
+    fn v07_coverage_tells_who_told_a_host_and_that_there_were_more() {
+        let mut learner = Learner::new(Policy::standard().unwrap()).unwrap();
+        assert_eq!(learner.given(NameKind::Domain, "birds.example"), Ok(()));
+        learner.read("a.txt", &mut "falcon.birds.example\n".as_bytes()).unwrap();
+        let coverage = learner.finish(&[7; 32]).unwrap().coverage().clone();
+        assert_eq!(coverage.hosts, [(Source::Given, 1), (Source::Texts, 1)].into());
+        assert!(!coverage.full);
+        let mut learner = Learner::new(Policy::standard().unwrap()).unwrap();
+        assert_eq!(learner.given(NameKind::Domain, "birds.example"), Ok(()));
+        // So many others that one of theirs behind them is not remembered.
+        let many: Vec<String> = (0..20_000).map(|number| format!("host{number}.other.example\n")).collect();
+        let text = format!("{}falcon.birds.example\n", many.concat());
+        learner.read("a.txt", &mut text.as_bytes()).unwrap();
+        assert!(learner.finish(&[7; 32]).unwrap().coverage().full);
+    }
+
+    #[test]
+    fn v07_a_given_name_that_cannot_be_masked_says_why() {
+        let mut learner = Learner::new(Policy::standard().unwrap()).unwrap();
+        for (kind, name, refused) in [
+            (NameKind::Host, "bad host", Refused::Signs),
+            (NameKind::Domain, "birds example.org", Refused::Signs),
+            (NameKind::User, "O'Brien", Refused::Signs),
+            (NameKind::Host, "pg", Refused::Short),
+            (NameKind::Domain, "example", Refused::Short),
+        ] {
+            assert_eq!(learner.given(kind, name), Err(refused), "{name}");
+        }
+        assert_eq!(learner.given(NameKind::User, "Eva Falke"), Ok(()));
     }
 
     #[test]

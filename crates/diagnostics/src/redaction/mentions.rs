@@ -24,49 +24,56 @@ const MAX_SCHEME: usize = 20;
 /// What may stand between the name of a setting and its value.
 const MAX_BEFORE: usize = 8;
 
-/// Hosts that were mentioned, by their names as they were written.
+/// Hosts that were mentioned, without those that everybody knows.
 #[derive(Debug, Default)]
 pub(super) struct Mentions {
-    seen: HashSet<Vec<u8>, RandomState>,
+    /// What is learned of them: domains, and bare names of hosts.
+    seen: HashSet<String, RandomState>,
     /// The one that came last: the next is often the same.
     last: Vec<u8>,
+    /// It in small letters.
+    lower: String,
     /// There were more.
     pub(super) full: bool,
 }
 
 impl Mentions {
-    pub(super) fn add(&mut self, name: &[u8]) {
+    pub(super) fn add(&mut self, name: &[u8], policy: &Names) {
         if self.last == name {
             return;
         }
         self.last.clear();
         self.last.extend_from_slice(name);
-        if self.seen.contains(name) {
+        let Ok(name) = str::from_utf8(name) else { return };
+        self.lower.clear();
+        self.lower.extend(name.chars().flat_map(char::to_lowercase));
+        let Some(name) = learned(&self.lower) else { return };
+        if self.seen.contains(name) || is_public(&self.lower, policy) {
             return;
         }
         if self.seen.len() < MAX_MENTIONED {
-            self.seen.insert(name.to_vec());
+            self.seen.insert(name.to_owned());
         } else {
             self.full = true;
         }
     }
 
     /// What is learned of them, in order: a domain, or the bare name of a host.
-    pub(super) fn names(&self, policy: &Names) -> BTreeSet<(NameKind, String)> {
-        let names = self.seen.iter().filter_map(|name| str::from_utf8(name).ok()).map(str::to_lowercase);
-        names.filter(|name| !is_public(name, policy)).filter_map(|name| learned(&name)).collect()
+    pub(super) fn names(&self) -> BTreeSet<(NameKind, &str)> {
+        let kind = |name: &str| if name.contains('.') { NameKind::Domain } else { NameKind::Host };
+        self.seen.iter().map(|name| (kind(name), name.as_str())).collect()
     }
 }
 
-fn learned(name: &str) -> Option<(NameKind, String)> {
-    let Some((_, domain)) = name.split_once('.') else { return Some((NameKind::Host, name.to_owned())) };
-    // An address has its number, which is masked by its shape.
-    if name.ends_with(|last: char| last.is_ascii_digit()) {
+/// The domain of a host, or its bare name.
+fn learned(name: &str) -> Option<&str> {
+    let Some((_, domain)) = name.split_once('.') else { return Some(name) };
+    // An address is of numbers alone, and is masked by its shape.
+    if name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return None;
     }
     // Of `corp.example` both parts are the domain's.
-    let theirs = if domain.contains('.') && !is_registry(domain) { domain } else { name };
-    Some((NameKind::Domain, theirs.to_owned()))
+    Some(if domain.contains('.') && !is_registry(domain) { domain } else { name })
 }
 
 fn is_public(name: &str, policy: &Names) -> bool {
@@ -107,6 +114,15 @@ pub(super) fn address(
     });
 }
 
+/// The host of an address that is written in codes (`https%3A%2F%2F`), which end at `start`. One without its domain may be anything there.
+pub(super) fn coded(text: &[u8], (sign, start): (usize, usize), policy: &Names, name: &mut dyn FnMut(NameKind, &[u8])) {
+    each(text, start, &mut |host| {
+        if host.parts > 1 && !is_hostless(text, sign, policy) {
+            name(NameKind::Host, &text[host.start..host.end]);
+        }
+    });
+}
+
 /// The hosts behind the name of a setting, by its place.
 pub(super) fn setting(
     text: &[u8],
@@ -126,7 +142,8 @@ pub(super) fn setting(
         // `a.conf` and `x.y` stand behind such words too.
         if host.parts > 2 || host.parts == 2 && host.port {
             let last = bytes.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
-            if last.len() > 1 && last.iter().all(u8::is_ascii_alphabetic) {
+            let letters = last.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+            if letters > 1 && last.iter().all(u8::is_ascii_alphanumeric) {
                 name(NameKind::Host, bytes);
             }
             return;
@@ -135,10 +152,16 @@ pub(super) fn setting(
         // `"host":"web01"`, also as text within text.
         let is_value = || text[first].eq_ignore_ascii_case(&b'h') && text[host.start - 1] == b'"';
         let is_whole = || matches!(behind, [b'"', ..] | [b'\\', b'"' | b'\\', ..]);
-        if host.parts == 1 && (goes_on || is_value() && is_whole()) {
+        if host.parts == 1 && (goes_on || is_value() && is_whole() || is_variable(text, first, host)) {
             bare(text, host, policy, found, name);
         }
     });
+}
+
+/// Whether a host is the whole value of a variable: `DB_HOST=falcon` at the end of its line.
+fn is_variable(text: &[u8], first: usize, host: Host) -> bool {
+    let is_last = matches!(text.get(host.end), None | Some(b'\n' | b'\r' | b'"'));
+    is_last && text[..first].ends_with(b"_") && &text[first..host.start] == b"HOST="
 }
 
 /// A host without its domain is masked where it stands.
@@ -171,25 +194,52 @@ fn each(text: &[u8], start: usize, see: &mut dyn FnMut(Host)) {
     for _ in 0..MAX_LIST {
         let near = &text[..text.len().min(start + MAX_NAME + 1)];
         let behind = run(near, start, |byte| PARTS[usize::from(byte)]);
+        let behind = if text[start..behind].is_ascii() { behind } else { letters(text, start, behind) };
         // What ends a sentence is no part of a name.
         let mut end = behind;
         while end > start && matches!(text[end - 1], b'.' | b'-' | b'_') {
             end -= 1;
         }
         let digits = |at: usize| run(&text[..text.len().min(at + 5)], at, |byte| byte.is_ascii_digit());
-        let sign = text.get(behind).copied().unwrap_or(b' ');
-        let port = matches!(sign, b':' | b',') && digits(behind + 1) > behind + 1;
+        let (sign, sign_end) = self::sign(text, behind);
+        let port = matches!(sign, b':' | b',') && digits(sign_end) > sign_end;
         let begins = text.get(start).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80);
         // `web-${ENV}.example` and `db-%s` are no names yet, and behind `user@` comes the host.
-        if begins && end - start <= MAX_NAME && !b"${%*(@=".contains(&sign) {
+        if begins && end > start && end - start <= MAX_NAME && !b"${%*(@=".contains(&sign) {
             let parts = 1 + memchr::memchr_iter(b'.', &text[start..end]).count();
             see(Host { start, end, parts, port });
         }
-        let next = if sign == b':' { digits(behind + 1) } else { behind };
+        let next = if sign == b':' { digits(sign_end) } else { behind };
         if text.get(next) != Some(&b',') {
             return;
         }
         start = next + 1;
+    }
+}
+
+/// Where letters and digits end, be they of any language: `”` is none.
+fn letters(text: &[u8], start: usize, end: usize) -> usize {
+    let chunk = text[start..end].utf8_chunks().next();
+    let valid = chunk.map_or("", |chunk| chunk.valid());
+    start + valid.find(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '-' | '_')).unwrap_or(valid.len())
+}
+
+/// The sign behind a name, and where it ends: it may be written as a code.
+fn sign(text: &[u8], at: usize) -> (u8, usize) {
+    let codes: [(&[u8], u8); 8] = [
+        (b"%2F", b'/'),
+        (b"%3A", b':'),
+        (b"%3F", b'?'),
+        (b"%23", b'#'),
+        (b"%26", b'&'),
+        (b"%22", b'"'),
+        (b"%20", b' '),
+        (b"%40", b'@'),
+    ];
+    let is_here = |code: &[u8]| text.get(at..at + code.len()).is_some_and(|here| here.eq_ignore_ascii_case(code));
+    match codes.into_iter().find(|(code, _)| is_here(code)) {
+        Some((code, sign)) => (sign, at + code.len()),
+        None => (text.get(at).copied().unwrap_or(b' '), at + 1),
     }
 }
 
@@ -252,6 +302,14 @@ mod tests {
             // A bare name is masked where it stands, and elsewhere if it is numbered.
             ("http://falcon:8080/ is falcon, redis://cache-3 is cache-3", "http://H:8080/ is falcon, redis://H is H"),
             ("amqp://pg/x and http://heron.", "amqp://H/x and http://H."),
+            // A name may end with a digit, and with the mark of a quotation behind it.
+            ("https://web01.corp.dc1/ and corp.dc1", "https://H.D/ and D"),
+            ("jdbc:postgresql://db.prod.zone2/x and db.prod.zone2", "jdbc:postgresql://H.D/x and H.D"),
+            ("“https://app.corp.contoso.example” is app.corp.contoso.example", "“https://H.D” is H.D"),
+            (
+                "to=https%3A%2F%2Fapp.corp.contoso.example%2Fx%3Fa and https%3a%2f%2fapp.corp.contoso.example%3a8080",
+                "to=https%3A%2F%2FH.D%2Fx%3Fa and https%3a%2f%2fH.D%3a8080",
+            ),
         ] {
             assert_eq!(masked(text), expected, "{text}");
         }
@@ -273,6 +331,10 @@ mod tests {
                 r#"{"host":"H.D"} {\"host\": \"H.D\"}"#,
             ),
             ("Host: app.corp.contoso.example", "Host: H.D"),
+            ("host = app.corp.contoso.example\nserver = db01.contoso.example", "host = H.D\nserver = H.D"),
+            (r#"{"host" : "app.corp.contoso.example", "host" : "web01"}"#, r#"{"host" : "H.D", "host" : "H"}"#),
+            ("export DB_HOST=falcon\nDB_HOST=localhost", "export DB_HOST=H\nDB_HOST=localhost"),
+            ("host=db.prod.zone2", "host=H.D"),
             (
                 r#"{"host":"web01"} {\"hostname\": \"heron\"} web01, heron"#,
                 r#"{"host":"H"} {\"hostname\": \"H\"} H, heron"#,
@@ -289,10 +351,35 @@ mod tests {
             "s3://bucket/x file:///etc/hosts containerd://3f2a9c unix://run/x http://127.0.0.1:80/ http://[::1]/ http://db:5432/",
             "http://$HOST/ http://web-${ENV}.contoso.example/ http://%s:%d/ http://{host}/ http://<host>/ http://*:80/",
             "Server: nginx/1.2, server=apache2 host: x86_64-linux-gnu host=a.conf server: IIS10 host=x.y host=127.0.0.1 {\"server\":\"apache2\",\"host\":\"localhost\"}",
+            "DB_HOST=true\nhost = value, the host : one, server = x1, host=a.1.2 http://”x https%3A%2F%2Fdocs.example.org%2F http%3A%2F%2Fdb%2F",
             "ext://sys.stderr s3://a.bucket/x http://payments.default.svc.cluster.local:8080/ https://github.com/contoso/x",
         ] {
             assert_eq!(masked(text), text);
         }
+    }
+
+    #[test]
+    fn v07_what_everybody_knows_and_other_spellings_take_no_place_among_the_mentioned() {
+        let policy = Policy::standard().unwrap();
+        let mut mentions = super::Mentions::default();
+        for number in 0..super::MAX_MENTIONED {
+            mentions.add(format!("site{number}.github.com").as_bytes(), &policy.rules.names);
+            mentions.add(format!("app{number}.Contoso.example").as_bytes(), &policy.rules.names);
+        }
+        mentions.add(b"APP.CONTOSO.EXAMPLE", &policy.rules.names);
+        assert!(!mentions.full && mentions.names().len() == 1, "{:?}", mentions.names());
+    }
+
+    #[test]
+    fn v07_a_mention_that_the_end_of_a_piece_cuts_is_not_learned() {
+        // A piece ends within the name of the host, which stands whole in the next one.
+        let host = "https://app.corp.contoso.example/\n";
+        let fill = super::super::pieces::PIECE - host.len() / 2 - 4;
+        let text = format!("{}\n{host}{}", "x\n".repeat(fill / 2), "x\n".repeat(200_000));
+        let mut learner = Learner::new(Policy::standard().unwrap()).unwrap();
+        learner.read("a/note.txt", &mut text.as_bytes()).unwrap();
+        let coverage = learner.finish(&[7; 32]).unwrap().coverage().clone();
+        assert_eq!(coverage.hosts, [(crate::Source::Texts, 2)].into(), "the domain and the one above it");
     }
 
     #[test]

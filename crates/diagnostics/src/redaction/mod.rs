@@ -6,7 +6,7 @@
 //! Candidates are found by one automaton over bytes: [`policy`](Policy) names the anchors, a profile adds its own ([`CustomRules`](crate::profile::CustomRules)), `automaton` walks
 //! (over a `table`, but for very many patterns), `anchors` knows what each leads to, and each kind has its own reader for the window behind it: `pairs`, `lines`, `markup`, `prose` and `values`
 //! (`password = …` in its many spellings), `blocks` (private keys), `prefixes` (tokens known by how they begin), `urls`, `commands`, `pipes`, `mail`,
-//! `custom`, `mentions` (hosts in addresses and connection strings), `names` (what was learned). What has no beginning is known by its shape: `sieve` tells, by sets of bits, where one may be, and `shapes` looks there
+//! `custom`, `mentions` (hosts in addresses and connection strings), `users` (where logs and settings name them), `names` (what was learned). What has no beginning is known by its shape: `sieve` tells, by sets of bits, where one may be, and `shapes` looks there
 //! and hands over to `addresses` and `numbers` (licence keys, payment cards) and `iban`. `span` puts what they found together. Tests hold all of this to
 //! `slowly`, which looks for everything everywhere.
 //!
@@ -49,9 +49,10 @@ mod syslog;
 mod table;
 mod text;
 mod urls;
+mod users;
 mod values;
 
-pub use learn::Learner;
+pub use learn::{Learner, Refused};
 pub use names::NameKind;
 pub use policy::{Policy, PolicyError};
 pub use redactor::{Outcome, Redactor};

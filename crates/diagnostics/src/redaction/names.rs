@@ -8,10 +8,12 @@ use super::span::{Found, Real, Span};
 use super::text::{is_end_of_word, is_start_of_word};
 use crate::{Coverage, Source};
 
-/// More names are not learned: nobody could read what is left, and an automaton of them would no longer be small.
-const MAX_NAMES: usize = 10_000;
-/// Of these so many may be told by texts: whoever guesses names of users at a door tells thousands, and takes no place from a list.
-const MAX_TEXTS: usize = 5_000;
+/// More names from lists, and from those who give them, are not learned: nobody could read what is left, and an automaton of them would no longer be
+/// small.
+const MAX_LISTED: usize = 10_000;
+/// So many names of each kind may be told by logs, and as many by texts. Whoever guesses names of users at a door tells thousands, and so does what
+/// only looks like a log: neither takes a place from a list, nor users from hosts.
+const MAX_TOLD: usize = 5_000;
 /// A shorter name is too often another word, and not masked where it stands alone: as a part of `name.domain`, and in an address, it is.
 const MIN_NAME: usize = 3;
 /// More of those are not counted.
@@ -38,8 +40,8 @@ pub(super) struct Learned {
     secrets: BTreeSet<Vec<u8>>,
     /// Names that were told and are too short to be masked as words.
     short: BTreeSet<String>,
-    /// How many texts told.
-    of_texts: usize,
+    /// How many each source told of each kind.
+    told: BTreeMap<(Source, NameKind), usize>,
     /// There were more names.
     full: bool,
 }
@@ -87,14 +89,24 @@ impl Learned {
         if self.names.contains_key(name) {
             return true;
         }
-        let is_of_text = source == Source::Texts;
-        if self.names.len() >= MAX_NAMES || is_of_text && self.of_texts >= MAX_TEXTS {
+        if self.is_full(kind, source) {
             self.full = true;
             return false;
         }
-        self.of_texts += usize::from(is_of_text);
+        *self.told.entry((source, kind)).or_default() += 1;
         self.names.insert(name.to_owned(), (kind, source));
         true
+    }
+
+    fn is_full(&self, kind: NameKind, source: Source) -> bool {
+        match source {
+            Source::Logs | Source::Texts => self.told.get(&(source, kind)).is_some_and(|told| *told >= MAX_TOLD),
+            Source::Given | Source::Lists => {
+                let listed =
+                    self.told.iter().filter(|((source, _), _)| matches!(source, Source::Given | Source::Lists));
+                listed.map(|(_, told)| told).sum::<usize>() >= MAX_LISTED
+            }
+        }
     }
 
     /// The domains learned so far that such a source told.
@@ -220,12 +232,27 @@ fn of_domain(text: &[u8], domain: Option<(usize, usize)>, found: &mut Found) {
         let part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(**byte, b'.' | b'-' | b'_');
         let length = text[start.saturating_sub(256)..start - 1].iter().rev().take_while(part).count();
         let mut first = start - 1 - length;
+        first += escape(text, first);
         while first < start - 1 && !is_start_of_word(text, first) {
             first += 1;
         }
         found.push(Span::pseudonym(first, start - 1, Rule::Host, Real::Name));
     }
     found.push(Span::pseudonym(start, end, Rule::Domain, Real::Name));
+}
+
+/// How much of an escape (`%2F`, `\n`) stands here, behind its first sign: none of it is the name's, and what is left of it has to be one.
+fn escape(text: &[u8], at: usize) -> usize {
+    let backslashes = text[..at].iter().rev().take(4).take_while(|byte| **byte == b'\\').count();
+    let is_hexadecimal = |from: usize, count: usize| {
+        text.get(at + from..at + from + count).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    match (at.checked_sub(1).map(|before| text[before]), text.get(at)) {
+        (Some(b'%'), _) if is_hexadecimal(0, 2) => 2,
+        (Some(b'\\'), Some(b'u')) if backslashes % 2 == 1 && is_hexadecimal(1, 4) => 5,
+        (Some(b'\\'), Some(b'n' | b'r' | b't' | b'b' | b'f')) if backslashes % 2 == 1 => 1,
+        _ => 0,
+    }
 }
 
 #[cfg(test)]
@@ -267,6 +294,40 @@ mod tests {
             found(&names, "db7.corp.example.org, x.example.org and notexample.org"),
             ["db7", "corp.example.org", "x", "example.org"]
         );
+    }
+
+    #[test]
+    fn v07_an_escape_before_a_host_of_a_learned_domain_stays_one() {
+        let names = [(NameKind::Domain, "birds.example")];
+        for (text, host) in [
+            ("https%3A%2F%2Fapp.birds.example%2Fx", "app"),
+            (r"first\napp.birds.example", "app"),
+            (r"\u0022app.birds.example", "app"),
+            (r"\\napp.birds.example", "napp"),
+        ] {
+            assert_eq!(found(&names, text), [host, "birds.example"], "{text}");
+        }
+    }
+
+    #[test]
+    fn v07_what_texts_and_logs_tell_takes_no_place_from_each_other_nor_from_lists() {
+        let (mut learned, common) = (Learned::default(), BTreeSet::new());
+        for number in 0..MAX_TOLD {
+            assert!(learned.name(NameKind::User, &format!("guess{number}"), Source::Texts, &common));
+            assert!(learned.name(NameKind::Host, &format!("log{number}"), Source::Logs, &common));
+        }
+        assert!(!learned.coverage().full);
+        assert!(!learned.name(NameKind::User, "guessed", Source::Texts, &common));
+        assert!(!learned.name(NameKind::Host, "logged", Source::Logs, &common));
+        assert!(learned.coverage().full);
+        for (kind, name, source) in [
+            (NameKind::Domain, "birds.example", Source::Texts),
+            (NameKind::Host, "heron-1", Source::Texts),
+            (NameKind::Host, "wren-42", Source::Lists),
+            (NameKind::User, "falke", Source::Lists),
+        ] {
+            assert!(learned.name(kind, name, source, &common), "{name}");
+        }
     }
 
     #[test]

@@ -110,7 +110,17 @@ pub(super) fn find(
         }
         return found.push(Span { start: value.start, end: value.end, rule: word.rule, put: put(quote) });
     }
+    if is_folder(&text[name.start..name.end], &text[value.start..value.end], rules) {
+        return;
+    }
     add(text, value, quote, word, rules, found);
+}
+
+/// Whether this is where a shell is, and no password: `PWD=/home/anna`.
+fn is_folder(name: &[u8], value: &[u8], rules: &Rules) -> bool {
+    let first = || value.strip_prefix(b"/").and_then(|path| path.split(|byte| *byte == b'/').next());
+    matches!(name, b"PWD" | b"OLDPWD")
+        && first().is_some_and(|first| rules.secret_names.folders.iter().any(|folder| folder.as_bytes() == first))
 }
 
 fn add(text: &[u8], value: Value, quote: Option<Quote>, word: Word, rules: &Rules, found: &mut Found) {
@@ -323,6 +333,9 @@ fn value(text: &[u8], name: &Name, word: Word, rules: &Rules) -> Option<(Value, 
     // `setPassword("x")`
     let argument = || (text.get(after) == Some(&b'(')).then(|| marked(text, after + 1)).flatten();
     let is_told = !word.random || word.hexadecimal;
+    if let Some(value) = closed.is_none().then(|| session(text, after, word)).flatten() {
+        return Some((value, None));
+    }
     let prose = (closed.is_none() && is_told).then(|| prose::find(text, name, word)).flatten();
     prose
         .or_else(|| markup::twin(text, after, closed.is_some()))
@@ -330,6 +343,17 @@ fn value(text: &[u8], name: &Name, word: Word, rules: &Rules) -> Option<(Value, 
         .or_else(|| lines::directive(text, name, word, rules))
         .or_else(argument)
         .map(|value| (value, None))
+}
+
+/// The number of a session behind its name and a blank: `session_id 8f14e45fceea167a`. Only a long hexadecimal number is one.
+fn session(text: &[u8], after: usize, word: Word) -> Option<Value> {
+    let start = skip(text, after, b" \t");
+    if !word.hexadecimal || start == after {
+        return None;
+    }
+    let end = run(text, start, |byte| byte.is_ascii_hexdigit());
+    let ends_here = text.get(end).is_none_or(|byte| values::ends_a_value(*byte));
+    (ends_here && values::is_long_hexadecimal(&text[start..end])).then_some(Value { start, end })
 }
 
 /// A value within marks, maybe with a letter before them: `b'…'`.

@@ -154,6 +154,8 @@ pub(super) struct SecretNames {
     pub(super) harmless_endings: HashSet<String, RandomState>,
     pub(super) directives: Vec<String>,
     pub(super) harmless_values: HashSet<String, RandomState>,
+    /// Folders with which the one begins that a shell is in: `PWD=/home/anna`.
+    pub(super) folders: HashSet<String, RandomState>,
     pub(super) harmless_rows: Vec<String>,
 }
 
@@ -202,6 +204,10 @@ pub(super) struct Pipes {
 #[serde(deny_unknown_fields)]
 pub(super) struct Names {
     pub(super) user_phrases: Vec<String>,
+    /// Words behind the name of a user in a log.
+    pub(super) user_endings: Vec<String>,
+    /// Words before the name of a user in settings and lines of logs, where another word may stand too.
+    pub(super) user_settings: Vec<String>,
     /// Words before the name of a host in settings and connection strings.
     pub(super) host_settings: Vec<String>,
     /// Schemes whose addresses begin with no host.

@@ -244,7 +244,8 @@ proptest! {
         "AMARA1", "Amara Falke", "wren-42", "Kx7-quiet-Harbour", "Harbour-Kx7-quiet", "-p", "mysql", "-----BEGIN ", "PRIVATE KEY-----", "eyJ",
         "1.2.3.4", "10.0.0.1-10.0.0.9", "::", "fe80::1", "00:11:22:33:44:55", "12:34:56", "2026-06-08", "4111 1111 1111 1111", "41", "%20", "%3A",
         "\u{fc}", "session", "key", "0011.2233.4455", "ip-10-0-0-1", "a1b2c3d4e5f60718", "ABCD1-EFGH2-JKLM3-NPQR4-STUV5", "DE89370400440532013000",
-        "GB29 NWBK 6016 1331 9268 19", "host=", "db01.nest.example", "falcon:8080", ",", ";",
+        "GB29 NWBK 6016 1331 9268 19", "host=", "db01.nest.example", "falcon:8080", ",", ";", "user=", "user:", "(uid=", "(to ", " of user ", "session 7",
+        "%3A%2F%2F", "sess", "PWD=/", "ST-956-",
     ]), 0..60)) {
         let text = parts.concat();
         let mut shared = SHARED.lock().unwrap();

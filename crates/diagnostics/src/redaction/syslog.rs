@@ -1,7 +1,25 @@
 //! The column of a log in which the name of the host stands: `Jun  8 12:00:01 web01 sshd[12]: …`, in any file.
 
+use super::ahead::run;
+
 /// No month, day and time take more, with a year and parts of a second.
 const MAX_TIME: usize = 40;
+
+/// Programs that write to the system's log without their numbers. Any other word with a colon may be a part of a sentence.
+const UNNUMBERED: [&[u8]; 12] = [
+    b"kernel",
+    b"sudo",
+    b"su",
+    b"systemd",
+    b"sshd",
+    b"cron",
+    b"crond",
+    b"dhclient",
+    b"init",
+    b"logger",
+    b"rsyslogd",
+    b"syslog",
+];
 
 /// Reads the column, line by line.
 #[derive(Debug, Default)]
@@ -79,19 +97,21 @@ fn host(whole: &[u8], is_known: bool) -> Option<(usize, usize)> {
     }
     let program = || word(behind, 0).map(|(start, end)| &behind[start..end]);
     let is_told = is_known && (is_joined || !is_dated) || protocol.is_some() && is_joined;
-    let follows = is_told || program().is_some_and(|word| is_program(word, is_dated));
+    let follows = is_told || program().is_some_and(|word| is_program(word, is_dated, is_priority));
     let before = whole.len() - line.len();
     follows.then_some((before + start, before + end))
 }
 
-/// Whether this is a program that writes to the system's log. Behind a whole date many others have a word with a colon: there it has its number.
-fn is_program(word: &[u8], is_dated: bool) -> bool {
+/// Whether this is a program that writes to the system's log: with its number, or one that is known. Behind a whole date there are many other logs:
+/// there only the kernel has none. A priority says that it is the system's, and a message of a router begins with a sign.
+fn is_program(word: &[u8], is_dated: bool, is_priority: bool) -> bool {
     let Some(name) = word.strip_suffix(b":") else { return false };
     let is_numbered = name.strip_suffix(b"]").and_then(|name| {
         let open = name.iter().rposition(|byte| *byte == b'[')?;
         (open > 0 && open + 1 < name.len() && name[open + 1..].iter().all(u8::is_ascii_digit)).then_some(())
     });
-    is_numbered.is_some() || name == b"kernel" || !is_dated && !name.is_empty()
+    let is_known = || UNNUMBERED.contains(&name) || name.starts_with(b"%") || is_priority && !name.is_empty();
+    is_numbered.is_some() || name == b"kernel" || !is_dated && is_known()
 }
 
 fn behind_priority(line: &[u8]) -> (&[u8], bool) {
@@ -126,9 +146,9 @@ fn is_time(word: &[u8]) -> bool {
 
 /// The next word, by its place.
 fn word(line: &[u8], from: usize) -> Option<(usize, usize)> {
-    let start = from + line[from..].iter().position(|byte| !byte.is_ascii_whitespace())?;
-    let length = line[start..].iter().position(u8::is_ascii_whitespace).unwrap_or(line.len() - start);
-    Some((start, start + length))
+    let start = run(line, from, |byte| byte.is_ascii_whitespace());
+    let end = run(line, start, |byte| !byte.is_ascii_whitespace());
+    (start < end).then_some((start, end))
 }
 
 #[cfg(test)]
@@ -149,6 +169,7 @@ mod tests {
         for line in [
             "Jun  8 12:00:01 web01 sshd[12]: Accepted",
             "Jun 8 12:00:01 web01 kernel: x",
+            "Jun  8 12:00:01 web01 sudo:  kschmidt : TTY=pts/0",
             "Jun 18 12:00:01.123456 web01 CRON[7]: x",
             "Jun  8 2026 12:00:01 web01 %LINK-3-UPDOWN: Interface",
             "2026-06-08T12:00:01+02:00 web01 sshd[12]: x",
@@ -174,6 +195,7 @@ mod tests {
             "Jun  8 12:00:00 kernel: [    0.000000] x",
             "Jun  8 12:00:00 sshd[12]: x",
             "Jun  8 12:00:00 backup done",
+            "Jun  8 12:00:01 Failed login: bob",
             "Jun 08, 2026 12:00:01 PM org.foo.Bar x: y",
             "The way 12:00:01 it is: x",
             "<34 x",

@@ -209,6 +209,27 @@ const PLANTED: &[(&str, &str, &[&str])] = &[
         &["203.0.113.191", "203.0.113.192", "10.88.77.61", "203.0.113.194"],
     ),
     ("home/efalke/notes-wren-42.txt", "x\n", &["efalke", "wren-42"]),
+    ("home/finch99/notes.txt", "finch99 is told by the path alone\n", &["finch99"]),
+    (
+        "sudo/a.log",
+        "sudo:  finch55 : TTY=pts/0 ; PWD=/home/finch66 ; USER=root ; COMMAND=/bin/ls\n",
+        &["finch55", "finch66"],
+    ),
+    (
+        "saml/a.log",
+        "POST SAMLResponse=PHNhbWxwOlJlc3BvbnNl7Tweet103 and SAMLRequest=fZJNT8MwDIb7Tweet104\n",
+        &["Tweet103", "Tweet104"],
+    ),
+    (
+        "s3/a.log",
+        "GET /x?X-Amz-Signature=fe5f80f77d5fa3beca038a248ff027d0445342fe2855ddc963176630326f1024&a=1\n",
+        &["fe5f80f77d5fa3beca"],
+    ),
+    (
+        "cas/a.log",
+        "GET /x?ticket=ST-956-Lyg0BdLkgdrBO9W17bXS-cas01 session_id 8f14e45fceea167a5a36dedd4bea2543 sess=a87ff679a2f3e71d9181a67b7542122c\n",
+        &["Lyg0BdLkgdrBO9W17bXS", "8f14e45fceea167a", "a87ff679a2f3e71d"],
+    ),
     ("etc/hostname", "wren-42\n", &["wren-42"]),
     ("etc/hosts", "127.0.1.1 wren-42.nest.example wren-42\n", &["nest.example"]),
     ("etc/passwd", "falke:x:1000:1000:Eva Falke,,,:/home/efalke:/bin/sh\n", &["falke"]),
@@ -348,6 +369,8 @@ const HARMLESS: &[&str] = &[
     " PIN:        712   Posted-interrupt notification event",
     " NPI:          0          0   Nested posted-interrupt event",
     "kernel: x86/fpu: xstate_offset[2]: 576, xstate_sizes[2]: 256",
+    "PWD=/usr/src/app OLDPWD=/ sess=17 session 42, session_id abc, session deadbeef ticket=INC-2026-000123 test-1 ST-1 PT-1000",
+    "user=root user: the username: please sign in, uid=1001 gid=1001",
 ];
 
 #[test]

@@ -48,6 +48,9 @@ pub(super) const KINDS: &[Kind] = &[
     Kind { rule: "token", name: "license_key", make: |dice| whole(format!("acme-{}", dice.secret(9))) },
     // Numbers of sessions, as cookies name them.
     Kind { rule: "token", name: "session", make: |dice| whole(format!("a7{}", dice.text(HEX, 30))) },
+    Kind { rule: "token", name: "sess", make: |dice| whole(format!("a7{}", dice.text(HEX, 30))) },
+    Kind { rule: "token", name: "X-Amz-Signature", make: |dice| whole(format!("a7{}", dice.text(HEX, 62))) },
+    Kind { rule: "token", name: "SAMLResponse", make: |dice| whole(format!("PHNh{}", dice.secret(90))) },
     Kind { rule: "token", name: "sessionid", make: |dice| whole(dice.secret(32)) },
     Kind { rule: "token", name: "PHPSESSID", make: |dice| whole(dice.secret(26)) },
     Kind { rule: "token", name: "JSESSIONID", make: |dice| whole(dice.text("0123456789ABCDEF", 32)) },
@@ -83,6 +86,11 @@ pub(super) const KINDS: &[Kind] = &[
     },
     Kind { rule: "api-key", name: "note", make: |dice| behind("sk_live_", dice.secret(24)) },
     Kind { rule: "api-key", name: "note", make: |dice| behind("sk-ant-api03-", dice.secret(40)) },
+    Kind {
+        rule: "api-key",
+        name: "note",
+        make: |dice| around(&format!("ST-9{}-", dice.text(DIGITS, 2)), &dice.secret(24), "-cas01"),
+    },
     Kind { rule: "api-key", name: "note", make: |dice| behind("hvs.", dice.secret(24)) },
     Kind { rule: "api-key", name: "note", make: |dice| behind("npm_", dice.secret(36)) },
     Kind {
