@@ -169,8 +169,8 @@ fn group(rows: &[DynamicMessage], indent: usize, view: &View, wanted: Wanted, to
         }
         return;
     }
-    // A text of several lines has no room in a table, and is what one looks for.
-    if wanted == Wanted::Said && rows.iter().any(has_lines) {
+    // What somebody wrote has no room in a table, and is what one looks for.
+    if wanted == Wanted::Said && (rows.iter().any(has_lines) || rows.iter().all(is_note)) {
         for row in rows {
             thing(row, indent, view, told);
         }
@@ -230,6 +230,11 @@ fn has_lines(message: &DynamicMessage) -> bool {
         !cells::is_key_material(&field) && value.as_str().is_some_and(|text| text.trim_end().contains('\n'))
     };
     message.descriptor().fields().any(has)
+}
+
+/// Whether a message is what somebody wrote to others: by its shape.
+fn is_note(message: &DynamicMessage) -> bool {
+    ["note_id", "author", "text"].iter().all(|name| message.descriptor().get_field_by_name(name).is_some())
 }
 
 /// Whether a field takes lines of its own.
@@ -377,6 +382,28 @@ findings
     Collect: logs, disks
 ";
         assert!(told.contains("text        We look.\n") && told.contains(expected), "{told}");
+    }
+
+    #[test]
+    fn a_note_is_told_with_its_text_and_its_marks_however_narrow_a_terminal_is() {
+        let pool = vouch_contract::pool();
+        let lines = |message: &str, answer: &serde_json::Value| {
+            let descriptor = pool.get_message_by_name(&format!("vouch.{message}")).unwrap();
+            let answer = values::message(&descriptor, answer).unwrap();
+            let told = lines(&answer, &View { wide: false, width: Some(80) });
+            told.lines.iter().map(|line| strip_str(line).to_string() + "\n").collect::<String>()
+        };
+        let (id, author) = (format!("note_{}", "0".repeat(26)), "https://staff.north.example#agent");
+        let text = "Stop the spooler, and start it again with the driver of March.";
+        let note = json!({
+            "noteId": id, "audience": "AUDIENCE_END_USER", "author": author, "text": text,
+            "writtenAt": "2026-06-30T12:00:00Z", "marks": ["STEP_MARK_NEEDS_ADMINISTRATIVE_RIGHTS", "STEP_MARK_EXPOSES_SENSITIVE_DATA"],
+        });
+        let told = lines("partner.v1.GetTicketResponse", &json!({ "ticket": { "ticketId": "tkt_1", "notes": [note] } }));
+        assert!(told.contains(&format!("  {text}\n")) && told.contains("needs-administrative-rights, exposes-sensitive-data\n"), "{told}");
+        let note = json!({ "noteId": id, "author": author, "text": text, "writtenAt": "2026-06-30T12:00:00Z" });
+        let told = lines("vendor.v1.GetDeskCaseResponse", &json!({ "internalNotes": [note] }));
+        assert!(told.contains(&format!("  {text}\n")), "{told}");
     }
 
     #[test]
