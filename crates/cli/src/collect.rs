@@ -59,7 +59,7 @@ pub(crate) struct CollectArguments {
     #[arg(long = "user", value_name = "NAME")]
     users: Vec<String>,
     /// Say what the bundle lacks for a case of this severity.
-    #[arg(long, value_name = "SEVERITY", value_parser = crate::severity::parser(), conflicts_with = "from")]
+    #[arg(long, value_name = "SEVERITY", value_parser = crate::severity::parser(), ignore_case = true, conflicts_with = "from")]
     severity: Option<String>,
     /// Say what the bundle lacks for a case of this category.
     #[arg(long, value_name = "CATEGORY", conflicts_with = "from")]

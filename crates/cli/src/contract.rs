@@ -134,8 +134,8 @@ async fn answer(
     if more {
         output::remark("There are more: --limit says how many are shown, --limit 0 shows all.");
     }
-    if let Some(step) = next::step(asked, &request, &answer, file).filter(|_| !asked.json) {
-        output::remark(&step);
+    if !asked.json {
+        next::steps(asked, &request, &answer, file).iter().for_each(|step| output::remark(step));
     }
     Ok(())
 }

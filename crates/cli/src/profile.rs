@@ -198,10 +198,10 @@ fn layout(file: &str, text: &str, mistake: &Mistake) -> String {
     let number = mistake.line.to_string();
     let gutter = " ".repeat(number.len());
     let mark = output::bad(&"^".repeat(marked.width().max(1)));
-    let help = mistake.help.as_ref().map(|help| format!(" {help}")).unwrap_or_default();
+    let help = mistake.help.as_ref().map(|help| format!(" {}", output::on_one_line(help))).unwrap_or_default();
     let bar = output::quiet("|");
     [
-        format!("{} {}", output::bad("error:"), output::strong(&mistake.message)),
+        format!("{} {}", output::bad("error:"), output::strong(&output::on_one_line(&mistake.message))),
         format!("{gutter} {} {file}:{number}:{}", output::quiet("-->"), mistake.column),
         format!("{gutter} {bar}"),
         format!("{} {bar} {}", output::quiet(&number), shown.trim_end()),

@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Problem> {
         (Some(Compared::Same(text)), _) if !arguments.json => {
             output::field("text", &format!("{text} is what was signed"));
         }
-        (Some(Compared::Nothing), Some(over)) if !arguments.json => output::field("text", &output::bad(over.hint())),
+        (Some(Compared::Nothing), Some(over)) if !arguments.json => output::warning("text", over.hint()),
         (Some(Compared::Nothing), Some(over)) => output::remark(&format!("The text was {}.", over.hint())),
         _ => {}
     }
