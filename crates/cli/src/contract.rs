@@ -135,7 +135,9 @@ async fn answer(
         output::remark("There are more: --limit says how many are shown, --limit 0 shows all.");
     }
     if !asked.json {
-        next::steps(asked, &request, &answer, file).iter().for_each(|step| output::remark(step));
+        for step in next::steps(asked, &request, &answer, file) {
+            output::remark(&step);
+        }
     }
     Ok(())
 }

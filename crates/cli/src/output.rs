@@ -3,7 +3,7 @@
 //! A reader that has gone, such as `head` after its last line, is no failure: what is left to say is not said.
 
 use std::fmt::Arguments;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use anstream::{stderr, stdout};
@@ -50,6 +50,14 @@ impl Problem {
         let gap = |before: &str| if before.ends_with(['.', '?']) { ' ' } else { '\n' };
         let next = self.next.map_or(next.clone(), |before| format!("{before}{}{next}", gap(&before)));
         Self { next: Some(next), ..self }
+    }
+
+    /// That a file cannot be read.
+    pub(crate) fn unreadable(file: &Path, error: &std::io::Error) -> Self {
+        if error.kind() == ErrorKind::NotFound {
+            return Self::new(format!("there is no file {}", file.display())).next("Check its name and folder.");
+        }
+        Self::new(format!("{} cannot be read: {error}", file.display()))
     }
 
     /// That a file would be written over, which nothing is.
@@ -211,6 +219,17 @@ mod tests {
         assert!(!shown.chars().any(char::is_control));
         assert_eq!(on_one_line("a\n\u{1b}[1mb\tc"), "a  [1mb c");
         assert_eq!(printable("a line\n\tand a tab, ü, 日本, 🙂"), "a line\n\tand a tab, ü, 日本, 🙂");
+    }
+
+    #[test]
+    fn of_a_file_that_is_not_there_nobody_is_told_a_number() {
+        let told = |kind: ErrorKind| Problem::unreadable(Path::new("nope"), &kind.into());
+        let none = told(ErrorKind::NotFound);
+        assert_eq!(
+            (none.what.as_str(), none.next.as_deref()),
+            ("there is no file nope", Some("Check its name and folder."))
+        );
+        assert!(told(ErrorKind::PermissionDenied).what.starts_with("nope cannot be read: "));
     }
 
     #[test]

@@ -112,7 +112,8 @@ fn members(status: &Status, reason: &str, said: &dyn Fn(&str) -> Option<String>)
     }
     let Findings { findings, .. } = findings(status).unwrap_or_default();
     if !findings.is_empty() {
-        members.insert("findings".into(), findings.iter().filter_map(dynamic).map(|finding| member(&finding)).collect());
+        members
+            .insert("findings".into(), findings.iter().filter_map(dynamic).map(|finding| member(&finding)).collect());
     }
     members
 }

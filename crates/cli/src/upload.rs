@@ -354,10 +354,14 @@ mod tests {
         let mut retries = Retries::new(FIRST_ATTEMPTS);
         retries.failures = 1;
         let told = retries.told(&status, Duration::from_millis(250));
-        let expected = "The service did not answer (nothing listens there). It is asked again in 0.2 s, attempt 2 of 5.";
+        let expected =
+            "The service did not answer (nothing listens there). It is asked again in 0.2 s, attempt 2 of 5.";
         assert_eq!(told, expected);
         retries.has_begun = true;
-        assert!(retries.told(&status, Duration::ZERO).starts_with("The upload was cut (nothing"), "there is what goes on");
+        assert!(
+            retries.told(&status, Duration::ZERO).starts_with("The upload was cut (nothing"),
+            "there is what goes on"
+        );
     }
 
     #[test]

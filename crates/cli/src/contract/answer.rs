@@ -386,14 +386,21 @@ findings
             let lines = finding(&values::message(&descriptor, &found).unwrap());
             lines.iter().map(|line| strip_str(line).to_string()).collect::<Vec<_>>()
         };
-        let version = "blocking INVALID_FIELD: question.version is required for a proof (ticket update-problem --version)";
+        let version =
+            "blocking INVALID_FIELD: question.version is required for a proof (ticket update-problem --version)";
         assert_eq!(told("question.version", "is required for a proof"), [version, "  To be cured by the partner."]);
-        for (subject, flag) in [("impact", "--impact"), ("environment.kind", "--environment-kind"), ("origin", "--origin")] {
+        for (subject, flag) in
+            [("impact", "--impact"), ("environment.kind", "--environment-kind"), ("origin", "--origin")]
+        {
             let lines = told(subject, "It is required and empty.");
             assert!(lines[0].ends_with(&format!("and empty. (ticket update-problem {flag})")), "{lines:?}");
         }
         assert_eq!(told("os", "The bundle has no os.")[0], "blocking INVALID_FIELD: The bundle has no os.");
-        assert_eq!(told("impact", "impact is empty.")[0].matches("impact").count(), 2, "not said twice, but for its flag");
+        assert_eq!(
+            told("impact", "impact is empty.")[0].matches("impact").count(),
+            2,
+            "not said twice, but for its flag"
+        );
     }
 
     #[test]
@@ -438,8 +445,13 @@ findings
             "noteId": id, "audience": "AUDIENCE_END_USER", "author": author, "text": text,
             "writtenAt": "2026-06-30T12:00:00Z", "marks": ["STEP_MARK_NEEDS_ADMINISTRATIVE_RIGHTS", "STEP_MARK_EXPOSES_SENSITIVE_DATA"],
         });
-        let told = lines("partner.v1.GetTicketResponse", &json!({ "ticket": { "ticketId": "tkt_1", "notes": [note] } }));
-        assert!(told.contains(&format!("  {text}\n")) && told.contains("needs-administrative-rights, exposes-sensitive-data\n"), "{told}");
+        let told =
+            lines("partner.v1.GetTicketResponse", &json!({ "ticket": { "ticketId": "tkt_1", "notes": [note] } }));
+        assert!(
+            told.contains(&format!("  {text}\n"))
+                && told.contains("needs-administrative-rights, exposes-sensitive-data\n"),
+            "{told}"
+        );
         let note = json!({ "noteId": id, "author": author, "text": text, "writtenAt": "2026-06-30T12:00:00Z" });
         let told = lines("vendor.v1.GetDeskCaseResponse", &json!({ "internalNotes": [note] }));
         assert!(told.contains(&format!("  {text}\n")), "{told}");

@@ -27,7 +27,11 @@ const STEPS: [(&str, &str, &str); 17] = [
     ("partner.v1.TicketService/OpenTicket", "Is the end user covered?", "ticket verify-entitlement {ticket.ticket_id}"),
     (VERIFY, "What is known of the problem?", "ticket search-knowledge {ticket.ticket_id} --query …"),
     (VERIFY, ADOPTION, "ticket adopt {ticket.ticket_id} --liaison-email …"),
-    ("partner.v1.TicketService/AdoptTicket", "Is the end user covered now?", "ticket verify-entitlement {ticket.ticket_id}"),
+    (
+        "partner.v1.TicketService/AdoptTicket",
+        "Is the end user covered now?",
+        "ticket verify-entitlement {ticket.ticket_id}",
+    ),
     (
         "partner.v1.TicketService/SearchKnowledge",
         "What was tried, and found:",
@@ -183,9 +187,9 @@ mod tests {
     use clap::CommandFactory;
     use serde_json::json;
 
+    use super::super::table::View;
     use super::super::values;
     use super::*;
-    use super::super::table::View;
     use crate::folder::Folder;
     use crate::{Arguments, call};
 
@@ -240,12 +244,20 @@ mod tests {
     #[test]
     fn what_does_not_come_next_is_not_said_and_what_stands_in_the_way_is() {
         let verified = |entitlement: serde_json::Value| {
-            told(VERIFY, Role::Agent, json!({}), json!({ "ticket": { "ticketId": "tkt_1", "entitlement": entitlement } }))
+            told(
+                VERIFY,
+                Role::Agent,
+                json!({}),
+                json!({ "ticket": { "ticketId": "tkt_1", "entitlement": entitlement } }),
+            )
         };
         assert!(verified(json!({ "entitled": true }))[0].contains(" ticket search-knowledge tkt_1 --query … --data "));
         assert_eq!(verified(json!({ "entitled": false })), [""; 0]);
         let unnamed = verified(json!({ "findings": [{ "reason": "REASON_CONTACT_NOT_NAMED" }] }));
-        assert!(unnamed.len() == 1 && unnamed[0].contains(" ticket adopt tkt_1 --liaison-email … --data "), "{unnamed:?}");
+        assert!(
+            unnamed.len() == 1 && unnamed[0].contains(" ticket adopt tkt_1 --liaison-email … --data "),
+            "{unnamed:?}"
+        );
         let ticket = json!({ "ticket": { "ticketId": "tkt_1" } });
         assert_eq!(told(SOLVED, Role::Customer, json!({ "works": false }), ticket.clone()), [""; 0]);
         let solved = told(SOLVED, Role::Customer, json!({ "works": true }), ticket);

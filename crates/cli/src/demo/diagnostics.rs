@@ -6,7 +6,6 @@ use std::time::Instant;
 use indicatif::HumanBytes;
 use jiff::SignedDuration;
 use serde_json::Value;
-use tonic::Code;
 use vouch_core::World;
 
 use super::stage::Stage;
@@ -14,6 +13,7 @@ use crate::collect;
 use crate::identities::Role;
 use crate::output::Problem;
 use crate::profile::{self, Fetched, Wanted};
+use crate::reach::Unanswered;
 use crate::refusal::{self, Called};
 
 /// The profile that is fetched, and the file into which.
@@ -71,9 +71,9 @@ async fn fetch(stage: &mut Stage, out: &Path) -> Result<PathBuf, Problem> {
         let called = Called::plainly(Role::Customer, "partner.v1.VendorDirectoryService/GetProfile");
         let problem = refusal::problem(&status, &called);
         let problem = Problem { what: format!("{} could not be fetched: {}", PROFILE.0, problem.what), ..problem };
-        match status.code() {
-            Code::NotFound => problem.next("Start the services with the sample: vouch up, without --bare."),
-            _ => problem,
+        match Unanswered::of(&status) {
+            Some(_) => problem,
+            None => problem.next("Start the services with the sample: vouch up, without --bare."),
         }
     })?;
     let file = out.join(PROFILE.1);
