@@ -99,9 +99,10 @@ fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Problem> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn open(file: &Path) -> Result<SealedBundle, Problem> {
+/// Opens a sealed bundle.
+pub(crate) fn open(file: &Path) -> Result<SealedBundle, Problem> {
     if file.try_exists().is_ok_and(|is_there| !is_there) {
-        return Err(Problem::new(format!("there is no file {}", file.display())).next("Check its name and folder."));
+        return Err(Problem::unreadable(file, &io::ErrorKind::NotFound.into()));
     }
     SealedBundle::open(file).map_err(|error| {
         let problem = collect::problem(&CollectError::Sealed(error));

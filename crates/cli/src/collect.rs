@@ -4,7 +4,7 @@ mod questions;
 mod told;
 
 use std::error::Error as _;
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -59,7 +59,7 @@ pub(crate) struct CollectArguments {
     #[arg(long = "user", value_name = "NAME")]
     users: Vec<String>,
     /// Say what the bundle lacks for a case of this severity.
-    #[arg(long, value_name = "SEVERITY", value_parser = crate::severity::parser(), conflicts_with = "from")]
+    #[arg(long, value_name = "SEVERITY", value_parser = crate::severity::parser(), ignore_case = true, conflicts_with = "from")]
     severity: Option<String>,
     /// Say what the bundle lacks for a case of this category.
     #[arg(long, value_name = "CATEGORY", conflicts_with = "from")]
@@ -143,7 +143,12 @@ pub(crate) fn run(arguments: &CollectArguments) -> Result<ExitCode, Problem> {
     summary.tell();
     judgement.tell();
     output::line("");
-    output::remark(&format!("To look inside: {} bundle show {}", output::program(), output::path(&summary.path)));
+    let (program, file) = (output::program(), output::path(&summary.path));
+    output::remark(&format!("To look inside: {program} bundle show {file}"));
+    if let Some(request) = &request {
+        let ticket = output::pasteable(request.ticket.clone());
+        output::remark(&format!("Where the partner can be reached: {program} bundle upload {file} --ticket {ticket}"));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -264,8 +269,7 @@ fn collect(
 
 /// Reads a request for diagnostics.
 pub(crate) fn request(path: &Path) -> Result<CollectionRequest, Problem> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Problem::new(format!("there is no request {}: {error}", path.display())))?;
+    let text = std::fs::read_to_string(path).map_err(|error| Problem::unreadable(path, &error))?;
     CollectionRequest::parse(&text).map_err(|error| {
         Problem::new(format!("{}: {error}", path.display())).next("Ask the partner who sent it to send it again.")
     })
@@ -273,7 +277,17 @@ pub(crate) fn request(path: &Path) -> Result<CollectionRequest, Problem> {
 
 fn open(archive: &Path) -> Result<ArchiveEvidence, Problem> {
     if !archive.exists() {
-        return Err(Problem::new(format!("there is no file {}", archive.display())).next("Check its name and folder."));
+        return Err(Problem::unreadable(archive, &ErrorKind::NotFound.into()));
+    }
+    if SealedBundle::open(archive).is_ok() {
+        let (program, file) = (output::program(), output::path(archive));
+        return Err(Problem::new(format!(
+            "{} is sealed already: it was masked when it was collected",
+            archive.display()
+        ))
+        .next(format!(
+            "Look inside with {program} bundle show {file}, or hand it over: {program} bundle upload {file} --ticket …"
+        )));
     }
     ArchiveEvidence::open(archive, Limits::default())
         .map_err(|error| problem(&CollectError::Archive(error)))
@@ -419,4 +433,36 @@ pub(crate) fn problem(error: &CollectError) -> Problem {
         CollectError::Policy(_) => "This program is not whole: install it again.",
     };
     Problem::new(what).next(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_bundle_is_no_archive_to_seal_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = folder.path().join("report.tar");
+        let mut builder = tar::Builder::new(std::fs::File::create(&archive).unwrap());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(2);
+        builder.append_data(&mut header, "report/etc/x", b"1\n".as_slice()).unwrap();
+        builder.finish().unwrap();
+        let sealed = folder.path().join("host.vouch");
+        collect_to(&sealed, Some(&archive), None).unwrap();
+        let refused = check_archive(&sealed).unwrap_err();
+        assert!(refused.what.contains("host.vouch is sealed already"), "{}", refused.what);
+        assert!(refused.next.unwrap().contains(" bundle show "));
+        let none = check_archive(&folder.path().join("nope")).unwrap_err();
+        assert!(none.what.starts_with("there is no file "), "{}", none.what);
+    }
+
+    #[test]
+    fn a_severity_is_taken_in_all_its_spellings_where_diagnostics_are_collected() {
+        use clap::Parser as _;
+        for given in ["1", "One", "SEVERITY_ONE", "Site-Down"] {
+            let parsed = crate::Arguments::try_parse_from(["vouch", "collect", "--severity", given]);
+            assert!(parsed.is_ok(), "{given}");
+        }
+    }
 }

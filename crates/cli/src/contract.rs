@@ -134,8 +134,10 @@ async fn answer(
     if more {
         output::remark("There are more: --limit says how many are shown, --limit 0 shows all.");
     }
-    if let Some(step) = next::step(asked, &request, &answer, file).filter(|_| !asked.json) {
-        output::remark(&step);
+    if !asked.json {
+        for step in next::steps(asked, &request, &answer, file) {
+            output::remark(&step);
+        }
     }
     Ok(())
 }

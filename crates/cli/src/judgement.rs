@@ -47,7 +47,7 @@ impl Judgement {
         for finding in &self.findings {
             match &finding.verdict {
                 Verdict::Match(seen) => {
-                    output::field(&finding.analyzer, &output::bad(&format!("{}: {}", finding.issue, finding.title)));
+                    output::warning(&finding.analyzer, &format!("{}: {}", finding.issue, finding.title));
                     for seen in seen.iter().take(MAX_TOLD) {
                         let line = seen.line.map(|line| format!(" line {line}")).unwrap_or_default();
                         output::field("", &format!("{}{line}: {}", seen.path, seen.fact));

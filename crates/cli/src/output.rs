@@ -3,7 +3,7 @@
 //! A reader that has gone, such as `head` after its last line, is no failure: what is left to say is not said.
 
 use std::fmt::Arguments;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use anstream::{stderr, stdout};
@@ -44,11 +44,20 @@ impl Problem {
         Self { what: what.into(), ..Self::default() }
     }
 
-    /// The same with a next step; it stands behind one that is there.
+    /// The same with a next step; it stands behind one that is there: on a line of its own where that one ends with a command to paste.
     pub(crate) fn next(self, next: impl Into<String>) -> Self {
         let next = next.into();
-        let next = self.next.map_or(next.clone(), |before| format!("{before} {next}"));
+        let gap = |before: &str| if before.ends_with(['.', '?']) { ' ' } else { '\n' };
+        let next = self.next.map_or(next.clone(), |before| format!("{before}{}{next}", gap(&before)));
         Self { next: Some(next), ..self }
+    }
+
+    /// That a file cannot be read.
+    pub(crate) fn unreadable(file: &Path, error: &std::io::Error) -> Self {
+        if error.kind() == ErrorKind::NotFound {
+            return Self::new(format!("there is no file {}", file.display())).next("Check its name and folder.");
+        }
+        Self::new(format!("{} cannot be read: {error}", file.display()))
     }
 
     /// That a file would be written over, which nothing is.
@@ -70,8 +79,10 @@ pub(crate) fn problem(problem: &Problem, for_machines: bool) {
         remarked(format_args!("{}", json!({ "error": members(problem) })));
         return;
     }
-    remarked(format_args!("{BAD}vouch:{BAD:#} {}", problem.what));
-    for line in problem.besides.iter().chain(&problem.next) {
+    // A service's words, and a file's, are in it. What stands besides may be coloured, and was made printable where it was put together.
+    remarked(format_args!("{BAD}vouch:{BAD:#} {}", printable(&problem.what)));
+    let next = printable(problem.next.as_deref().unwrap_or_default());
+    for line in problem.besides.iter().map(String::as_str).chain(next.lines()) {
         remarked(format_args!("       {line}"));
     }
 }
@@ -94,29 +105,35 @@ pub(crate) fn path(path: &std::path::Path) -> String {
 }
 
 /// A word as a shell takes it: in quotes where it needs them.
-fn pasteable(word: String) -> String {
+pub(crate) fn pasteable(word: String) -> String {
     let plain = |character: char| character.is_alphanumeric() || "/._-+=:,@~".contains(character);
     if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// A heading.
 pub(crate) fn heading(text: &str) {
-    told(format_args!("{STRONG}{text}{STRONG:#}"));
+    told(format_args!("{STRONG}{}{STRONG:#}", on_one_line(text)));
 }
 
-/// A name with its value, aligned.
+/// A name with its value, aligned; be they somebody else's words.
 pub(crate) fn field(name: &str, value: &str) {
-    told(format_args!("  {QUIET}{name:<18}{QUIET:#} {value}"));
+    told(format_args!("  {QUIET}{:<18}{QUIET:#} {}", on_one_line(name), on_one_line(value)));
+}
+
+/// The same with a value that warns.
+pub(crate) fn warning(name: &str, value: &str) {
+    told(format_args!("  {QUIET}{:<18}{QUIET:#} {}", on_one_line(name), bad(&on_one_line(value))));
 }
 
 /// Something that went well.
 pub(crate) fn done(text: &str) {
-    told(format_args!("{GOOD}✓{GOOD:#} {text}"));
+    told(format_args!("{GOOD}✓{GOOD:#} {}", on_one_line(text)));
 }
 
 /// A step of a story: how long it took, who did what, what came back.
 pub(crate) fn step(took: std::time::Duration, who: &str, sent: &str, came_back: &str) {
     let took = if took.is_zero() { String::new() } else { format!("{:.1} ms", took.as_secs_f64() * 1000.0) };
+    let came_back = on_one_line(came_back);
     told(format_args!(
         "{GOOD}✓{GOOD:#} {QUIET}{took:>10}{QUIET:#}  {who:<14} {sent:<34} {QUIET}→{QUIET:#} {came_back}"
     ));
@@ -125,6 +142,11 @@ pub(crate) fn step(took: std::time::Duration, who: &str, sent: &str, came_back: 
 /// Somebody else's words without what a terminal would take for an order; lines and tabs stay.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { ' ' } else { c }).collect()
+}
+
+/// The same on one line.
+pub(crate) fn on_one_line(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
 /// So many of something: `1 entry`, `2 entries`.
@@ -171,12 +193,12 @@ pub(crate) fn bad(text: &str) -> String {
 
 /// Something that is wrong with what was given, on standard error.
 pub(crate) fn complaint(text: &str) {
-    remarked(format_args!("{BAD}✗{BAD:#} {text}"));
+    remarked(format_args!("{BAD}✗{BAD:#} {}", on_one_line(text)));
 }
 
 /// A remark on standard error: not part of the answer.
 pub(crate) fn remark(text: &str) {
-    remarked(format_args!("{QUIET}{text}{QUIET:#}"));
+    remarked(format_args!("{QUIET}{}{QUIET:#}", printable(text)));
 }
 
 #[cfg(test)]
@@ -195,7 +217,19 @@ mod tests {
         let shown = printable(orders);
         assert_eq!(shown, " [2J ]0;title up down   31m ");
         assert!(!shown.chars().any(char::is_control));
+        assert_eq!(on_one_line("a\n\u{1b}[1mb\tc"), "a  [1mb c");
         assert_eq!(printable("a line\n\tand a tab, ü, 日本, 🙂"), "a line\n\tand a tab, ü, 日本, 🙂");
+    }
+
+    #[test]
+    fn of_a_file_that_is_not_there_nobody_is_told_a_number() {
+        let told = |kind: ErrorKind| Problem::unreadable(Path::new("nope"), &kind.into());
+        let none = told(ErrorKind::NotFound);
+        assert_eq!(
+            (none.what.as_str(), none.next.as_deref()),
+            ("there is no file nope", Some("Check its name and folder."))
+        );
+        assert!(told(ErrorKind::PermissionDenied).what.starts_with("nope cannot be read: "));
     }
 
     #[test]
@@ -207,6 +241,8 @@ mod tests {
         let next = "Name another file, or remove that one: nothing is written over. Or wait.";
         assert_eq!(members["next"], next);
         assert_eq!(super::members(&Problem::new("odd"))["next"], Value::Null);
+        let command = Problem::new("odd").next("Start it: vouch up").next("Nothing was taken.");
+        assert_eq!(command.next.as_deref(), Some("Start it: vouch up\nNothing was taken."), "to be pasted as it is");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod exchange;
 mod signed;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -84,7 +85,10 @@ pub(crate) fn find_with_origin(name: &str, keys: Option<&Path>) -> Result<(Profi
     let file = fetched.filter(|_| !Path::new(name).exists()).unwrap_or_else(|| PathBuf::from(name));
     let text = std::fs::read_to_string(&file).map_err(|error| {
         let problem = unknown(name);
-        Problem { what: format!("{}: {error}", problem.what), ..problem }
+        match error.kind() {
+            ErrorKind::NotFound => problem,
+            _ => Problem { what: format!("{}: {error}", problem.what), ..problem },
+        }
     })?;
     let profile = parse(name, &text)?;
     let origin = signed::origin(&file, &text, &profile, keys)?;
@@ -157,7 +161,7 @@ fn check(arguments: &CheckArguments) -> Result<ExitCode, Problem> {
 /// The name of a file as it is told, and its text.
 fn read(file: &Path) -> Result<(String, String), Problem> {
     let name = file.display().to_string();
-    let bytes = std::fs::read(file).map_err(|error| Problem::new(format!("{name} cannot be read: {error}")))?;
+    let bytes = std::fs::read(file).map_err(|error| Problem::unreadable(file, &error))?;
     let text = String::from_utf8(bytes).map_err(|_| Problem::new(format!("{name} is no text in UTF-8")))?;
     Ok((name, text))
 }
@@ -198,10 +202,10 @@ fn layout(file: &str, text: &str, mistake: &Mistake) -> String {
     let number = mistake.line.to_string();
     let gutter = " ".repeat(number.len());
     let mark = output::bad(&"^".repeat(marked.width().max(1)));
-    let help = mistake.help.as_ref().map(|help| format!(" {help}")).unwrap_or_default();
+    let help = mistake.help.as_ref().map(|help| format!(" {}", output::on_one_line(help))).unwrap_or_default();
     let bar = output::quiet("|");
     [
-        format!("{} {}", output::bad("error:"), output::strong(&mistake.message)),
+        format!("{} {}", output::bad("error:"), output::strong(&output::on_one_line(&mistake.message))),
         format!("{gutter} {} {file}:{number}:{}", output::quiet("-->"), mistake.column),
         format!("{gutter} {bar}"),
         format!("{} {bar} {}", output::quiet(&number), shown.trim_end()),

@@ -124,7 +124,10 @@ impl Happened {
         let io = causes.iter().rev().find_map(|cause| cause.downcast_ref::<std::io::Error>());
         match io.map(std::io::Error::kind) {
             Some(ErrorKind::ConnectionRefused) => Self::Refused,
-            Some(ErrorKind::TimedOut) => Self::Silent(vouch_host::client::CONNECT),
+            // The operating system gives up at another time, and on connections that there were.
+            Some(ErrorKind::TimedOut) if io.is_some_and(|error| error.raw_os_error().is_none()) => {
+                Self::Silent(vouch_host::client::CONNECT)
+            }
             Some(ErrorKind::InvalidData) => Self::Tls(said),
             Some(ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => Self::Unreachable(said),
             // A name that nobody knows has no kind of its own.
@@ -290,5 +293,9 @@ mod tests {
         ] {
             assert!(of(kind, said).starts_with(wanted), "{}", of(kind, said));
         }
+        // As the operating system says that the other side is gone.
+        let gone = std::io::Error::from_raw_os_error(110);
+        assert_eq!(gone.kind(), ErrorKind::TimedOut);
+        assert!(matches!(Happened::of(&gone), Happened::Cut(_)), "nobody waited 5 s for it");
     }
 }

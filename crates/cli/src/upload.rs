@@ -25,13 +25,20 @@ use crate::contract;
 use crate::folder::Folder;
 use crate::identities::{Bearer, Role};
 use crate::output::{self, Problem};
-use crate::reach::Reach;
+use crate::reach::{Reach, Unanswered};
 
 /// How often it is tried in a row without anything more arriving.
 const ATTEMPTS: u32 = 10;
 
 /// How often the first question is asked: whoever waits for it has sent nothing yet, and the service may not be there at all.
 const FIRST_ATTEMPTS: u32 = 5;
+
+/// What is asked of the partner on the way, in this order.
+const MISSING: &str = "partner.v1.DiagnosticsService/FindMissingBlobs";
+const QUERY: &str = "partner.v1.DiagnosticsService/QueryBlob";
+const WRITE: &str = "partner.v1.DiagnosticsService/WriteBlob";
+const COMMIT: &str = "partner.v1.DiagnosticsService/CommitBundle";
+const PSEUDONYMS: &str = "partner.v1.DiagnosticsService/PutPseudonyms";
 
 /// A bundle that was committed for a ticket.
 pub(crate) struct Committed {
@@ -55,6 +62,8 @@ pub(crate) struct Desk<'f> {
     there: AtomicU64,
     /// How many bytes were handed to the connection, in all attempts.
     sent: Arc<AtomicU64>,
+    /// The RPC that failed last.
+    failed: Mutex<&'static str>,
 }
 
 type Client = DiagnosticsServiceClient<InterceptedService<Reach, Bearer>>;
@@ -63,7 +72,15 @@ impl<'f> Desk<'f> {
     pub(crate) fn open(folder: &'f Folder, role: Role, ticket_id: &str) -> Result<Self, Problem> {
         let channel = role.channel(folder, "partner")?;
         let (there, sent) = (AtomicU64::new(0), Arc::default());
-        Ok(Self { folder, role, channel, ticket_id: ticket_id.to_owned(), there, sent })
+        Ok(Self { folder, role, channel, ticket_id: ticket_id.to_owned(), there, sent, failed: Mutex::new(COMMIT) })
+    }
+
+    /// The answer of an RPC, which is remembered where it failed.
+    fn heard<T>(&self, rpc: &'static str, answer: Result<Response<T>, Status>) -> Result<T, Status> {
+        if answer.is_err() {
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = rpc;
+        }
+        answer.map(Response::into_inner)
     }
 
     /// A client with a token of now: an upload may last longer than one.
@@ -86,7 +103,7 @@ impl<'f> Desk<'f> {
     pub(crate) async fn commit(&self, manifest: &[u8]) -> Result<Committed, Status> {
         let manifest = uploads::write_blob(&reference(Digest::of(manifest), manifest.len() as u64));
         let request = pb::CommitBundleRequest { ticket_id: self.ticket_id.clone(), manifest: Some(manifest) };
-        let answer = self.client()?.commit_bundle(request).await?.into_inner();
+        let answer = self.heard(COMMIT, self.client()?.commit_bundle(request).await)?;
         let bundle = answer.bundle.unwrap_or_default();
         Ok(Committed {
             bundle_id: bundle.bundle_id,
@@ -108,7 +125,7 @@ impl<'f> Desk<'f> {
                 bundle_id: committed.bundle_id.clone(),
                 sealed: sealed.to_vec().into(),
             };
-            match self.client()?.put_pseudonyms(request).await {
+            match self.heard(PSEUDONYMS, self.client()?.put_pseudonyms(request).await) {
                 Ok(_) => {}
                 Err(status) if is_passing(&status) => return Err(status),
                 // The bundle is there all the same.
@@ -127,14 +144,14 @@ impl Far for Desk<'_> {
     async fn missing(&self, blobs: Vec<Named>) -> Result<Vec<Named>, Status> {
         let all: i64 = blobs.iter().map(|blob| blob.size_bytes).sum();
         let request = pb::FindMissingBlobsRequest { ticket_id: self.ticket_id.clone(), blobs };
-        let missing = self.client()?.find_missing_blobs(request).await?.into_inner().missing;
+        let missing = self.heard(MISSING, self.client()?.find_missing_blobs(request).await)?.missing;
         self.is_there(all - missing.iter().map(|blob| blob.size_bytes).sum::<i64>());
         Ok(missing)
     }
 
     async fn committed(&self, blob: Named) -> Result<i64, Status> {
         let request = pb::QueryBlobRequest { ticket_id: self.ticket_id.clone(), blob: Some(blob) };
-        let committed = self.client()?.query_blob(request).await?.into_inner().committed_bytes;
+        let committed = self.heard(QUERY, self.client()?.query_blob(request).await)?.committed_bytes;
         self.is_there(committed);
         Ok(committed)
     }
@@ -148,7 +165,7 @@ impl Far for Desk<'_> {
             let ticket_id = blob.as_ref().map(|_| ticket_id.clone()).unwrap_or_default();
             pb::WriteBlobRequest { ticket_id, blob, offset_bytes, part: content }
         });
-        self.patient_client()?.write_blob(messages).await.map(Response::into_inner).map(|answer| answer.complete)
+        self.heard(WRITE, self.patient_client()?.write_blob(messages).await).map(|answer| answer.complete)
     }
 }
 
@@ -204,7 +221,9 @@ pub(crate) async fn upload(desk: &Desk<'_>, bundle: Arc<SealedBundle>, bar: &Pro
         let there = desk.there.load(Ordering::Relaxed);
         let has_progressed = there > most;
         most = most.max(there);
-        let pause = retries.after(status, has_progressed, bar).map_err(Failed::Refused)?;
+        retries.has_begun |= desk.sent.load(Ordering::Relaxed) > 0;
+        let rpc = *desk.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let pause = retries.after(status, has_progressed, bar).map_err(|status| Failed::Refused { status, rpc })?;
         tokio::time::sleep(pause).await;
     }
 }
@@ -227,11 +246,13 @@ struct Retries {
     /// So often in a row.
     most: u32,
     failures: u32,
+    /// Whether anything was sent, so that there is something to go on with.
+    has_begun: bool,
 }
 
 impl Retries {
     fn new(most: u32) -> Self {
-        Self { world: World::system(), most, failures: 0 }
+        Self { world: World::system(), most, failures: 0, has_begun: false }
     }
 
     /// How long to wait after a failure, which is told; the failure itself, where it does not pass or was met often enough.
@@ -241,14 +262,22 @@ impl Retries {
             return Err(status);
         }
         let pause = pause(self.failures, u16::from_be_bytes(self.world.random::<2>()));
-        let (said, seconds) = (status.message(), pause.as_secs_f64());
-        let text = format!(
-            "The upload was cut ({said}). It goes on in {seconds:.1} s, attempt {} of {}.",
-            self.failures + 1,
-            self.most
-        );
-        bar.suspend(|| output::remark(&text));
+        bar.suspend(|| output::remark(&self.told(&status, pause)));
         Ok(pause)
+    }
+
+    /// What is told while somebody waits.
+    fn told(&self, status: &Status, pause: Duration) -> String {
+        let what = if self.has_begun {
+            ["The upload was cut", "It goes on"]
+        } else if Unanswered::of(status).is_some() {
+            ["The service did not answer", "It is asked again"]
+        } else {
+            ["The service could not do it", "It is asked again"]
+        };
+        let ([what, then], said) = (what, output::on_one_line(status.message()));
+        let (seconds, attempt) = (pause.as_secs_f64(), self.failures + 1);
+        format!("{what} ({said}). {then} in {seconds:.1} s, attempt {attempt} of {}.", self.most)
     }
 }
 
@@ -256,8 +285,8 @@ impl Retries {
 pub(crate) enum Failed {
     /// The sealed file cannot be read any more.
     Read(Error),
-    /// The partner's service does not take it.
-    Refused(Status),
+    /// The partner's service does not take it, and which RPC says so.
+    Refused { status: Status, rpc: &'static str },
 }
 
 /// A blob by its digest and size.
@@ -275,7 +304,7 @@ fn shown(bar: &ProgressBar) -> Told {
 }
 
 /// Whether it may be otherwise the next time: no answer, a cut, or somebody else at the same blob.
-fn is_passing(status: &Status) -> bool {
+pub(crate) fn is_passing(status: &Status) -> bool {
     let is_cut = matches!(
         status.code(),
         Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled | Code::DeadlineExceeded | Code::Aborted
@@ -314,6 +343,25 @@ mod tests {
         assert_eq!(retries.after(Status::unavailable("cut"), false, &bar).unwrap_err().message(), "cut");
         assert!(retries.after(Status::unavailable("cut"), true, &bar).is_ok(), "what goes on is tried on");
         assert!(Retries::new(ATTEMPTS).after(Status::not_found("no ticket"), false, &bar).is_err());
+    }
+
+    #[test]
+    fn b03_of_a_service_that_is_not_there_nobody_is_told_that_an_upload_was_cut() {
+        use crate::reach::{Happened, Place};
+        let place = Place { service: "partner".into(), address: "https://[::1]:9".into(), data: String::new() };
+        let mut status = Status::unavailable("nothing listens there");
+        status.set_source(Arc::new(Unanswered { place, happened: Happened::Refused }));
+        let mut retries = Retries::new(FIRST_ATTEMPTS);
+        retries.failures = 1;
+        let told = retries.told(&status, Duration::from_millis(250));
+        let expected =
+            "The service did not answer (nothing listens there). It is asked again in 0.2 s, attempt 2 of 5.";
+        assert_eq!(told, expected);
+        retries.has_begun = true;
+        assert!(
+            retries.told(&status, Duration::ZERO).starts_with("The upload was cut (nothing"),
+            "there is what goes on"
+        );
     }
 
     #[test]

@@ -31,13 +31,23 @@ pub(crate) struct VerifyArguments {
     /// The text that a signature is over: the profile, or the sealed bundle. By default the one that lies beside it: FILE without `.jws`.
     #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
-    /// Print what it says as JSON only.
+    /// Print what it says as JSON only; of a signature that is over a text of its own, with a member `text`: `same` as what was signed, or
+    /// `not_compared`.
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Problem> {
     let answer = read(&arguments.file)?;
+    let signature = signature_of(&arguments.file);
+    if compact(&unwrap_signed(&answer)).is_none() && signature.is_file() {
+        return Err(Problem::new(format!(
+            "{} is no signed text: its signature is {}",
+            arguments.file.display(),
+            signature.display()
+        ))
+        .next(format!("Verify that one: {} verify {}", output::program(), output::path(&signature))));
+    }
     let keys_file = arguments.keys.clone().unwrap_or_else(|| keys_beside(&arguments.file));
     let keys = read(&keys_file).map_err(|problem| {
         problem.next("Name a file with the issuer's keys, as GetKeySet answers them: --keys FILE.")
@@ -46,7 +56,7 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Problem> {
         .map_err(|problem| Problem::new(format!("{} {problem}", keys_file.display())))?;
     let signed = unwrap_signed(&answer);
     let signed = signed.trim();
-    let genuine = identify(signed, &keys).map_err(|error| {
+    let mut genuine = identify(signed, &keys).map_err(|error| {
         let since = if matches!(error, VerifyError::Expired) { since(signed, &keys) } else { String::new() };
         Problem::new(format!("{} is not to be trusted: {error}{since}", arguments.file.display()))
             .next("Ask for it again, and for the keys of the service that issued it.")
@@ -59,6 +69,11 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Problem> {
     // A signature says nothing of a text but its digest: who sees it verified is to know of which text.
     let over = genuine.over.as_ref();
     let compared = over.map(|over| over.compare(&arguments.file, &answer, named)).transpose()?;
+    if arguments.json
+        && let (Some(compared), Some(claims)) = (&compared, genuine.claims.as_object_mut())
+    {
+        claims.insert("text".into(), compared.word().into());
+    }
     if !arguments.json {
         output::done(&format!("genuine: {}", genuine.kind));
     }
@@ -68,11 +83,11 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Problem> {
             output::field(name, &value);
         }
     }
-    match (compared, over) {
+    match (compared, genuine.over.as_ref()) {
         (Some(Compared::Same(text)), _) if !arguments.json => {
             output::field("text", &format!("{text} is what was signed"));
         }
-        (Some(Compared::Nothing), Some(over)) if !arguments.json => output::field("text", &output::bad(over.hint())),
+        (Some(Compared::Nothing), Some(over)) if !arguments.json => output::warning("text", over.hint()),
         (Some(Compared::Nothing), Some(over)) => output::remark(&format!("The text was {}.", over.hint())),
         _ => {}
     }
@@ -86,8 +101,15 @@ fn read(path: &Path) -> Result<String, Problem> {
             output::program(),
             output::path(path)
         )),
-        _ => Problem::new(format!("{} cannot be read: {error}", path.display())),
+        _ => Problem::unreadable(path, &error),
     })
+}
+
+/// Where the signature of a text lies beside it.
+fn signature_of(text: &Path) -> PathBuf {
+    let mut name = text.as_os_str().to_owned();
+    name.push(".jws");
+    PathBuf::from(name)
 }
 
 /// Where the keys lie beside a signed text: those with which it was fetched, or those that were written out for it.
@@ -275,6 +297,21 @@ mod tests {
         std::fs::write(file("host.vouch"), b"\xff\xfe").unwrap();
         let refused = read(&file("host.vouch")).unwrap_err();
         assert!(refused.what.ends_with("is no text") && refused.next.unwrap().contains("bundle verify"));
+    }
+
+    #[test]
+    fn who_names_a_text_is_told_which_file_is_its_signature() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = folder.path().join("own.toml");
+        std::fs::write(&text, "name = \"own\"\n").unwrap();
+        let refused = |file: &Path| {
+            run(&VerifyArguments { file: file.to_owned(), keys: None, text: None, json: false }).unwrap_err()
+        };
+        assert!(refused(&text).what.starts_with("there is no file "), "its keys, where it has no signature");
+        std::fs::write(folder.path().join("own.toml.jws"), "a.b.c").unwrap();
+        let told = refused(&text);
+        assert!(told.what.ends_with("own.toml.jws") && told.what.contains("its signature is"), "{}", told.what);
+        assert!(refused(&folder.path().join("nope")).what.starts_with("there is no file "));
     }
 
     #[test]

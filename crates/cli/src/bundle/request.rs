@@ -1,12 +1,11 @@
 //! `vouch bundle request`: asking for diagnostics, or for more of them with the same pseudonyms.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use tempfile::NamedTempFile;
 use vouch_core::World;
 use vouch_diagnostics::request::{CollectionRequest, PseudonymKey};
 
@@ -53,9 +52,7 @@ pub(super) fn run(arguments: &RequestArguments) -> Result<ExitCode, Problem> {
     let text = request.write().map_err(|error| Problem::new(error.to_string()))?;
     let path = arguments.output.display();
     // It has a key: nobody else reads it here, and nothing is written over.
-    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&arguments.output);
-    let written = created.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    written.map_err(|error| match error.kind() {
+    written(&arguments.output, &text).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Problem::there(&arguments.output),
         _ => Problem::new(format!("{path} cannot be written: {error}")).next("Choose another file."),
     })?;
@@ -72,6 +69,15 @@ pub(super) fn run(arguments: &RequestArguments) -> Result<ExitCode, Problem> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Writes a file that has its name once it is whole.
+fn written(file: &Path, text: &str) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut writing = NamedTempFile::new_in(folder)?;
+    writing.write_all(text.as_bytes())?;
+    writing.as_file().sync_all()?;
+    writing.persist_noclobber(file).map(drop).map_err(|refused| refused.error)
+}
+
 /// Refuses collectors that the profile does not have, where it is here: one that this program brings along, or that was fetched into this
 /// folder. Says whether there was nothing left to tell.
 fn fits(request: &CollectionRequest) -> Result<bool, Problem> {
@@ -83,4 +89,22 @@ fn fits(request: &CollectionRequest) -> Result<bool, Problem> {
     let names: Vec<&str> = profile.collectors.iter().map(|collector| collector.name.as_str()).collect();
     request.fits(&profile.title(), &names).map_err(|error| Problem::new(error.to_string()))?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_request_is_written_whole_for_nobody_else_to_read_and_over_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("request.toml");
+        written(&file, "one").unwrap();
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(written(&file, "two").unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "one");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left there");
+    }
 }

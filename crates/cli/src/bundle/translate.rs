@@ -37,7 +37,7 @@ pub(super) async fn run(arguments: &TranslateArguments) -> Result<ExitCode, Prob
         Some("-") => std::io::read_to_string(std::io::stdin()),
         _ => std::fs::read_to_string(&arguments.file),
     };
-    let text = read.map_err(|error| Problem::new(format!("{} cannot be read: {error}", arguments.file.display())))?;
+    let text = read.map_err(|error| Problem::unreadable(&arguments.file, &error))?;
     let refused = |status: &Status| refusal::problem(status, &Called { role: arguments.role, rpc: RPC, said: &said });
     let ticket = contract::ticket_id(&folder, arguments.role, &arguments.ticket).await;
     let ticket = ticket.map_err(|status| refused(&status))?;

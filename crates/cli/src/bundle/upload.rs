@@ -59,9 +59,15 @@ pub(super) async fn run(arguments: &UploadArguments) -> Result<ExitCode, Problem
             return Err(Problem::new(format!("{} cannot be read any more: {error}", arguments.file.display()))
                 .next("What was sent is kept. Start it again when the file can be read."));
         }
-        Err(Failed::Refused(status)) => {
-            return Err(refused(&status, "partner.v1.DiagnosticsService/CommitBundle")
-                .next("What was sent is kept: started again, it goes on from there."));
+        Err(Failed::Refused { status, rpc }) => {
+            let problem = refused(&status, rpc);
+            let problem = Problem { what: format!("{}: {}", name_of(rpc), problem.what), ..problem };
+            // What is refused for good would be refused again.
+            return Err(if upload::is_passing(&status) {
+                problem.next("What was sent is kept: started again, it goes on from there.")
+            } else {
+                problem
+            });
         }
     };
     let Committed { bundle_id, entries, size_bytes, manifest_signature, sent_bytes, table_refused } = committed;
@@ -126,6 +132,11 @@ async fn ticket(
     let tickets = TicketServiceClient::with_interceptor(channel, bearer);
     let asked = upload::ask(bar, async || tickets.clone().get_ticket(request.clone()).await).await;
     Ok(asked.map(|answer| answer.into_inner().ticket.unwrap_or_default()))
+}
+
+/// An RPC as a reader needs it: `CommitBundle`.
+fn name_of(rpc: &str) -> &str {
+    rpc.rsplit('/').next().unwrap_or(rpc)
 }
 
 /// How the fields of a ticket's question were given.

@@ -50,7 +50,7 @@ pub(super) fn read(path: &Path, format: Option<Format>) -> Result<Lines, Problem
         Box::new(std::io::stdin())
     } else {
         let file = File::open(path);
-        Box::new(file.map_err(|error| Problem::new(format!("{} cannot be read: {error}", name(path))))?)
+        Box::new(file.map_err(|error| Problem::unreadable(path, &error))?)
     };
     match format {
         Format::Csv => csv(source, &name(path)),

@@ -33,6 +33,8 @@ pub(super) struct Records<R> {
     end: u8,
     /// Lines that are to be looked at again.
     again: VecDeque<Line>,
+    /// Records behind the first of a line, which a return alone ended.
+    behind: VecDeque<Record>,
     /// How many lines were read, and how many bytes since the last record.
     read: u64,
     bytes: u64,
@@ -63,7 +65,7 @@ impl<R: Read> Records<R> {
         let is_return = place
             .is_some_and(|place| beginning.get(place..place + 2).is_some_and(|end| end[0] == b'\r' && end[1] != b'\n'));
         let end = if is_return { b'\r' } else { b'\n' };
-        Ok(Self { reader, end, again: VecDeque::new(), read: 0, bytes: 0, has_ended: false })
+        Ok(Self { reader, end, again: VecDeque::new(), behind: VecDeque::new(), read: 0, bytes: 0, has_ended: false })
     }
 
     /// The next line; an error is the last that there is.
@@ -120,6 +122,9 @@ impl<R: Read> Iterator for Records<R> {
     type Item = Record;
 
     fn next(&mut self) -> Option<Record> {
+        if let Some(record) = self.behind.pop_front() {
+            return Some(record);
+        }
         let lines = self.lines();
         let bytes = std::mem::take(&mut self.bytes);
         Some(match lines {
@@ -127,7 +132,10 @@ impl<R: Read> Iterator for Records<R> {
             Ok(Some(Ok(lines))) => {
                 let line = lines.first().map_or(self.read, |line| line.number);
                 let last = lines.last().map_or(self.read, |line| line.number);
-                Record { line, last, fields: fields(&lines), bytes }
+                let mut records = fields(&lines).into_iter();
+                let first = records.next().unwrap_or_else(|| Ok(Vec::new()));
+                self.behind = records.map(|fields| Record { line, last, fields, bytes: 0 }).collect();
+                Record { line, last, fields: first, bytes }
             }
             Ok(Some(Err(opened))) => {
                 let problem =
@@ -158,11 +166,11 @@ fn reach(line: &Line, mut quoted: Option<u64>) -> Reached {
             }
             (At::Quoted, b'"') => At::Behind,
             (At::Quoted, _) => At::Quoted,
-            (_, b',') => {
+            // Of the two that end a record, the one that ends no line of this file does so as well.
+            (_, b',' | b'\r' | b'\n') => {
                 quoted = None;
                 At::Start
             }
-            (at, b'\r' | b'\n') => at,
             (At::Behind, _) => match quoted {
                 Some(opened) if opened < line.number => return Reached::Unclosed(opened),
                 // As other programs take it: what stands behind a quote belongs to the field.
@@ -177,17 +185,24 @@ fn reach(line: &Line, mut quoted: Option<u64>) -> Reached {
     }
 }
 
-/// The fields of a record.
-fn fields(lines: &[Line]) -> Result<Vec<String>, String> {
+/// The fields of each record in the lines of one: several, where a return alone stands within a line.
+fn fields(lines: &[Line]) -> Vec<Result<Vec<String>, String>> {
     let text: Vec<u8> = lines.iter().flat_map(|line| line.text.iter().copied()).collect();
     let mut builder = csv::ReaderBuilder::new();
     builder.has_headers(false).flexible(true).buffer_capacity(text.len().max(1));
     let mut reader = builder.from_reader(text.as_slice());
     let mut record = csv::StringRecord::new();
-    match reader.read_record(&mut record).map_err(csv::Error::into_kind) {
-        Ok(_) => Ok(record.iter().map(str::to_owned).collect()),
-        Err(csv::ErrorKind::Utf8 { .. }) => Err(OTHER_TEXT.to_owned()),
-        Err(kind) => Err(format!("cannot be read: {kind:?}")),
+    let mut records = Vec::new();
+    loop {
+        records.push(match reader.read_record(&mut record).map_err(csv::Error::into_kind) {
+            Ok(true) => Ok(record.iter().map(str::to_owned).collect()),
+            Ok(false) => return records,
+            Err(csv::ErrorKind::Utf8 { .. }) => Err(OTHER_TEXT.to_owned()),
+            Err(kind) => {
+                records.push(Err(format!("cannot be read: {kind:?}")));
+                return records;
+            }
+        });
     }
 }
 
@@ -216,6 +231,21 @@ mod tests {
         assert_eq!(records(text), expected.map(|(line, told)| (line, told.to_owned())));
         let mac = records("a,b\r1,2\r3,4\r");
         assert_eq!(mac.len(), 3, "a return alone ends a line: {mac:?}");
+    }
+
+    #[test]
+    fn w20_a_return_alone_within_a_line_ends_a_record_and_hides_none() {
+        let told = records("a,b\n1,2\r3,4\r\"5\",6\r\n7,8\n");
+        let expected = [(1, "a|b"), (2, "1|2"), (2, "3|4"), (2, "5|6"), (3, "7|8")];
+        assert_eq!(told, expected.map(|(line, told)| (line, told.to_owned())));
+        let told = records("a,b\r1,2\n3,4\r\n5,6");
+        let expected = [(1, "a|b"), (2, "1|2"), (2, "3|4"), (3, "5|6")];
+        assert_eq!(told, expected.map(|(line, told)| (line, told.to_owned())));
+        let open = records("a,b\n1,2\r\"3,4\n5,6\n");
+        assert!(is_unclosed(&open, 2) && open[2].1 == "5|6", "{open:?}");
+        let other = Records::new(b"a,b\n1,2\r\xff,4\r5,6\n".as_slice()).unwrap();
+        let fields: Vec<_> = other.map(|record| record.fields.ok().map(|fields| fields.join("|"))).collect();
+        assert_eq!(fields, ["a|b", "1|2", "", "5|6"].map(|told| Some(told.to_owned()).filter(|told| !told.is_empty())));
     }
 
     #[test]

@@ -13,8 +13,7 @@ type Answers = BTreeMap<String, BTreeMap<String, String>>;
 /// Takes the answers of a file. One to a question that is not asked is a mistake.
 pub(super) fn read(file: &Path, evidence: &mut OneOf) -> Result<(), Problem> {
     let OneOf::Host(plan) = evidence else { return Ok(()) };
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Problem::new(format!("{} cannot be read: {error}", file.display())))?;
+    let text = std::fs::read_to_string(file).map_err(|error| Problem::unreadable(file, &error))?;
     let answers: Answers = toml::from_str(&text).map_err(|error| {
         Problem::new(format!("{}: {}", file.display(), error.message()))
             .next("Write a table for each collector that asks, and a text for each of its questions.")

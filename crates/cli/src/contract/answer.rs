@@ -7,7 +7,7 @@ use super::cells::{self, Room};
 use super::columns::Wanted;
 use super::table::{self, View};
 use super::{events, flags, pages, problems};
-use crate::output;
+use crate::{call, output};
 
 /// How far a message within another is set in.
 const STEP: usize = 2;
@@ -169,8 +169,8 @@ fn group(rows: &[DynamicMessage], indent: usize, view: &View, wanted: Wanted, to
         }
         return;
     }
-    // A text of several lines has no room in a table, and is what one looks for.
-    if wanted == Wanted::Said && rows.iter().any(has_lines) {
+    // What somebody wrote has no room in a table, and is what one looks for.
+    if wanted == Wanted::Said && (rows.iter().any(has_lines) || rows.iter().all(is_note)) {
         for row in rows {
             thing(row, indent, view, told);
         }
@@ -190,18 +190,35 @@ pub(crate) fn finding(finding: &DynamicMessage) -> Vec<String> {
     };
     let reason = said("reason").to_uppercase().replace('-', "_");
     let what = if said("weight") == "warning" { output::strong("warning") } else { output::bad("blocking") };
-    let mut lines = vec![format!("{what} {reason}: {}", said("message"))];
-    let by = match said("cure_by").as_str() {
-        "" => String::new(),
-        by => format!("{}: ", by.replace('-', " ")),
-    };
-    if !said("remedy").is_empty() {
-        lines.push(format!("  {by}{}", said("remedy")));
+    let (subject, message) = (said("subject"), said("message"));
+    // A message that is no sentence of its own says what is wrong with its subject.
+    let is_sentence = subject.is_empty() || !message.starts_with(char::is_lowercase) || message.starts_with(&subject);
+    let message = if is_sentence { message } else { format!("{subject} {message}") };
+    let flag = problem_flag(&subject).map(|flag| format!(" (ticket update-problem {flag})")).unwrap_or_default();
+    let mut lines = vec![format!("{what} {reason}: {message}{flag}")];
+    let by = said("cure_by").replace('-', " ");
+    match (by.as_str(), said("remedy").as_str()) {
+        ("", "") => {}
+        ("", remedy) => lines.push(format!("  {remedy}")),
+        (by, "") => lines.push(format!("  To be cured by the {by}.")),
+        (by, remedy) => lines.push(format!("  {by}: {remedy}")),
     }
     if !said("clears_at").is_empty() {
         lines.push(format!("  It falls away by itself at {}.", said("clears_at")));
     }
     lines
+}
+
+/// The flag by which a ticket's problem is given what a finding is about, where there is one.
+fn problem_flag(subject: &str) -> Option<String> {
+    let field = ["question.", "escalation.problem.", "escalation."]
+        .into_iter()
+        .find_map(|place| subject.strip_prefix(place))
+        .unwrap_or(subject);
+    let method = call::named("partner.v1.TicketService/UpdateProblem")?;
+    let path = format!("problem.{field}");
+    let flag = flags::of(&method.input()).into_iter().find(|flag| flag.field_path() == path)?;
+    Some(format!("--{}", flag.name))
 }
 
 /// Zero and no are said; what is empty or absent is not.
@@ -230,6 +247,11 @@ fn has_lines(message: &DynamicMessage) -> bool {
         !cells::is_key_material(&field) && value.as_str().is_some_and(|text| text.trim_end().contains('\n'))
     };
     message.descriptor().fields().any(has)
+}
+
+/// Whether a message is what somebody wrote to others: by its shape.
+fn is_note(message: &DynamicMessage) -> bool {
+    ["note_id", "author", "text"].iter().all(|name| message.descriptor().get_field_by_name(name).is_some())
 }
 
 /// Whether a field takes lines of its own.
@@ -353,6 +375,35 @@ findings
     }
 
     #[test]
+    fn a_finding_is_told_with_its_field_the_flag_for_it_and_who_cures_it() {
+        let pool = vouch_contract::pool();
+        let descriptor = pool.get_message_by_name("vouch.common.v1.Finding").unwrap();
+        let told = |subject: &str, message: &str| {
+            let found = json!({
+                "reason": "REASON_INVALID_FIELD", "weight": "WEIGHT_BLOCKING", "cureBy": "CURE_BY_PARTNER",
+                "subject": subject, "message": message,
+            });
+            let lines = finding(&values::message(&descriptor, &found).unwrap());
+            lines.iter().map(|line| strip_str(line).to_string()).collect::<Vec<_>>()
+        };
+        let version =
+            "blocking INVALID_FIELD: question.version is required for a proof (ticket update-problem --version)";
+        assert_eq!(told("question.version", "is required for a proof"), [version, "  To be cured by the partner."]);
+        for (subject, flag) in
+            [("impact", "--impact"), ("environment.kind", "--environment-kind"), ("origin", "--origin")]
+        {
+            let lines = told(subject, "It is required and empty.");
+            assert!(lines[0].ends_with(&format!("and empty. (ticket update-problem {flag})")), "{lines:?}");
+        }
+        assert_eq!(told("os", "The bundle has no os.")[0], "blocking INVALID_FIELD: The bundle has no os.");
+        assert_eq!(
+            told("impact", "impact is empty.")[0].matches("impact").count(),
+            2,
+            "not said twice, but for its flag"
+        );
+    }
+
+    #[test]
     fn what_a_vendor_asks_is_told_whole_wherever_it_stands() {
         let question = "Which driver is loaded, and since when is it?";
         let note = |id: &str, text: &str| json!({ "noteId": id, "audience": "AUDIENCE_VENDOR", "author": "vendor", "text": text });
@@ -377,6 +428,33 @@ findings
     Collect: logs, disks
 ";
         assert!(told.contains("text        We look.\n") && told.contains(expected), "{told}");
+    }
+
+    #[test]
+    fn a_note_is_told_with_its_text_and_its_marks_however_narrow_a_terminal_is() {
+        let pool = vouch_contract::pool();
+        let lines = |message: &str, answer: &serde_json::Value| {
+            let descriptor = pool.get_message_by_name(&format!("vouch.{message}")).unwrap();
+            let answer = values::message(&descriptor, answer).unwrap();
+            let told = lines(&answer, &View { wide: false, width: Some(80) });
+            told.lines.iter().map(|line| strip_str(line).to_string() + "\n").collect::<String>()
+        };
+        let (id, author) = (format!("note_{}", "0".repeat(26)), "https://staff.north.example#agent");
+        let text = "Stop the spooler, and start it again with the driver of March.";
+        let note = json!({
+            "noteId": id, "audience": "AUDIENCE_END_USER", "author": author, "text": text,
+            "writtenAt": "2026-06-30T12:00:00Z", "marks": ["STEP_MARK_NEEDS_ADMINISTRATIVE_RIGHTS", "STEP_MARK_EXPOSES_SENSITIVE_DATA"],
+        });
+        let told =
+            lines("partner.v1.GetTicketResponse", &json!({ "ticket": { "ticketId": "tkt_1", "notes": [note] } }));
+        assert!(
+            told.contains(&format!("  {text}\n"))
+                && told.contains("needs-administrative-rights, exposes-sensitive-data\n"),
+            "{told}"
+        );
+        let note = json!({ "noteId": id, "author": author, "text": text, "writtenAt": "2026-06-30T12:00:00Z" });
+        let told = lines("vendor.v1.GetDeskCaseResponse", &json!({ "internalNotes": [note] }));
+        assert!(told.contains(&format!("  {text}\n")), "{told}");
     }
 
     #[test]

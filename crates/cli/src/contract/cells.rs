@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value};
 
 use super::names;
+pub(super) use crate::output::on_one_line as printable;
 
 /// How many bytes a digest has.
 pub(super) const DIGEST_BYTES: usize = 32;
@@ -74,11 +75,6 @@ pub(super) fn differences(things: &[Value]) -> String {
         format!("{field}: {before} -> {after}")
     };
     things.iter().filter_map(Value::as_message).map(one).collect::<Vec<_>>().join("; ")
-}
-
-/// A text without what a terminal would take for an order, and without line breaks.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
 /// Whether a message is said on one line: a time, a duration, a field mask.

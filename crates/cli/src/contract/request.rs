@@ -2,10 +2,11 @@
 
 use clap::ArgMatches;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
+use serde_json::Value as Json;
 use vouch_core::World;
 
 use super::flags::{self, Flag, SUBJECT};
-use super::{Asked, values};
+use super::{Asked, required, values};
 use crate::call;
 use crate::output::Problem;
 
@@ -27,6 +28,7 @@ pub(super) fn read(asked: &Asked, matches: &ArgMatches) -> Result<Intent, Proble
         None => "{}".to_owned(),
     };
     let mut message = call::read(&asked.method, &text)?;
+    let said: Option<Json> = serde_json::from_str(&text).ok();
     let subject = flags::subject(&asked.flags);
     let mut given = Vec::new();
     for flag in &asked.flags {
@@ -34,6 +36,10 @@ pub(super) fn read(asked: &Asked, matches: &ArgMatches) -> Result<Intent, Proble
         if let Some(value) = value(flag, is_subject, matches) {
             set(&mut message, &flag.path, value.clone());
             given.push((flag.path.clone(), value));
+        } else if required::is_word(flag) && !is_said(said.as_ref(), flag) {
+            let name = &flag.name;
+            return Err(Problem::new(format!("it has to be said: --{name}, or --{name}=false"))
+                .next("Left out it would count as a no that nobody said."));
         }
     }
     let request_id = message.get_field_by_name("request_id").and_then(|id| id.as_str().map(str::to_owned));
@@ -42,6 +48,12 @@ pub(super) fn read(asked: &Asked, matches: &ArgMatches) -> Result<Intent, Proble
         message.set_field_by_name("request_id", Value::String(id.clone()));
     }
     Ok(Intent { message, given, request_id })
+}
+
+/// Whether a request as JSON says a field of its own.
+fn is_said(request: Option<&Json>, flag: &Flag) -> bool {
+    let names = flag.field().map(|field| [field.json_name().to_owned(), field.name().to_owned()]);
+    names.into_iter().flatten().any(|name| request.is_some_and(|request| request.get(&name).is_some()))
 }
 
 /// Sets a field within messages; those on the way come to be.
@@ -100,7 +112,7 @@ pub(crate) fn fresh() -> String {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
-    use serde_json::{Value as Json, json};
+    use serde_json::json;
 
     use super::super::table::View;
     use super::super::{commands, flags};
@@ -111,6 +123,11 @@ mod tests {
 
     /// The request that a command makes, without its id.
     fn request(line: &[&str]) -> Json {
+        tried(line).unwrap_or_else(|problem| panic!("{}", problem.what))
+    }
+
+    /// The same, or what is lacking.
+    fn tried(line: &[&str]) -> Result<Json, Problem> {
         let program = commands::add(Arguments::command());
         let matches = program.try_get_matches_from([&["vouch"], line].concat()).unwrap();
         let (group, within) = matches.subcommand().unwrap();
@@ -125,10 +142,25 @@ mod tests {
             limit: None,
             method,
         };
-        let mut intent = read(&asked, given).unwrap_or_else(|problem| panic!("{}", problem.what));
+        let mut intent = read(&asked, given)?;
         assert_eq!(intent.request_id.is_some(), intent.message.has_field_by_name("request_id"));
         intent.message.clear_field_by_name("request_id");
-        serde_json::to_value(&intent.message).unwrap()
+        Ok(serde_json::to_value(&intent.message).unwrap())
+    }
+
+    #[test]
+    fn a_yes_or_a_no_that_is_the_whole_point_has_to_be_said() {
+        let refused = tried(&["ticket", "confirm-solution", "tkt_1"]).unwrap_err();
+        assert_eq!(refused.what, "it has to be said: --works, or --works=false");
+        let words = |line: &'static str| line.split_whitespace().collect::<Vec<_>>();
+        assert_eq!(
+            request(&words("ticket confirm-solution tkt_1 --works")),
+            json!({ "ticketId": "tkt_1", "works": true })
+        );
+        let no = json!({ "ticketId": "tkt_1", "remarks": "r" });
+        assert_eq!(request(&words("ticket confirm-solution tkt_1 --works=false --remarks r")), no);
+        let read = r#"{"ticketId":"tkt_1","remarks":"r","works":false}"#;
+        assert_eq!(request(&["ticket", "confirm-solution", "--request", read]), no);
     }
 
     #[test]

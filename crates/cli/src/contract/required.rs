@@ -37,6 +37,9 @@ pub(super) fn need(method: &MethodDescriptor, flag: &Flag) -> Need {
         let says_which = flag.path.len() == 2 && field.number() == 1 && !is_subject;
         return if says_which { Need::Always } else { Need::Never };
     }
+    if is_word(flag) {
+        return Need::Always;
+    }
     let is_choice = is_only_choice(field);
     if !is_choice && !vouch_contract::is_required(field) {
         return Need::Never;
@@ -47,6 +50,13 @@ pub(super) fn need(method: &MethodDescriptor, flag: &Flag) -> Need {
         None if is_choice => Need::OneOf,
         None => Need::Always,
     }
+}
+
+/// Whether a flag is a yes or a no that somebody gives: the contract says what either of them means, so that neither is what nobody said.
+pub(super) fn is_word(flag: &Flag) -> bool {
+    let [field] = flag.path.as_slice() else { return false };
+    let comment = vouch_contract::comment(field.full_name());
+    field.kind() == Kind::Bool && ["True: ", "False: "].iter().all(|word| comment.contains(word))
 }
 
 /// A comment in one line, without the sentence that says that the field is required.

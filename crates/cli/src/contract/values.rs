@@ -8,6 +8,7 @@ use serde::de::DeserializeSeed;
 
 use super::cells::DIGEST_BYTES;
 use super::{names, versions};
+use crate::output::Problem;
 
 /// How the names of fields with a civil date end.
 const DAYS: [&str; 4] = ["_on", "_from", "_until", "_day"];
@@ -140,13 +141,17 @@ fn string(text: &str) -> Result<String, String> {
     match text.strip_prefix('@') {
         None => Ok(text.to_owned()),
         Some(rest) if rest.starts_with('@') => Ok(rest.to_owned()),
-        Some(path) => std::fs::read_to_string(path).map_err(|error| format!("{path} cannot be read: {error}")),
+        Some(path) => std::fs::read_to_string(path).map_err(|error| unreadable(path, &error)),
     }
+}
+
+fn unreadable(path: &str, error: &std::io::Error) -> String {
+    Problem::unreadable(path.as_ref(), error).what
 }
 
 fn bytes(text: &str) -> Result<Vec<u8>, String> {
     if let Some(path) = text.strip_prefix('@') {
-        return std::fs::read(path).map_err(|error| format!("{path} cannot be read: {error}"));
+        return std::fs::read(path).map_err(|error| unreadable(path, &error));
     }
     let is_digest = text.len() == 2 * DIGEST_BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let decoded = match text.strip_prefix("hex:").or(is_digest.then_some(text)) {
@@ -227,7 +232,7 @@ mod tests {
         std::fs::write(&file, "-----BEGIN").unwrap();
         assert_eq!(string(&format!("@{}", file.display())).unwrap(), "-----BEGIN");
         assert_eq!(string("@@ada: see above").unwrap(), "@ada: see above");
-        assert!(string("@/not/there").unwrap_err().contains("cannot be read"));
+        assert!(string("@/not/there").unwrap_err().contains("there is no file"));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::collect;
 use crate::identities::Role;
 use crate::output::Problem;
 use crate::profile::{self, Fetched, Wanted};
+use crate::reach::Unanswered;
+use crate::refusal::{self, Called};
 
 /// The profile that is fetched, and the file into which.
 const PROFILE: (&str, &str) = ("linux-host/1", "linux-host-1.toml");
@@ -66,8 +68,13 @@ async fn fetch(stage: &mut Stage, out: &Path) -> Result<PathBuf, Problem> {
     let wanted = Wanted { role: Role::Customer, vendor: "acme", title: PROFILE.0, keys: None };
     let fetched = profile::fetch_from(&stage.folder, &wanted).await?;
     let fetched = fetched.map_err(|status| {
-        Problem::new(format!("{} could not be fetched: {}", PROFILE.0, status.message()))
-            .next("Start the services with the sample: vouch up, without --bare.")
+        let called = Called::plainly(Role::Customer, "partner.v1.VendorDirectoryService/GetProfile");
+        let problem = refusal::problem(&status, &called);
+        let problem = Problem { what: format!("{} could not be fetched: {}", PROFILE.0, problem.what), ..problem };
+        match Unanswered::of(&status) {
+            Some(_) => problem,
+            None => problem.next("Start the services with the sample: vouch up, without --bare."),
+        }
     })?;
     let file = out.join(PROFILE.1);
     fetched.write(&file)?;

@@ -67,8 +67,8 @@ pub(super) async fn escalate(stage: &mut Stage, sealed: &Path) -> Result<Escalat
 
 /// What the gate found, each finding with its cure, and what can be done about it here.
 fn refused_by_gate(findings: &Value) -> Problem {
-    let besides = refusal::findings_in(findings);
-    let members = serde_json::Map::from_iter([("findings".to_owned(), findings.clone())]);
+    let (besides, told) = refusal::findings_in(findings);
+    let members = serde_json::Map::from_iter([("findings".to_owned(), told)]);
     let count = output::counted(findings.as_array().map_or(0, Vec::len), "finding");
     Problem { besides, members, ..Problem::new(format!("the gate refused the hand-over, with {count}")) }
         .next("Take an archive that has what is missing, as `sos report` makes it, or leave --bundle out: this host is collected then.")
@@ -246,6 +246,8 @@ mod tests {
         assert_eq!(lines[1], "  partner: Collect again with a profile that collects it.");
         assert_eq!(lines.len(), 4);
         assert!(told.next.unwrap().contains("leave --bundle out"));
-        assert_eq!(told.members["findings"][1]["subject"], "disks", "for machines");
+        let second = &told.members["findings"][1];
+        assert_eq!((&second["subject"], &second["reason"]), (&json!("disks"), &json!("ARTEFACT_MISSING")));
+        assert_eq!((&second["cure_by"], &second["weight"]), (&json!("PARTNER"), &json!("BLOCKING")));
     }
 }

@@ -27,7 +27,7 @@ pub(super) async fn upload(folder: &Folder, ticket_id: &str, sealed: &Path) -> R
     let desk = Desk::open(folder, Role::Agent, ticket_id)?;
     upload::upload(&desk, bundle, &ProgressBar::hidden()).await.map_err(|failed| match failed {
         Failed::Read(error) => Problem::new(format!("{} cannot be read any more: {error}", sealed.display())),
-        Failed::Refused(status) => told(status),
+        Failed::Refused { status, .. } => told(status),
     })
 }
 

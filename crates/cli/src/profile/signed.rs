@@ -120,7 +120,7 @@ pub(super) fn keys(file: &Path) -> Result<String, Problem> {
 }
 
 fn read(path: &Path) -> Result<String, Problem> {
-    std::fs::read_to_string(path).map_err(|error| Problem::new(format!("{} cannot be read: {error}", path.display())))
+    std::fs::read_to_string(path).map_err(|error| Problem::unreadable(path, &error))
 }
 
 /// Holds a text against a signature; the vendor that signed it, or why it does not fit.
@@ -196,7 +196,7 @@ mod tests {
         assert!(refused.what.contains("the signature of sample/3"), "{}", refused.what);
         std::fs::remove_file(beside(&file).1).unwrap();
         let refused = origin(&file, TEXT, &profile, None).unwrap_err();
-        assert!(refused.what.contains("cannot be read"), "without keys: {}", refused.what);
+        assert!(refused.what.contains("there is no file"), "without keys: {}", refused.what);
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! The text that a signature is over: held against the digest that was signed, where it lies beside the signature.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
 use serde_json::Value;
 use vouch_diagnostics::Digest;
-use vouch_diagnostics::sealed::SealedBundle;
 use vouch_proof::{ManifestSignature, ProfileSignature};
 
 use crate::output::Problem;
-use crate::profile;
+use crate::{bundle, profile};
 
 /// A signature that is over a text of its own, and says nothing of it but the digest.
 #[derive(Debug)]
@@ -27,26 +28,36 @@ pub(super) enum Compared {
     Nothing,
 }
 
+impl Compared {
+    /// For machines.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Same(_) => "same",
+            Self::Nothing => "not_compared",
+        }
+    }
+}
+
+/// A larger text than this was signed by nobody: profiles and manifests are far smaller.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
 impl Over {
     /// Holds the text that was named against the signature in a file, or else the one in the answer that the signature came in, or else
     /// the one that lies beside it. One that was changed is a problem.
     pub(super) fn compare(&self, file: &Path, answer: &str, named: Option<&Path>) -> Result<Compared, Problem> {
-        if let Some(content) = self.within(answer).filter(|_| named.is_none()) {
+        let within = if named.is_none() { self.within(answer, file)? } else { None };
+        if let Some(content) = within {
             let name = format!("the profile in {}", file.display());
             return self.judge(name, self.is_over(&content), file);
         }
         let beside = || self.beside(file).into_iter().find(|text| text.is_file());
         let Some(text) = named.map(Path::to_owned).or_else(beside) else { return Ok(Compared::Nothing) };
-        // A sealed bundle has its manifest within.
-        let sealed = match self {
-            Self::Manifest(_) => SealedBundle::open(&text).ok(),
-            Self::Profile(_) => None,
-        };
-        let is_same = if let (Self::Manifest(signed), Some(bundle)) = (self, sealed) {
-            bundle.root().to_string() == signed.root
-        } else {
-            let cannot = |error| Problem::new(format!("{} cannot be read: {error}", text.display()));
-            self.is_over(&std::fs::read(&text).map_err(cannot)?)
+        let is_same = match self {
+            // A sealed bundle has its manifest within; a manifest by itself is a JSON object.
+            Self::Manifest(signed) if !begins_with(&text, b'{')? => {
+                bundle::open(&text)?.root().to_string() == signed.root
+            }
+            Self::Manifest(_) | Self::Profile(_) => self.is_over(&content(&text)?),
         };
         self.judge(text.display().to_string(), is_same, file)
     }
@@ -89,11 +100,19 @@ impl Over {
         }
     }
 
-    /// The text in an answer that has both.
-    fn within(&self, answer: &str) -> Option<Vec<u8>> {
-        let Self::Profile(_) = self else { return None };
-        let answer: Value = serde_json::from_str(answer).ok()?;
-        BASE64.decode(answer.pointer("/profile/content")?.as_str()?.as_bytes()).ok()
+    /// The text in an answer that has both; one that cannot be read is not as good as none.
+    fn within(&self, answer: &str, file: &Path) -> Result<Option<Vec<u8>>, Problem> {
+        let Self::Profile(_) = self else { return Ok(None) };
+        let answer: Option<Value> = serde_json::from_str(answer).ok();
+        let Some(content) = answer.as_ref().and_then(|answer| answer.pointer("/profile/content")) else {
+            return Ok(None);
+        };
+        let decoded = content.as_str().and_then(|content| BASE64.decode(content.as_bytes()).ok());
+        let problem = || {
+            Problem::new(format!("the profile in {} cannot be read: its content is no base64", file.display()))
+                .next("Ask for the answer again, or name the profile's text: --text FILE.")
+        };
+        decoded.map(Some).ok_or_else(problem)
     }
 
     /// Where a text lies beside its signature: under the same name without the ending, or as `profile fetch` calls it.
@@ -104,6 +123,26 @@ impl Over {
             Self::Manifest(_) => None,
         };
         same.into_iter().chain(fetched.map(|name| file.with_file_name(name))).collect()
+    }
+}
+
+/// Whether a file begins with this byte.
+fn begins_with(file: &Path, wanted: u8) -> Result<bool, Problem> {
+    let mut first = [0];
+    let read = File::open(file).and_then(|mut opened| opened.read(&mut first));
+    read.map(|count| count == 1 && first[0] == wanted).map_err(|error| Problem::unreadable(file, &error))
+}
+
+/// What is in a file, which is no larger than what can have been signed.
+fn content(file: &Path) -> Result<Vec<u8>, Problem> {
+    let mut content = Vec::new();
+    let read = File::open(file).and_then(|opened| opened.take(LARGEST + 1).read_to_end(&mut content));
+    match read {
+        Ok(_) if content.len() as u64 > LARGEST => {
+            Err(Problem::new(format!("{} is larger than what is signed", file.display())))
+        }
+        Ok(_) => Ok(content),
+        Err(error) => Err(Problem::unreadable(file, &error)),
     }
 }
 
@@ -154,6 +193,10 @@ mod tests {
         let same = over().compare(file, &answer(TEXT), None).unwrap();
         assert_eq!(same, Compared::Same("the profile in /nowhere/answer.json".into()));
         assert!(over().compare(file, &answer("changed"), None).is_err());
+        let odd = json!({ "profile": { "content": "no base64!" } }).to_string();
+        let refused = over().compare(file, &odd, None).unwrap_err();
+        assert!(refused.what.ends_with("its content is no base64"), "it counts as one: {}", refused.what);
+        assert_eq!(same.word(), "same");
     }
 
     #[test]
@@ -173,6 +216,17 @@ mod tests {
         assert!(compare().is_err());
         std::fs::remove_file(&text).unwrap();
         assert_eq!(compare().unwrap(), Compared::Nothing);
+        assert_eq!(Compared::Nothing.word(), "not_compared");
+        let named = |name: &str| {
+            let named = folder.path().join(name);
+            Over::Manifest(signed.clone()).compare(&signature, "e.y.J", Some(&named)).unwrap_err().what
+        };
+        assert!(named("nope").starts_with("there is no file "), "{}", named("nope"));
+        std::fs::write(folder.path().join("host.vouch"), "no bundle").unwrap();
+        assert!(named("host.vouch").contains("host.vouch is not to be trusted: "), "{}", named("host.vouch"));
+        let large = std::fs::File::create(folder.path().join("large")).unwrap();
+        large.set_len(LARGEST + 1).unwrap();
+        assert!(content(&folder.path().join("large")).unwrap_err().what.ends_with("is larger than what is signed"));
         assert!(Over::Manifest(signed.clone()).hint().contains("--text FILE"));
     }
 }

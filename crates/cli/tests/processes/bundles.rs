@@ -157,5 +157,5 @@ fn w10_a_request_runs_the_collectors_that_it_names_and_no_others() {
     assert!(unknown.contains("has no collector nothing-like-it: it has "), "{unknown}");
     let other = refused(at, &["bundle", "request", "--like", "more.toml", "--ticket", "tkt_2", "--output", "y.toml"]);
     assert!(other.contains("another ticket"), "{other}");
-    assert!(refused(at, &["collect", "--request", "no.toml", "--yes"]).contains("there is no request no.toml"));
+    assert!(refused(at, &["collect", "--request", "no.toml", "--yes"]).contains("there is no file no.toml"));
 }

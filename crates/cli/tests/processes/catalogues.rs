@@ -49,7 +49,7 @@ fn w20_a_catalogue_is_imported_with_its_mistakes_told_and_exported_in_the_same_f
     let there = refused(&data, "license export {}", &[out.to_str().unwrap()]);
     assert!(there.contains("all.jsonl is there already") && there.contains("Name another file"), "{there}");
     let unknown = refused(&data, "license import {}", &["nothing.csv"]);
-    assert!(unknown.contains("nothing.csv cannot be read"), "{unknown}");
+    assert!(unknown.contains("there is no file nothing.csv"), "{unknown}");
     drop(up);
 }
 

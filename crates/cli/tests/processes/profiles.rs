@@ -58,7 +58,7 @@ fn q03_profile_check_tells_every_mistake_with_line_and_column() {
     assert!(told.status.success() && text(&told.stdout).contains("sample/3"), "{told:?}");
     let json: Value = serde_json::from_slice(&run(&["profile", "check", "--json"], &[&file]).stdout).unwrap();
     assert!(json["valid"] == true && json["analyzers"] == 1, "{json}");
-    assert!(text(&run(&["profile", "check"], &[Path::new("/nowhere")]).stderr).contains("cannot be read"));
+    assert!(text(&run(&["profile", "check"], &[Path::new("/nowhere")]).stderr).contains("there is no file /nowhere"));
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn v10_a_profile_is_published_fetched_with_its_signature_and_collected_by() {
         ("other.json", "sample/3", "unknown key"),
         ("vendor.json", "p.toml", "p.toml is not signed"),
         ("vendor.json", "linux-host", "the linux-host of this program is not signed"),
-        ("none.json", "sample/3", "none.json cannot be read"),
+        ("none.json", "sample/3", "there is no file"),
     ] {
         let refused = by(keys, profile, "refused.vouch");
         assert!(!refused.status.success() && text(&refused.stderr).contains(why), "{why}: {refused:?}");

@@ -163,7 +163,7 @@ async fn b03_an_upload_that_is_cut_before_its_first_question_asks_again() {
         drop(held);
     });
     let (told, remarks) = uploaded;
-    assert!(remarks.contains("The upload was cut") && remarks.contains("attempt 2 of 5"), "{remarks}");
+    assert!(remarks.contains("The service did not answer") && remarks.contains("attempt 2 of 5"), "{remarks}");
     assert!(remarks.contains("the partner service at https://127.0.0.1:"), "{remarks}");
     assert_eq!(told["entries"], 3);
     stage.up.stop();

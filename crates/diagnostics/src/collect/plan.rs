@@ -77,7 +77,8 @@ enum Source {
 }
 
 impl Plan {
-    /// Finds out what of a profile is on this host, and which server the environment names. Nothing of them is read yet.
+    /// Finds out what of a profile is on this host, and which server the environment names. Nothing of them is read yet, but for what says how
+    /// to reach that server: its service file and its password file.
     pub fn new(profile: &Profile, now: Timestamp) -> Self {
         let mut items: Vec<Planned> = profile.collectors.iter().flat_map(|collector| plan(collector, now)).collect();
         let mut left = profile.bundle_bytes;

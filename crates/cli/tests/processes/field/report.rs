@@ -76,7 +76,16 @@ fn names() -> impl Iterator<Item = String> {
     let said = std::env::var_os(NAMES).unwrap_or_default().into_string().unwrap();
     let said: BTreeSet<String> = said.split_whitespace().map(str::to_owned).collect();
     let has_digit = |name: &String| name.len() >= TELLING / 2 && name.bytes().any(|byte| byte.is_ascii_digit());
-    said.into_iter().filter(move |name| name.len() >= TELLING || has_digit(name))
+    let common = common();
+    said.into_iter()
+        .filter(move |name| !common.contains(&name.to_lowercase()) && (name.len() >= TELLING || has_digit(name)))
+}
+
+/// What is masked nowhere, be it the name of a host or of an account: `localhost`, `administrator`.
+fn common() -> BTreeSet<String> {
+    let policy: toml::Table = include_str!("../../../../diagnostics/src/redaction/standard-1.toml").parse().unwrap();
+    let common = policy["names"]["common"].as_array().unwrap();
+    common.iter().map(|name| name.as_str().unwrap().to_owned()).collect()
 }
 
 /// A tar of these files.
