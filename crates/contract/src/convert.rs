@@ -105,11 +105,18 @@ pub fn step_marks(marks: &StepMarks) -> Vec<i32> {
     marks.iter().map(number).collect()
 }
 
-/// Reads the marks of a step; one that is not said or not known is refused.
+/// The most marks of a step that are read: there are few, and each counts once.
+const MAX_MARKS: usize = 10;
+
+/// Reads the marks of a step; each one that is not said or not known is refused.
 pub fn read_step_marks(numbers: &[i32], v: &mut Violations) -> StepMarks {
-    let is_unknown = |number: &i32| known_step_mark(*number).is_none();
-    if let Some(index) = numbers.iter().position(is_unknown) {
-        v.add(format!("marks[{index}]"), format!("has the unknown value {}", numbers[index]));
+    if numbers.len() > MAX_MARKS {
+        v.add("marks", format!("must be at most {MAX_MARKS}"));
+    }
+    for (index, number) in numbers.iter().take(MAX_MARKS).enumerate() {
+        if known_step_mark(*number).is_none() {
+            v.add(format!("marks[{index}]"), format!("has the unknown value {number}"));
+        }
     }
     known_step_marks(numbers)
 }
@@ -179,11 +186,17 @@ mod tests {
         let mut violations = Violations::new();
         assert_eq!(read_step_marks(&step_marks(&all), &mut violations), all);
         assert!(violations.is_empty());
-        for (numbers, field) in [(&[0][..], "marks[0]"), (&[2, 9], "marks[1]")] {
+        let refused: [(&[i32], &[&str]); 4] = [
+            (&[0], &["marks[0]"]),
+            (&[2, 9], &["marks[1]"]),
+            (&[9, 1, -1], &["marks[0]", "marks[2]"]),
+            (&[1; MAX_MARKS + 1], &["marks"]),
+        ];
+        for (numbers, expected) in refused {
             let mut violations = Violations::new();
             read_step_marks(numbers, &mut violations);
             let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
-            assert_eq!(fields, [field]);
+            assert_eq!(fields, expected);
         }
         assert_eq!(known_step_marks(&[9, 2]), std::iter::once(StepMark::ExposesSensitiveData).collect());
     }

@@ -9,7 +9,7 @@ use vouch_core::escalation::{
 };
 use vouch_core::{Violations, dates, id, text};
 
-use crate::convert::{instant, read_severity, read_step_marks, severity, step_marks, timestamp};
+use crate::convert::{instant, known_step_marks, read_severity, read_step_marks, severity, step_marks, timestamp};
 use crate::pb::partner::v1 as partner;
 use crate::pb::vendor::v1 as pb;
 
@@ -177,7 +177,8 @@ pub fn write_problem(problem: Problem) -> partner::Problem {
     }
 }
 
-/// Reads what the front line did.
+/// Reads what the front line did. Of the marks of its steps those count that this version knows: they are advice, and whoever took them in may be
+/// of a later version.
 pub fn read_work(work: partner::FrontLineWork, v: &mut Violations) -> Option<FrontLineWork> {
     if work.searches.len() > MAX_RECORDS || work.steps.len() > MAX_RECORDS {
         v.add("steps", format!("searches and steps must be at most {MAX_RECORDS} each"));
@@ -189,7 +190,7 @@ pub fn read_work(work: partner::FrontLineWork, v: &mut Violations) -> Option<Fro
     }
     let mut steps = Vec::new();
     for (index, step) in work.steps.into_iter().enumerate() {
-        steps.extend(v.nested(&format!("steps[{index}]"), Some(step), read_step));
+        steps.extend(v.nested(&format!("steps[{index}]"), Some(step), read_known_step));
     }
     let replication = match work.replication {
         None => None,
@@ -228,12 +229,19 @@ pub fn write_work(work: FrontLineWork) -> partner::FrontLineWork {
     }
 }
 
-/// Reads a troubleshooting step.
+/// Reads a troubleshooting step that is being recorded: a mark that is not known is refused.
 pub fn read_step(step: pb::TroubleshootingStep, v: &mut Violations) -> Option<TroubleshootingStep> {
+    let numbers = step.marks.clone();
+    let read = read_known_step(step, v);
+    let marks = read_step_marks(&numbers, v);
+    Some(TroubleshootingStep { marks, ..read? })
+}
+
+fn read_known_step(step: pb::TroubleshootingStep, v: &mut Violations) -> Option<TroubleshootingStep> {
     let action = v.take("action", text::paragraph(&step.action, 5000));
     let finding = v.take("finding", text::paragraph(&step.finding, 5000));
     let done_at = v.take("done_at", required_instant(step.done_at.as_ref()));
-    let marks = read_step_marks(&step.marks, v);
+    let marks = known_step_marks(&step.marks);
     Some(TroubleshootingStep { action: action?, finding: finding?, done_at: done_at?, marks })
 }
 
@@ -433,6 +441,19 @@ mod tests {
     }
 
     #[test]
+    fn s07_a_mark_of_a_later_version_is_refused_where_it_is_given_and_no_gate_for_what_is_handed_over() {
+        let mut later = complete();
+        later.steps[0].marks = vec![2, 9];
+        let mut violations = Violations::new();
+        let read_once = read(later.clone(), &mut violations).unwrap();
+        assert!(violations.is_empty(), "{violations:?}");
+        assert_eq!(step_marks(&read_once.work.steps[0].marks), [2]);
+        read_step(later.steps.remove(0), &mut violations);
+        let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
+        assert_eq!(fields, ["marks[1]"]);
+    }
+
+    #[test]
     fn every_bad_field_is_named_at_once() {
         let bad = pb::Escalation {
             origin: 77,
@@ -457,7 +478,6 @@ mod tests {
             "steps[0].action",
             "steps[0].finding",
             "steps[0].done_at",
-            "steps[0].marks[1]",
             "product_id",
             "severity",
             "subject",

@@ -81,8 +81,8 @@ impl StepMarks {
             subject,
             format!("The step {what}, and the liaison is not known to have administrative rights."),
             CureBy::EndUser,
-            "Have somebody who has them carry it out with the liaison. A liaison who has them is to be marked so in the agreement, which the \
-             next check of entitlement tells.",
+            "Have somebody who has them carry it out with the liaison. A liaison who has them is to be marked so in the agreement: while \
+             the ticket is at the front line, the next check of entitlement tells.",
         );
         Some(warning.as_warning())
     }

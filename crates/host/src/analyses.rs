@@ -45,11 +45,18 @@ where
         let mut looking = std::pin::pin!(look(due.clone()));
         let found = loop {
             tokio::select! {
+                biased;
                 found = &mut looking => break Some(found),
                 () = tokio::time::sleep(RENEW) => {}
             }
-            if !analyses::renew(store, &mut due, world.now()).await? {
-                break None;
+            // In turns: what is found is written by the lease that this one knows of.
+            match analyses::renew(store, &mut due, world.now()).await {
+                Ok(true) => {}
+                Ok(false) => break None,
+                Err(error) if world.now() + RENEW < due.leased_until => {
+                    tracing::warn!(bundle.id = %due.bundle_id, error = ?error, "a lease could not be renewed; it is tried again");
+                }
+                Err(error) => return Err(error),
             }
         };
         // Somebody else has it, or it is to be looked at anew.

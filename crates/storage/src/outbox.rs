@@ -16,6 +16,8 @@ use crate::{Engine, Store, StoreError, WriteError, row};
 
 /// How long an entry is leased: longer than the longest sending without a renewal.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
+/// A lease that ends so soon is given up where it cannot be renewed.
+const NEARLY_OVER: SignedDuration = SignedDuration::from_secs(15);
 /// How often an entry is tried before it is parked: with the pauses of [`pause`], for about a day.
 pub const ATTEMPTS: u32 = 300;
 
@@ -142,7 +144,8 @@ pub async fn renew(store: &Store, entry: &Entry, now: Timestamp) -> Result<bool,
         .await
 }
 
-/// Does what may outlast a lease, and keeps that meanwhile, each time that a pause is over. `None` where the entry is another one's by now, or
+/// Does what may outlast a lease, and keeps that meanwhile, each time that a pause is over. A renewal that fails is tried again after the next
+/// pause, until the lease is nearly over. `None` where the entry is another one's by now, or
 /// gone: what is left of the work is nobody's wish, and is given up.
 pub async fn under_lease<T, P: Future<Output = ()>>(
     store: &Store,
@@ -152,15 +155,24 @@ pub async fn under_lease<T, P: Future<Output = ()>>(
     work: impl Future<Output = T>,
 ) -> Result<Option<T>, Error> {
     let keeping = async {
+        let mut until = world.now() + LEASE;
         loop {
             pause().await;
-            if !renew(store, entry, world.now()).await? {
-                return Ok(());
+            let now = world.now();
+            match renew(store, entry, now).await {
+                Ok(true) => until = now + LEASE,
+                Ok(false) => return Ok(()),
+                Err(error) if now + NEARLY_OVER < until => {
+                    tracing::warn!(entry = %entry.id, error = ?error, "a lease could not be renewed; it is tried again");
+                }
+                Err(error) => return Err(error),
             }
         }
     };
-    // Both go on at once: the work may hold for a moment what the lease is waited for with, its row or the only connection that writes.
+    // Both go on at once: the work may hold for a moment what the lease is waited for with, its row or the only connection that writes. Work
+    // that is done is done, whatever became of the lease.
     tokio::select! {
+        biased;
         done = work => Ok(Some(done)),
         lost = keeping => lost.map(|()| None),
     }

@@ -164,7 +164,8 @@ impl Liaisons {
             }
             drop(snapshot);
             if let (Some(successor), false) = (&mut removed.successor, candidates.is_empty()) {
-                successor.has_rights = has_rights(link, &notice.end_user_id, successor).await?;
+                let contact_id = successor.contact_id.to_string();
+                successor.has_rights = link.has_rights(&notice.end_user_id, &contact_id, &successor.email).await;
             }
             for (ticket, license_id) in candidates {
                 let answer = match link.check(&ticket, Some(license_id), revision).await {
@@ -223,15 +224,6 @@ impl Liaisons {
                 }
             }
         }
-    }
-}
-
-/// Whether a successor has administrative rights. Where the licence service has no answer, it is not known, and nothing waits for it.
-async fn has_rights(link: &Link, end_user_id: &str, successor: &Successor) -> Result<bool, Error> {
-    match link.has_rights(end_user_id, &successor.contact_id.to_string(), &successor.email).await {
-        Ok(has_rights) => Ok(has_rights),
-        Err(status) if is_over(&status) => Ok(false),
-        Err(status) => Err(unavailable(&status)),
     }
 }
 

@@ -30,6 +30,8 @@ use crate::domain::ticket::Ticket;
 
 /// How long a vendor's service may take to answer.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How long is waited for what is advice only: who asks has waited for what counts already.
+const ADVICE: Duration = Duration::from_secs(2);
 
 /// The way of one partner organisation to one vendor.
 #[derive(Debug, Clone)]
@@ -145,12 +147,16 @@ impl Link {
         Ok(answer.answer.unwrap_or_default())
     }
 
-    /// Whether a person in a role of liaison is marked as having administrative rights on the product.
-    pub async fn has_rights(&self, end_user_id: &str, contact_id: &str, email: &str) -> Result<bool, Status> {
+    /// Whether a person in a role of liaison is marked as having administrative rights on the product. It is advice: where no answer comes soon,
+    /// it is not known, and nothing waits for it.
+    pub async fn has_rights(&self, end_user_id: &str, contact_id: &str, email: &str) -> bool {
         let request = license::GetPersonRightsRequest { end_user_id: end_user_id.to_owned(), email: email.to_owned() };
         let mut directory = DirectoryServiceClient::new(self.license.clone());
-        let roles = within(directory.get_person_rights(request)).await?.liaison_roles;
-        Ok(roles.iter().any(|role| role.contact_id == contact_id && role.administrative_rights))
+        let asked = async {
+            let roles = directory.get_person_rights(request).await?.into_inner().liaison_roles;
+            Ok(roles.iter().any(|role| role.contact_id == contact_id && role.administrative_rights))
+        };
+        advice(ADVICE, asked).await
     }
 
     /// Searches the vendor's knowledge.
@@ -187,6 +193,15 @@ pub fn question(ticket: &Ticket, license_id: Option<LicenseId>) -> license::Enti
 pub async fn within<T>(answer: impl Future<Output = Result<tonic::Response<T>, Status>>) -> Result<T, Status> {
     let answer = tokio::time::timeout(PATIENCE, answer).await;
     answer.map_err(|_| Status::deadline_exceeded("no answer in time"))?.map(tonic::Response::into_inner)
+}
+
+/// What is said within a time, and no where nothing is.
+async fn advice(patience: Duration, asked: impl Future<Output = Result<bool, Status>>) -> bool {
+    let told = tokio::time::timeout(patience, asked).await;
+    told.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time"))).unwrap_or_else(|status| {
+        tracing::warn!(error = %status, "whether the liaison has administrative rights is not known");
+        false
+    })
 }
 
 /// What a caller of this service is told of a vendor's answer.
@@ -233,6 +248,16 @@ pub fn findings(status: &Status) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn s07_what_is_advice_is_waited_for_by_nobody_and_holds_nothing_back() {
+        let long = Duration::from_mins(1);
+        assert!(advice(long, std::future::ready(Ok(true))).await);
+        for status in [Status::unavailable("it is down"), Status::permission_denied("not yours")] {
+            assert!(!advice(long, std::future::ready(Err(status))).await);
+        }
+        assert!(!advice(Duration::ZERO, std::future::pending()).await);
+    }
 
     #[test]
     fn what_the_vendor_does_not_find_is_told_in_its_own_words() {

@@ -10,7 +10,7 @@ use vouch_core::code::PartnerId;
 use vouch_core::{Error, Kind, Reason};
 use vouch_host::{Bell, Rpc};
 
-use crate::history::{event_message, fitting};
+use crate::history::{Room, event_message, fitting};
 use crate::store::history::{FeedPlace, feed_hash_at, feed_list};
 
 /// How often a stream without events gives a sign of life.
@@ -57,7 +57,7 @@ impl Watch {
                 listener.rung(ASK_AGAIN).await;
                 continue;
             }
-            found.truncate(fitting(found.iter().map(|(_, event)| event)));
+            found.truncate(fitting(found.iter().map(|(_, event)| event), &mut Room::whole()));
             self.place = found.last().map_or(self.place, |(place, _)| *place);
             let is_empty = found.is_empty();
             let events = found.into_iter().map(|(_, event)| event_message(event)).collect();

@@ -37,7 +37,7 @@ pub fn encode(event: &CaseEvent) -> (String, Vec<u8>) {
         }),
         CaseEvent::Closed { summary } => named(&pb::CaseClosed { summary }),
         CaseEvent::DutiesNotDone { missing } => named(&pb::DutiesNotDone { missing }),
-        CaseEvent::DutiesCompleted { text, bundle_id } => {
+        CaseEvent::DutiesCompleted { text, bundle_id, has_rights: _ } => {
             let bundle_id = bundle_id.map(|id| id.to_string()).unwrap_or_default();
             named(&pb::DutiesCompleted { text, bundle_id })
         }
@@ -72,22 +72,36 @@ pub fn event_message(event: StoredEvent) -> pb::CaseEvent {
     }
 }
 
-/// How many bytes of payload, and how many of findings, one message carries: well under the 4 MiB that clients take by default.
+/// How many bytes of payload, of findings and of notes one message carries: well under the 4 MiB that clients take by default.
 const PAYLOAD_BYTES: usize = 1024 * 1024;
 
-/// How many of these events fit one message, in their order; at least one.
-pub fn fitting<'e>(events: impl Iterator<Item = &'e StoredEvent>) -> usize {
-    fitting_sizes(events.map(|event| event.payload.len()))
+/// The room that a message has for what it lists, one list after another.
+#[derive(Debug)]
+pub struct Room(usize);
+
+impl Room {
+    /// All of it.
+    pub fn whole() -> Self {
+        Self(PAYLOAD_BYTES)
+    }
+
+    /// How many things of these sizes fit what is left, in their order; at least one, so that a reader comes to the end of every list.
+    pub fn take(&mut self, sizes: impl Iterator<Item = usize>) -> usize {
+        let mut taken = 0;
+        for size in sizes {
+            if size > self.0 && taken > 0 {
+                break;
+            }
+            taken += 1;
+            self.0 = self.0.saturating_sub(size);
+        }
+        taken.max(1)
+    }
 }
 
-/// How many things of these sizes fit one message, in their order; at least one.
-pub fn fitting_sizes(sizes: impl Iterator<Item = usize>) -> usize {
-    let mut bytes = 0;
-    let fits = sizes.take_while(|size| {
-        bytes += size;
-        bytes <= PAYLOAD_BYTES
-    });
-    fits.count().max(1)
+/// How many of these events fit one message, in their order; at least one.
+pub fn fitting<'e>(events: impl Iterator<Item = &'e StoredEvent>, room: &mut Room) -> usize {
+    room.take(events.map(|event| event.payload.len()))
 }
 
 /// A case as the wire has it.
@@ -177,22 +191,44 @@ mod tests {
     #[test]
     fn s07_an_event_without_marks_is_encoded_as_it_was_before_there_were_any() {
         let id = World::system().id();
-        let note = |marks| encode(&CaseEvent::Note { id, text: "Restart it.".into(), marks }).1;
-        // Field 1 and field 2, each a text with its length before it.
-        let mut before = vec![0x0a, 31];
-        before.extend(id.to_string().bytes());
-        before.extend([0x12, 11]);
-        before.extend(b"Restart it.");
-        assert_eq!(note(StepMarks::none()), before);
-        let marked = note(StepMark::ALL.into_iter().collect());
-        assert!(marked.starts_with(&before) && marked.len() > before.len());
-        let read = pb::SharedNote::decode(marked.as_slice()).unwrap();
-        assert_eq!(read.marks, [1, 2]);
+        let (to, notice_id) = (World::system().id(), World::system().id());
+        let text = "Restart it.".to_owned();
+        // Each field of text: its number, its length, and what it says.
+        let texts = |texts: &[(u8, &str)]| {
+            let one = |(number, text): &(u8, &str)| {
+                [&[number << 3 | 2, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat()
+            };
+            texts.iter().flat_map(one).collect::<Vec<u8>>()
+        };
+        let marked = || StepMark::ALL.into_iter().collect::<StepMarks>();
+        let note = |marks| CaseEvent::Note { id, text: text.clone(), marks };
+        let asked = |marks| {
+            let (questions, collectors) = (vec![text.clone()], vec!["disks".to_owned()]);
+            CaseEvent::InformationRequested { questions, collectors, profile: None, marks }
+        };
+        let solved = |marks| CaseEvent::SolutionProvided { text: text.clone(), article_ids: Vec::new(), marks };
+        let changed = |has_rights| CaseEvent::LiaisonChanged { from: "con_1".into(), to, notice_id, has_rights };
+        let table = [
+            (note(StepMarks::none()), note(marked()), texts(&[(1, &id.to_string()), (2, &text)])),
+            (asked(StepMarks::none()), asked(marked()), texts(&[(1, &text), (2, "disks")])),
+            (solved(StepMarks::none()), solved(marked()), texts(&[(1, &text)])),
+            (changed(false), changed(true), texts(&[(1, "con_1"), (2, &to.to_string()), (3, &notice_id.to_string())])),
+        ];
+        for (plain, marked, before) in table {
+            assert_eq!(encode(&plain).1, before, "{plain:?}");
+            let told = encode(&marked).1;
+            assert!(told.starts_with(&before) && told.len() > before.len(), "{marked:?}");
+        }
+        assert_eq!(pb::SharedNote::decode(encode(&note(marked())).1.as_slice()).unwrap().marks, [1, 2]);
     }
 
     #[test]
     fn as_much_fits_one_message_as_its_bytes_allow_and_at_least_one_thing() {
-        assert_eq!(fitting_sizes([PAYLOAD_BYTES / 2, PAYLOAD_BYTES / 2, 1].into_iter()), 2);
-        assert_eq!(fitting_sizes([PAYLOAD_BYTES + 1, 1].into_iter()), 1);
+        assert_eq!(Room::whole().take([PAYLOAD_BYTES / 2, PAYLOAD_BYTES / 2, 1].into_iter()), 2);
+        assert_eq!(Room::whole().take([PAYLOAD_BYTES + 1, 1].into_iter()), 1);
+        let mut shared = Room::whole();
+        assert_eq!(shared.take([PAYLOAD_BYTES - 10, 20].into_iter()), 1);
+        assert_eq!(shared.take([5, 5, 5].into_iter()), 2, "what the first list left");
+        assert_eq!(shared.take([1, 1].into_iter()), 1, "one of each list, however full it is");
     }
 }

@@ -82,6 +82,8 @@ pub use self::required::{Lack, Required, Situation};
 const BUNDLE_BYTES: u64 = 4_000_000_000;
 /// More is not told of the collectors that there are, in characters.
 const TOLD: usize = 1000;
+/// So many names that are no collectors are told one by one: what tells them has its limits, too.
+const MAX_STRANGERS: usize = 25;
 /// No profile may ask for more.
 const MOST_BUNDLE_BYTES: u64 = 64_000_000_000;
 
@@ -140,22 +142,27 @@ impl Profile {
         self.digest
     }
 
-    /// Which of these names are none of its collectors': each by its place, with what to tell of it. With the first one it is told what there
-    /// is.
+    /// Which of these names are none of its collectors': each by its place, with what to tell of it: 25 of them. With the first one it is told what
+    /// there is, with the last one how many more there are.
     pub fn strangers(&self, names: &[String]) -> Vec<(usize, String)> {
         let is_strange = |name: &String| self.collectors.iter().all(|collector| collector.name != *name);
         let mut strangers: Vec<_> = names
             .iter()
             .enumerate()
             .filter(|(_, name)| is_strange(name))
-            .map(|(place, _)| (place, format!("is no collector of {}", self.title())))
+            .map(|(place, _)| (place, "is none of its collectors either".to_owned()))
             .collect();
+        let more = strangers.len().saturating_sub(MAX_STRANGERS);
+        strangers.truncate(MAX_STRANGERS);
         if let Some((_, told)) = strangers.first_mut() {
             let there = self.collectors.iter().map(|collector| collector.name.as_str()).collect::<Vec<_>>().join(", ");
-            let more = if there.chars().count() > TOLD { " …" } else { "" };
-            told.push_str(", which has: ");
+            let cut = if there.chars().count() > TOLD { " …" } else { "" };
+            *told = format!("is no collector of {}, which has: ", self.title());
             told.extend(there.chars().take(TOLD));
-            told.push_str(more);
+            told.push_str(cut);
+        }
+        if let Some((_, told)) = strangers.last_mut().filter(|_| more > 0) {
+            told.push_str(&format!("; nor are {more} more"));
         }
         strangers
     }
@@ -282,9 +289,16 @@ mod tests {
         let names = ["b", "a", "c"].map(str::to_owned);
         let told = profile.strangers(&names);
         let title = profile.title();
-        let expected =
-            [(0, format!("is no collector of {title}, which has: a")), (2, format!("is no collector of {title}"))];
+        let expected = [
+            (0, format!("is no collector of {title}, which has: a")),
+            (2, "is none of its collectors either".to_owned()),
+        ];
         assert_eq!(told, expected);
+        let many: Vec<_> = (0..100).map(|number| format!("none-{number}")).collect();
+        let told = profile.strangers(&many);
+        assert_eq!((told.len(), told[24].0), (25, 24));
+        assert!(told[24].1.ends_with("; nor are 75 more"), "{told:?}");
+        assert!(told.iter().map(|(_, told)| told.len()).sum::<usize>() < 3000);
         assert_eq!(profile.strangers(&names[1..2]), []);
     }
 

@@ -133,6 +133,38 @@ on_both_engines! {
         let lost = outbox::under_lease(&store, &another, &world, || std::future::ready(()), endless).await;
         assert_eq!(lost.unwrap(), None, "what is another one's is given up");
     }
+
+    async fn work_that_is_done_counts_and_a_renewal_that_fails_is_tried_again_until_the_lease_is_nearly_over(
+        database: Database
+    ) {
+        let (store, clock) = (database.open(&MIGRATIONS).await, ManualClock::at("2026-06-08T10:00:00Z"));
+        let (world, now) = (clock.world(), clock.world().now());
+        let queued = store.write(|mut tx| async move {
+            outbox::enqueue(&mut tx, World::system().id(), "a", "kind", b"payload", now, now).await?;
+            Ok((tx, ()))
+        });
+        queued.await.unwrap();
+        let entry = outbox::claim(&store, now).await.unwrap().unwrap();
+        store.close().await;
+        let pauses = std::cell::Cell::new(0_u8);
+        let work = std::future::poll_fn(|_| match pauses.get() {
+            0..=2 => std::task::Poll::Pending,
+            _ => std::task::Poll::Ready("done"),
+        });
+        let pause = || {
+            pauses.set(pauses.get() + 1);
+            tokio::task::yield_now()
+        };
+        let done = outbox::under_lease(&store, &entry, &world, pause, work).await;
+        assert_eq!(done.unwrap(), Some("done"), "most of the lease is left");
+        let pause = || {
+            clock.advance_seconds(20);
+            std::future::ready(())
+        };
+        let given_up = outbox::under_lease(&store, &entry, &world, pause, std::future::pending::<()>()).await;
+        assert!(given_up.is_err());
+        assert_eq!(world.now().duration_since(now).as_secs(), 60, "after the third one that failed");
+    }
 }
 
 /// The one entry of a lane, whoever holds it.

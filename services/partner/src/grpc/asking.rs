@@ -14,7 +14,7 @@ use super::Handlers;
 use super::tickets::viewer_of;
 use crate::commands::tickets::OpenTicket;
 use crate::domain::ticket::Ticket;
-use crate::links::{Link, as_error};
+use crate::links::as_error;
 use crate::store::{customers, tickets};
 
 impl Handlers {
@@ -91,8 +91,10 @@ impl Handlers {
             None => super::view::no_license(),
         };
         let contact_has_rights = match &answer.cover {
-            Some(cover) => has_rights(link, &ticket, cover).await,
-            None => false,
+            Some(cover) if !cover.contact_id.is_empty() => {
+                link.has_rights(&cover.end_user_id, &cover.contact_id, ticket.contact()).await
+            }
+            Some(_) | None => false,
         };
         let status = entitlement(&ticket, answer);
         Ok(Verified { asked_at_revision: Some(ticket.revision), status, contact_has_rights })
@@ -126,19 +128,6 @@ pub(super) struct Verified {
     pub status: pb::EntitlementStatus,
     /// Whether the contact is marked as having administrative rights on the product.
     pub contact_has_rights: bool,
-}
-
-/// Whether the contact that a cover names has administrative rights. It is advice: where no answer comes, it is not known, and entitlement
-/// is verified all the same.
-async fn has_rights(link: &Link, ticket: &Ticket, cover: &license::Cover) -> bool {
-    if cover.contact_id.is_empty() {
-        return false;
-    }
-    let told = link.has_rights(&cover.end_user_id, &cover.contact_id, ticket.contact()).await;
-    told.unwrap_or_else(|status| {
-        tracing::warn!(ticket.id = %ticket.id, error = %status, "whether the liaison has administrative rights is not known");
-        false
-    })
 }
 
 /// The licence service's answer as a ticket keeps it. That no incident is left speaks against nothing where the ticket has its own.

@@ -162,7 +162,7 @@ pub async fn complete_duties(
 ) -> Result<StoredEvent, WriteError> {
     // A running case goes on whatever the partner's standing.
     let gate = &Gate { revocation: Revocation::UNKNOWN, ..*gate };
-    let mut case = lock(tx, gate.dialect, &Of::Partner(gate.partner_id), command.case_id).await?;
+    let case = lock(tx, gate.dialect, &Of::Partner(gate.partner_id), command.case_id).await?;
     let escalation = &command.escalate.hand_over.escalation;
     let mut violations = Violations::new();
     for (field, differs) in [
@@ -181,9 +181,9 @@ pub async fn complete_duties(
     if !decision.accepts() {
         return Err(judged(decision).into());
     }
-    case.liaison_has_rights = escalation.liaison_has_rights;
     cases::case_hand_over_anew(tx, case.id, &command.escalate.hand_over.bytes).await?;
-    let event = CaseEvent::DutiesCompleted { text: command.text.clone(), bundle_id };
+    let event =
+        CaseEvent::DutiesCompleted { text: command.text.clone(), bundle_id, has_rights: escalation.liaison_has_rights };
     let (_, event) = record(tx, &gate.doing(&command.origin), case, &event).await?;
     Ok(event)
 }

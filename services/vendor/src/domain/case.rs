@@ -142,8 +142,13 @@ impl Case {
             step,
         };
         // Somebody has it, in whatever state.
-        if matches!(event, CaseEvent::Claimed { .. }) && self.engineer.is_some() {
-            return Err(refused("be claimed: somebody has it"));
+        if let (CaseEvent::Claimed { engineer }, Some(there)) = (event, &self.engineer) {
+            let is_own = engineer == there;
+            return Err(refused(if is_own {
+                "be claimed: you have it already"
+            } else {
+                "be claimed: somebody has it"
+            }));
         }
         match event.step() {
             Some(step) => self.state = self.state.advance(step).ok_or_else(|| refused(step.verb()))?,
@@ -156,6 +161,9 @@ impl Case {
             CaseEvent::LiaisonChanged { to, has_rights, .. } => {
                 (self.liaison, self.liaison_has_rights) = (to.to_string(), *has_rights);
             }
+            // Whose rights these are it does not say, and another one may stand behind the ticket by now: what is said of the case's liaison may
+            // become unknown by it, and never known.
+            CaseEvent::DutiesCompleted { has_rights, .. } => self.liaison_has_rights &= *has_rights,
             CaseEvent::Accepted(_)
             | CaseEvent::Note { .. }
             | CaseEvent::InformationRequested { .. }
@@ -165,7 +173,6 @@ impl Case {
             | CaseEvent::MarkedReadyToClose { .. }
             | CaseEvent::Closed { .. }
             | CaseEvent::DutiesNotDone { .. }
-            | CaseEvent::DutiesCompleted { .. }
             | CaseEvent::Withdrawn { .. } => {}
         }
         if side == Side::Engineer && event.is_response() && self.first_response_at.is_none() {
@@ -177,8 +184,8 @@ impl Case {
         Ok((is_withdrawal && self.first_response_at.is_none()).then_some(Settlement::Release))
     }
 
-    /// What whoever gives a step is warned of. It is given all the same.
-    pub fn warning(&self, event: &CaseEvent) -> Option<Finding> {
-        event.marks()?.warning("marks", self.liaison_has_rights)
+    /// What whoever gives a step is warned of, in the field of its marks. It is given all the same.
+    pub fn warning(&self, field: &str, event: &CaseEvent) -> Option<Finding> {
+        event.marks()?.warning(field, self.liaison_has_rights)
     }
 }

@@ -7,18 +7,19 @@ use vouch_core::id::{BundleId, CaseId, NoteId};
 use vouch_host::analyses;
 use vouch_storage::Snapshot;
 
-use crate::history::fitting_sizes;
-use crate::store::bundles::{Held, held_list, held_since};
+use crate::history::Room;
+use crate::store::bundles::{Held, held_list, held_since, held_sizes};
 use crate::store::history::{InternalNote, internal_note_list, internal_note_written_at};
 
 /// How many bundles, and how many notes, one answer holds.
 const MOST: i64 = 100;
 
-/// The bundles that a case holds, after one of them; and whether there are more.
+/// The bundles that a case holds, after one of them, as many as there is room for; and whether there are more.
 pub(super) async fn bundles_of(
     snapshot: &mut Snapshot,
     case_id: CaseId,
     after: Option<BundleId>,
+    room: &mut Room,
 ) -> Result<(Vec<pb::CaseBundle>, bool), Error> {
     let after = match after {
         None => None,
@@ -27,21 +28,21 @@ pub(super) async fn bundles_of(
             Some((since, id))
         }
     };
-    let mut held = held_list(snapshot, case_id, after, MOST + 1).await?;
-    let size = |held: &Held| {
-        let found = held.analysis.as_ref().and_then(|analysis| analysis.found.as_ref());
-        found.map_or(0, |found| found.told.len())
-    };
-    let more = cut(&mut held, size);
+    // What is not told is not read: what is found in a hundred bundles is large.
+    let sizes = held_sizes(snapshot, case_id, after, MOST + 1).await?;
+    let fitting = fitting(sizes.iter().copied(), room);
+    let held = held_list(snapshot, case_id, after, i64::try_from(fitting).unwrap_or(MOST)).await?;
+    let more = sizes.len() > fitting;
     let told: Result<_, Error> = held.into_iter().map(bundle).collect();
     Ok((told?, more))
 }
 
-/// The vendor's own notes on a case, after one of them; and whether there are more.
+/// The vendor's own notes on a case, after one of them, as many as there is room for; and whether there are more.
 pub(super) async fn notes_of(
     snapshot: &mut Snapshot,
     case_id: CaseId,
     after: Option<NoteId>,
+    room: &mut Room,
 ) -> Result<(Vec<pb::InternalNote>, bool), Error> {
     let after = match after {
         None => None,
@@ -51,16 +52,15 @@ pub(super) async fn notes_of(
         }
     };
     let mut notes = internal_note_list(snapshot, case_id, after, MOST + 1).await?;
-    let more = cut(&mut notes, |note| note.text.len());
+    let fitting = fitting(notes.iter().map(|note| note.text.len()), room);
+    let more = notes.len() > fitting;
+    notes.truncate(fitting);
     Ok((notes.into_iter().map(Into::into).collect(), more))
 }
 
-/// Cuts what was found to what fits an answer; says whether something was cut off.
-fn cut<T>(found: &mut Vec<T>, size: impl Fn(&T) -> usize) -> bool {
-    let fitting = fitting_sizes(found.iter().map(size)).min(usize::try_from(MOST).unwrap_or(usize::MAX));
-    let more = found.len() > fitting;
-    found.truncate(fitting);
-    more
+/// How many things of these sizes are told.
+fn fitting(sizes: impl Iterator<Item = usize>, room: &mut Room) -> usize {
+    room.take(sizes.take(usize::try_from(MOST).unwrap_or(usize::MAX)))
 }
 
 /// A bundle as its case tells it.

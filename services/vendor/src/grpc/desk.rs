@@ -10,14 +10,14 @@ use vouch_core::code::ProfileTitle;
 use vouch_core::id::{BundleId, CaseId, NoteId};
 use vouch_core::{Error, Violations, id, short_number, text};
 use vouch_host::{Call, Page};
-use vouch_storage::{Tx, WriteError};
+use vouch_storage::{Snapshot, Tx, WriteError};
 
 use super::Handlers;
 use super::case_view::{bundles_of, notes_of};
 use super::read::{LONG, One, note, one};
 use crate::commands::cases::{self as commands, Of};
 use crate::domain::case::{Case, CaseEvent, Side};
-use crate::history::{case_message, event_message, fitting};
+use crate::history::{Room, case_message, event_message, fitting};
 use crate::store::cases;
 use crate::store::history::{StoredEvent, event_list};
 
@@ -61,13 +61,22 @@ impl CaseDeskService for Handlers {
                 };
                 let case = case.ok_or_else(|| Error::not_found("case", named))?;
                 let escalation = cases::case_escalation(&mut snapshot, case.id).await?;
-                let after = call.command.after_sequence;
-                let mut events = event_list(&mut snapshot, case.id, after, MAX_EVENTS + 1).await?;
-                let fitting = fitting(events.iter()).min(usize::try_from(MAX_EVENTS).unwrap_or(usize::MAX));
-                let more_events = events.len() > fitting;
-                events.truncate(fitting);
-                let (notes, more_internal_notes) = notes_of(&mut snapshot, case.id, call.command.after_note).await?;
-                let (bundles, more_bundles) = bundles_of(&mut snapshot, case.id, call.command.after_bundle).await?;
+                let Asked { after_sequence, after_note, after_bundle, .. } = call.command;
+                // Whoever goes on in one list has the others already.
+                let is_first = after_sequence == 0 && after_note.is_none() && after_bundle.is_none();
+                let room = &mut Room::whole();
+                let (events, more_events) = match is_first || after_sequence > 0 {
+                    true => events_of(&mut snapshot, case.id, after_sequence, room).await?,
+                    false => (Vec::new(), false),
+                };
+                let (notes, more_internal_notes) = match is_first || after_note.is_some() {
+                    true => notes_of(&mut snapshot, case.id, after_note, room).await?,
+                    false => (Vec::new(), false),
+                };
+                let (bundles, more_bundles) = match is_first || after_bundle.is_some() {
+                    true => bundles_of(&mut snapshot, case.id, after_bundle, room).await?,
+                    false => (Vec::new(), false),
+                };
                 Ok(pb::GetDeskCaseResponse {
                     case: Some(case_message(&case)),
                     escalation: Some(pb::Escalation::decode(escalation.as_slice()).map_err(Error::internal)?),
@@ -110,7 +119,7 @@ impl CaseDeskService for Handlers {
             .mutate("CaseDeskService/WriteToPartner", request, |mut tx, call| async move {
                 let call: &Call<Act<pb::WriteToPartnerRequest>> = &call;
                 let (case, event) = self.act(&mut tx, call, call.command.case_id, call.command.event.clone()).await?;
-                let findings = warnings(&case, &call.command.event);
+                let findings = warnings(&case, "marks", &call.command.event);
                 Ok((tx, pb::WriteToPartnerResponse { event: Some(event_message(event)), findings }))
             })
             .await?;
@@ -143,7 +152,7 @@ impl CaseDeskService for Handlers {
                 let call: &Call<Act<pb::RequestInformationRequest>> = &call;
                 commands::check_collectors(&mut tx, &call.command.event).await?;
                 let (case, _) = self.act(&mut tx, call, call.command.case_id, call.command.event.clone()).await?;
-                let findings = warnings(&case, &call.command.event);
+                let findings = warnings(&case, "request.marks", &call.command.event);
                 Ok((tx, pb::RequestInformationResponse { case: Some(case_message(&case)), findings }))
             })
             .await?;
@@ -160,7 +169,7 @@ impl CaseDeskService for Handlers {
             .mutate("CaseDeskService/ProvideSolution", request, |mut tx, call| async move {
                 let call: &Call<Act<pb::ProvideSolutionRequest>> = &call;
                 let (case, _) = self.act(&mut tx, call, call.command.case_id, call.command.event.clone()).await?;
-                let findings = warnings(&case, &call.command.event);
+                let findings = warnings(&case, "solution.marks", &call.command.event);
                 Ok((tx, pb::ProvideSolutionResponse { case: Some(case_message(&case)), findings }))
             })
             .await?;
@@ -259,9 +268,23 @@ fn act<Q>(case_id: &str, read: impl FnOnce(&mut Violations) -> Option<CaseEvent>
     violations.finish(case_id.zip(event).map(|(case_id, event)| Act { case_id, event, asked_by }))
 }
 
-/// What the engineer who gives a step is warned of.
-fn warnings(case: &Case, event: &CaseEvent) -> Vec<Finding> {
-    case.warning(event).iter().map(finding).collect()
+/// The shared history of a case after an event, as much of it as there is room for; and whether there is more.
+async fn events_of(
+    snapshot: &mut Snapshot,
+    case_id: CaseId,
+    after: i64,
+    room: &mut Room,
+) -> Result<(Vec<StoredEvent>, bool), Error> {
+    let mut events = event_list(snapshot, case_id, after, MAX_EVENTS + 1).await?;
+    let fitting = fitting(events.iter().take(usize::try_from(MAX_EVENTS).unwrap_or(usize::MAX)), room);
+    let more = events.len() > fitting;
+    events.truncate(fitting);
+    Ok((events, more))
+}
+
+/// What the engineer who gives a step is warned of, in the field of its marks.
+fn warnings(case: &Case, field: &str, event: &CaseEvent) -> Vec<Finding> {
+    case.warning(field, event).iter().map(finding).collect()
 }
 
 /// Reads a list of lines, at least `least` of them.

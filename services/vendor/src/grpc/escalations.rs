@@ -20,7 +20,7 @@ use crate::commands::cases::{self as commands, Doing, Of};
 use crate::domain::admission::{Revocation, Standing};
 use crate::domain::case::{CaseEvent, Side};
 use crate::feed::{Watch, read_cursor};
-use crate::history::{case_message, decision_message, event_message};
+use crate::history::{Room, case_message, decision_message, event_message};
 use crate::store::escalations::{Status as Became, escalation_fetch, refusal_fetch_last};
 use crate::store::{cases, policies};
 
@@ -128,9 +128,14 @@ impl EscalationService for Handlers {
                     .await?
                     .filter(|case| case.partner_id == partner_id)
                     .ok_or_else(|| Error::not_found("case", id))?;
-                let analysis = analyses::fetch(&mut snapshot, case.bundle_id).await?;
+                // Told once: it stands in bundles, too.
+                let analysis = match after_bundle {
+                    None => analyses::fetch(&mut snapshot, case.bundle_id).await?,
+                    Some(_) => None,
+                };
                 let analysis = analysis.map(vouch_host::analyses::message).transpose()?;
-                let (bundles, more_bundles) = bundles_of(&mut snapshot, case.id, *after_bundle).await?;
+                let room = &mut Room::whole();
+                let (bundles, more_bundles) = bundles_of(&mut snapshot, case.id, *after_bundle, room).await?;
                 Ok(pb::GetCaseResponse { case: Some(case_message(&case)), analysis, bundles, more_bundles })
             })
             .await

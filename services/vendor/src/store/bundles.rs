@@ -168,6 +168,29 @@ pub async fn held_list(
     rows.iter().map(read_held).collect()
 }
 
+/// How many bytes of findings there are of each of the bundles that [`held_list`] gives.
+pub async fn held_sizes(
+    connection: &mut AnyConnection,
+    case_id: CaseId,
+    after: Option<(Timestamp, BundleId)>,
+    most: i64,
+) -> Result<Vec<usize>, StoreError> {
+    let (since, id) = after.map_or((i64::MIN, String::new()), |(since, id)| (since.as_microsecond(), id.to_string()));
+    let rows = sqlx::query(
+        "SELECT CAST(COALESCE(LENGTH(a.told), 0) AS BIGINT) AS size
+         FROM case_bundles h LEFT JOIN bundle_analyses a ON a.bundle_id = h.bundle_id
+         WHERE h.case_id = $1 AND (h.held_since > $2 OR (h.held_since = $2 AND h.bundle_id > $3))
+         ORDER BY h.held_since, h.bundle_id LIMIT $4",
+    )
+    .bind(case_id.to_string())
+    .bind(since)
+    .bind(id)
+    .bind(most)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|found| row::number(found, "size")).collect()
+}
+
 /// Whose a bundle is, and its root: for who analyses the bundles of all partners.
 pub async fn bundle_place(
     connection: &mut AnyConnection,

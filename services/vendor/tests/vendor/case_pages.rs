@@ -147,6 +147,7 @@ on_both_engines! {
         let (mut seen, mut pages) = (Vec::<String>::new(), Vec::new());
         loop {
             let told = ask(&mut desk, after(seen.last().map_or("", String::as_str))).await;
+            assert_eq!(told.bundles.is_empty(), !seen.is_empty(), "whoever goes on has the bundles already");
             pages.push(told.internal_notes.len());
             seen.extend(told.internal_notes.into_iter().map(|note| note.note_id));
             if !told.more_internal_notes {

@@ -124,11 +124,11 @@ fn solve(case_id: &str, marks: &[i32]) -> pb::ProvideSolutionRequest {
     pb::ProvideSolutionRequest { request_id: fresh(), case_id: case_id.into(), solution: Some(solution) }
 }
 
-/// That there is one warning, of what, and that it is one.
-fn warned(findings: &[Finding], of: &str) {
+/// That there is one warning, in which field, of what, and that it is one.
+fn warned(findings: &[Finding], field: &str, of: &str) {
     let [finding] = findings else { panic!("{findings:?}") };
     assert_eq!((finding.reason(), finding.weight()), (Reason::LiaisonLacksAdministrativeRights, Weight::Warning));
-    assert_eq!((finding.cure_by(), finding.subject.as_str()), (CureBy::EndUser, "marks"));
+    assert_eq!((finding.cure_by(), finding.subject.as_str()), (CureBy::EndUser, field));
     assert_eq!(finding.message, format!("The step {of}, and the liaison is not known to have administrative rights."));
 }
 
@@ -139,9 +139,11 @@ on_both_engines! {
             let case = desk(&service).claim_case(claim(case_id)).await.unwrap().into_inner().case.unwrap();
             assert_eq!(case.liaison_administrative_rights, has_rights);
         }
+        let again = desk(&service).claim_case(claim(&known)).await.unwrap_err();
+        assert!(again.message().contains("you have it already"), "{}", again.message());
         let request = write(&unknown, &[NEEDS, EXPOSES, NEEDS]);
         let told = desk(&service).write_to_partner(request.clone()).await.unwrap().into_inner();
-        warned(&told.findings, "needs administrative rights and exposes sensitive data");
+        warned(&told.findings, "marks", "needs administrative rights and exposes sensitive data");
         let note = pb::SharedNote::decode(told.event.clone().unwrap().payload.as_ref()).unwrap();
         assert_eq!(note.marks, [NEEDS, EXPOSES], "each counts once");
         let again = desk(&service).write_to_partner(request).await.unwrap().into_inner();
@@ -149,7 +151,7 @@ on_both_engines! {
         let plain = desk(&service).write_to_partner(write(&unknown, &[])).await.unwrap().into_inner();
         assert_eq!(plain.findings, [], "a step without marks");
         let told = desk(&service).request_information(ask(&unknown, &[EXPOSES])).await.unwrap().into_inner();
-        warned(&told.findings, "exposes sensitive data");
+        warned(&told.findings, "request.marks", "exposes sensitive data");
         assert_eq!(told.case.unwrap().state(), pb::CaseState::AwaitingPartner, "it is asked all the same");
 
         let told = desk(&service).write_to_partner(write(&known, &[NEEDS])).await.unwrap().into_inner();
@@ -163,7 +165,7 @@ on_both_engines! {
         let (service, [case_id, _]) = with_cases(&database).await;
         desk(&service).claim_case(claim(&case_id)).await.unwrap();
         let told = desk(&service).provide_solution(solve(&case_id, &[NEEDS])).await.unwrap().into_inner();
-        warned(&told.findings, "needs administrative rights");
+        warned(&told.findings, "solution.marks", "needs administrative rights");
         let get = pb::GetDeskCaseRequest { case_id, ..Default::default() };
         let read = desk(&service).get_desk_case(get).await.unwrap().into_inner();
         let solution = pb::SolutionProvided::decode(read.events.last().unwrap().payload.as_ref()).unwrap();

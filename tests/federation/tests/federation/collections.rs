@@ -227,6 +227,18 @@ on_both_engines! {
         })
         .await;
         assert!(scene.ticket(&id).await.escalation.unwrap().vendor_request.is_none(), "one answer is enough");
+
+        // The answer to what was asked first may be on its way when the second question is answered: both reach the vendor.
+        let late = vendor::ProvideInformationRequest {
+            request_id: fresh(),
+            case_id: case_id.clone(),
+            information: Some(vendor::InformationProvided { text: "And no logs.".into(), bundle_id: String::new() }),
+        };
+        scene.gate().provide_information(late).await.unwrap();
+        let told = scene.desk_case(&case_id).await;
+        assert_eq!(told.case.unwrap().state(), vendor::CaseState::InProgress);
+        let answers = told.events.iter().filter(|event| event.type_name == "vouch.vendor.v1.InformationProvided").count();
+        assert_eq!(answers, 2, "nothing is lost");
     }
 
     async fn w10_collectors_that_a_known_profile_does_not_have_are_refused_with_those_that_there_are(database: Database) {

@@ -113,6 +113,8 @@ on_both_engines! {
         };
         assert_eq!(rest(&bundles[0]).await, bundles[1..]);
         assert_eq!(rest(&bundles[2]).await, []);
+        let on = scene.desk().get_desk_case(after(&case_id, &bundles[0].bundle_id)).await.unwrap().into_inner();
+        assert!(on.events.is_empty() && on.case.is_some(), "whoever goes on has the history already");
 
         let at_gate = async |after_bundle_id: &str| {
             let request =
@@ -122,7 +124,8 @@ on_both_engines! {
         let seen = at_gate("").await;
         assert_eq!((seen.bundles, seen.more_bundles), (bundles.clone(), false), "its partner is told the same");
         assert_eq!(seen.analysis, bundles[0].analysis);
-        assert_eq!(at_gate(&bundles[0].bundle_id).await.bundles, bundles[1..]);
+        let on = at_gate(&bundles[0].bundle_id).await;
+        assert_eq!((on.bundles.as_slice(), on.analysis), (&bundles[1..], None), "it was told once");
 
         let mut reads = BundleDeskServiceClient::new(scene.vendor_staff(&["support-engineer"]));
         let request = vendor::ListDeskBundleReadsRequest { bundle_id: bundles[1].bundle_id.clone(), page: None };

@@ -110,7 +110,7 @@ on_both_engines! {
             request: Some(asked),
         };
         let told = scene.desk().request_information(ask).await.unwrap().into_inner();
-        assert_eq!(subjects(&told.findings), ["marks"]);
+        assert_eq!(subjects(&told.findings), ["request.marks"]);
         let (ticket, note) = scene.until_told(&id, "Which security filters are there?").await;
         assert_eq!(subjects(&ticket.findings)[1], note.note_id);
         assert!(ticket.findings[1].message.contains("exposes sensitive data"), "{:?}", ticket.findings);

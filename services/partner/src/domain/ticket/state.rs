@@ -115,7 +115,7 @@ impl TicketState {
         }
     }
 
-    /// Whether it is over: nothing more is done with it.
+    /// Whether it is over: nothing more is done with it, and nothing happens to it.
     pub fn has_ended(self) -> bool {
         matches!(self, Self::Closed | Self::Answered)
     }
@@ -131,11 +131,6 @@ impl TicketState {
     /// Whether the statement of the problem is the front line's to change.
     pub fn is_front_line(self) -> bool {
         matches!(self, Self::Open | Self::Verified | Self::Troubleshooting)
-    }
-
-    /// Whether nothing happens to it any more.
-    pub fn is_over(self) -> bool {
-        matches!(self, Self::Closed | Self::Answered)
     }
 
     /// The word that is stored and told.

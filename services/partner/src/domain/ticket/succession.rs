@@ -75,11 +75,13 @@ pub enum Lapse {
 impl Ticket {
     /// Takes in that a liaison was removed. Whose ticket it is has been found out already; by address it is looked at again.
     pub fn succeed(&mut self, removed: &Removed) -> Succession {
-        if self.contact() != removed.email || self.state.is_over() {
+        if self.contact() != removed.email || self.state.has_ended() {
             return Succession::Untouched;
         }
         self.revision += 1;
         let Some(successor) = &removed.successor else {
+            // What was known is known of somebody who is gone.
+            self.liaison_has_rights = false;
             self.closing = Some(Closing { notice_id: removed.notice_id, after: removed.grace_ends_at, kept: None });
             return Succession::ToBeClosed;
         };
@@ -96,15 +98,15 @@ impl Ticket {
     /// Whether the vendor has a case of it that goes on, or may be about to open one.
     pub fn concerns_the_vendor(&self) -> bool {
         let goes_on = |status| matches!(status, EscalationStatus::Sent | EscalationStatus::Accepted);
-        !self.state.is_over() && self.escalation.as_ref().is_some_and(|escalation| goes_on(escalation.status))
+        !self.state.has_ended() && self.escalation.as_ref().is_some_and(|escalation| goes_on(escalation.status))
     }
 
     /// Keeps a ticket that was to be closed.
     pub fn keep(&mut self, kept: Kept) -> Result<(), Error> {
         let refused = self.refuses("be kept: it is not to be closed for want of a liaison");
-        let is_over = self.state.is_over();
+        let has_ended = self.state.has_ended();
         match &mut self.closing {
-            Some(closing) if closing.kept.is_none() && !is_over => closing.kept = Some(kept),
+            Some(closing) if closing.kept.is_none() && !has_ended => closing.kept = Some(kept),
             Some(_) | None => return Err(refused),
         }
         self.revision += 1;
@@ -236,8 +238,8 @@ mod tests {
         for state in TicketState::ALL {
             let mut one = ticket(state, Severity::Two);
             let succession = one.succeed(&taken_over);
-            assert_eq!(succession == Succession::TakenOver, !state.is_over(), "{state:?}");
-            assert_eq!(one.contact() == "grace@contoso.example", !state.is_over(), "{state:?}");
+            assert_eq!(succession == Succession::TakenOver, !state.has_ended(), "{state:?}");
+            assert_eq!(one.contact() == "grace@contoso.example", !state.has_ended(), "{state:?}");
             assert_eq!(one.entitlement.is_none(), state.is_front_line(), "{state:?}");
             assert_eq!(one.concerns_the_vendor(), state.is_with_vendor(), "{state:?}");
         }
@@ -269,6 +271,8 @@ mod tests {
         escalated.succeed(&removed(Some("grace@contoso.example")));
         assert_eq!(warned(&escalated), [false; 2], "the successor has them");
         let mut left = ticket(TicketState::Escalated, Severity::Two);
+        left.liaison_has_rights = true;
+        assert_eq!(warned(&left), [false; 2]);
         left.succeed(&removed(None));
         assert_eq!(warned(&left), [true, false]);
     }

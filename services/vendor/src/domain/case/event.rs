@@ -81,6 +81,8 @@ pub enum CaseEvent {
         text: String,
         /// Another bundle.
         bundle_id: Option<BundleId>,
+        /// Whether whoever stands behind the ticket now is known to have administrative rights on the product. No part of the history.
+        has_rights: bool,
     },
     /// Another liaison of the end user owns it.
     LiaisonChanged {

@@ -85,7 +85,8 @@ impl CaseState {
             CaseStep::Ask => {
                 matches!(self, State::InProgress | State::AwaitingPartner).then_some(State::AwaitingPartner)
             }
-            CaseStep::Answer => (self == State::AwaitingPartner).then_some(State::InProgress),
+            // Answered already, by what was on its way when it was asked anew: the history has both.
+            CaseStep::Answer => matches!(self, State::AwaitingPartner | State::InProgress).then_some(State::InProgress),
             CaseStep::InvolveDevelopment => (self == State::InProgress).then_some(State::WithDevelopment),
             CaseStep::ReturnFromDevelopment => (self == State::WithDevelopment).then_some(State::InProgress),
             CaseStep::Restore => matches!(self, State::InProgress | State::WithDevelopment).then_some(State::Restored),
@@ -197,6 +198,7 @@ mod tests {
             (State::InProgress, CaseStep::Ask),
             (State::AwaitingPartner, CaseStep::Ask),
             (State::AwaitingPartner, CaseStep::Answer),
+            (State::InProgress, CaseStep::Answer),
             (State::InProgress, CaseStep::ProvideSolution),
             (State::SolutionProvided, CaseStep::DeclineSolution),
             (State::InProgress, CaseStep::ProvideSolution),
@@ -206,8 +208,8 @@ mod tests {
         for (from, step) in path {
             assert!(drawn.iter().any(|(state, other, _)| (*state, *other) == (from, step)), "{from:?} {step:?}");
         }
-        // 21 arrows but for the withdrawals, and one of these from each of the eight states that may be withdrawn.
-        assert_eq!(drawn.len(), 21 + 8, "{drawn:#?}");
+        // 22 arrows but for the withdrawals, and one of these from each of the eight states that may be withdrawn.
+        assert_eq!(drawn.len(), 22 + 8, "{drawn:#?}");
     }
 
     #[test]
