@@ -380,7 +380,7 @@ fn optional_instant(field: &str, at: Option<prost_types::Timestamp>, v: &mut Vio
 
 #[cfg(test)]
 mod tests {
-    //! Proves Q11.
+    //! Proves Q11, S07.
 
     use super::*;
 

@@ -247,6 +247,8 @@ pub fn findings(status: &Status) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
+    //! Proves S07.
+
     use super::*;
 
     #[tokio::test]

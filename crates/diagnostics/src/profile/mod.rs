@@ -162,7 +162,7 @@ impl Profile {
             told.push_str(cut);
         }
         if let Some((_, told)) = strangers.last_mut().filter(|_| more > 0) {
-            told.push_str(&format!("; nor are {more} more"));
+            *told = format!("{told}; nor are {more} more");
         }
         strangers
     }

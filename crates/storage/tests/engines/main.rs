@@ -16,7 +16,6 @@ use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{Connection as _, Row};
-use vouch_core::testing::ManualClock;
 use vouch_core::{Error, World};
 use vouch_storage::many::{self, Cell, Column, Rows};
 use vouch_storage::results::{self, Call, Keeping};

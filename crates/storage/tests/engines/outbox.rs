@@ -1,6 +1,5 @@
 //! What is to be sent: in its order, once, and under a lease.
 
-use jiff::SignedDuration;
 use vouch_core::World;
 use vouch_core::testing::ManualClock;
 use vouch_storage::{on_both_engines, outbox};

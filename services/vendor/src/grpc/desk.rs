@@ -65,17 +65,20 @@ impl CaseDeskService for Handlers {
                 // Whoever goes on in one list has the others already.
                 let is_first = after_sequence == 0 && after_note.is_none() && after_bundle.is_none();
                 let room = &mut Room::whole();
-                let (events, more_events) = match is_first || after_sequence > 0 {
-                    true => events_of(&mut snapshot, case.id, after_sequence, room).await?,
-                    false => (Vec::new(), false),
+                let (events, more_events) = if is_first || after_sequence > 0 {
+                    events_of(&mut snapshot, case.id, after_sequence, room).await?
+                } else {
+                    (Vec::new(), false)
                 };
-                let (notes, more_internal_notes) = match is_first || after_note.is_some() {
-                    true => notes_of(&mut snapshot, case.id, after_note, room).await?,
-                    false => (Vec::new(), false),
+                let (notes, more_internal_notes) = if is_first || after_note.is_some() {
+                    notes_of(&mut snapshot, case.id, after_note, room).await?
+                } else {
+                    (Vec::new(), false)
                 };
-                let (bundles, more_bundles) = match is_first || after_bundle.is_some() {
-                    true => bundles_of(&mut snapshot, case.id, after_bundle, room).await?,
-                    false => (Vec::new(), false),
+                let (bundles, more_bundles) = if is_first || after_bundle.is_some() {
+                    bundles_of(&mut snapshot, case.id, after_bundle, room).await?
+                } else {
+                    (Vec::new(), false)
                 };
                 Ok(pb::GetDeskCaseResponse {
                     case: Some(case_message(&case)),
