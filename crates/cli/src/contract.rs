@@ -5,7 +5,7 @@
 //! have to be given), `values` (texts to values), `commands` (all of it as clap has it), `roles` (who calls, by the access rule), `request`
 //! (flags to a message), `numbers` (those of tickets and cases, in the place of ids), `current` (the resource as it is now: its etag), `versions` (those of several), `pages` and `streams` (the calls that
 //! are more than one answer), `content` and `found` (streams of bytes, and of what a search finds), `cells`, `columns`, `table`,
-//! `problems` and `answer` (what a person reads), `next` (what comes next).
+//! `findings`, `problems` and `answer` (what a person reads), `next` (what comes next).
 
 mod answer;
 mod cells;
@@ -14,6 +14,7 @@ mod commands;
 mod content;
 mod current;
 mod events;
+mod findings;
 mod flags;
 mod found;
 mod names;
@@ -29,7 +30,7 @@ mod table;
 mod values;
 mod versions;
 
-pub(crate) use answer::finding;
+pub(crate) use findings::finding;
 pub(crate) use numbers::ticket_id;
 pub(crate) use request::fresh;
 
