@@ -13,6 +13,7 @@ use vouch_contract::pb::vendor::v1 as vendor;
 use vouch_contract::pb::vendor::v1::bundle_service_client::BundleServiceClient;
 use vouch_core::World;
 use vouch_core::testing::ManualClock;
+use vouch_diagnostics::Digest;
 use vouch_host::testing::{fields, fresh, refused};
 use vouch_storage::on_both_engines;
 
@@ -95,7 +96,14 @@ on_both_engines! {
         .await;
         assert!(!gone.committed);
         assert_eq!((gone.root, gone.entries, gone.size_bytes), (held.root.clone(), held.entries, held.size_bytes));
-        until(async || (scene.missing_at_vendor(&contents).await == contents.len()).then_some(())).await;
+        // Seen on the disk: whoever asks for a content has it leased.
+        let blobs_there = scene.vendor_ground.path().join("blobs");
+        let is_gone = |content: &Vec<u8>| {
+            let parts = std::fs::read_dir(blobs_there.join(Digest::of(content).to_string()));
+            parts.map_or(true, |mut parts| parts.next().is_none())
+        };
+        until(async || contents.iter().all(is_gone).then_some(())).await;
+        assert_eq!(scene.missing_at_vendor(&contents).await, contents.len());
         let gone = until(async || {
             let bundle = scene.partner_bundle(&id, &at_partner).await;
             bundle.content_delete_time.is_some().then_some(bundle)
