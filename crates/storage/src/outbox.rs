@@ -144,9 +144,9 @@ pub async fn renew(store: &Store, entry: &Entry, now: Timestamp) -> Result<bool,
         .await
 }
 
-/// Does what may outlast a lease, and keeps that meanwhile, each time that a pause is over. A renewal that fails is tried again after the next
-/// pause, until the lease is nearly over. `None` where the entry is another one's by now, or
-/// gone: what is left of the work is nobody's wish, and is given up.
+/// Does what may outlast a lease, and keeps that meanwhile, each time that a pause is over. A renewal that fails is tried again after the
+/// next pause, until the lease is nearly over. `None` where the entry is another one's by now, or gone: what is left of the work is
+/// nobody's wish, and is given up.
 pub async fn under_lease<T, P: Future<Output = ()>>(
     store: &Store,
     entry: &Entry,

@@ -12,8 +12,7 @@ pub(super) const KEY_ESCAPED: usize = KEY + 2;
 pub(super) const GROUP: usize = 5;
 /// Letters and digits that a licence key may have, by their values: Crockford's base 32. I, L and O are read as the digits they look like.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/// How the digits of a card are grouped on it, and in forms.
-/// Two groups are none: two columns of a table stand side by side so.
+/// How the digits of a card are grouped on it, and in forms. Two groups are no card: columns of a table stand side by side so.
 const GROUPINGS: [&[usize]; 6] =
     [&[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 3], &[4, 4, 4, 1], &[4, 4, 4, 3]];
 /// What may stand between groups: always the same.

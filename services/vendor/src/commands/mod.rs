@@ -4,3 +4,4 @@ pub mod admission;
 pub mod bundle_reads;
 pub mod bundles;
 pub mod cases;
+pub mod profiles;

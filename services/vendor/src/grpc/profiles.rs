@@ -11,9 +11,9 @@ use vouch_core::{Error, Violations, text};
 use vouch_diagnostics::profile::{Mistakes, Profile};
 use vouch_host::{Call, Page};
 use vouch_proof::ProfileSignature;
-use vouch_storage::analyses;
 
 use super::Handlers;
+use crate::commands;
 use crate::domain::profile::{Edition, PublishedProfile, Retired};
 use crate::store::profiles;
 
@@ -34,26 +34,20 @@ impl ProfileService for Handlers {
         &self,
         request: Request<pb::PublishProfileRequest>,
     ) -> Result<Response<pb::PublishProfileResponse>, Status> {
-        // Asked before the transaction begins, and not about what is refused anyway.
-        let unknown = match Publish::try_from(request.get_ref().clone()) {
-            Ok(_) => self.catalogue.judge("product_ids", &request.get_ref().product_ids).await,
-            Err(_) => None,
-        };
-        let unknown = &unknown;
+        // Asked before the transaction begins. More than may be named are refused anyway.
+        let named = &request.get_ref().product_ids;
+        let unknown = self.catalogue.judge("product_ids", &named[..named.len().min(MAX_PRODUCTS)]).await;
+        let unknown = unknown.as_ref();
         self.rpc
             .mutate("ProfileService/PublishProfile", request, |mut tx, call| async move {
                 let call: &Call<Publish> = &call;
                 let profile = call.command.at(call.now);
-                let (there, is_new) = profiles::profile_insert(&mut tx, &profile).await?;
-                profile.edition.check_repeat(&there.edition)?;
-                let products_verified = unknown.as_ref().is_some_and(Violations::is_empty);
-                // A version belongs to its products for good: a slip of the pen is not to use it up.
-                if is_new && let Some(unknown) = unknown.clone() {
-                    unknown.finish(Some(())).map_err(Error::from)?;
-                }
-                analyses::reopen(&mut tx, &there.edition.title(), call.now).await?;
-                let profile = Some(self.tell(there)?);
-                let answer = pb::PublishProfileResponse { profile, published_before: !is_new, products_verified };
+                let published = commands::profiles::publish(&mut tx, &profile, unknown, call.now).await?;
+                let answer = pb::PublishProfileResponse {
+                    published_before: !published.is_new,
+                    products_verified: unknown.is_some_and(Violations::is_empty),
+                    profile: Some(self.tell(published.profile)?),
+                };
                 Ok((tx, answer))
             })
             .await

@@ -2,23 +2,20 @@
 //!
 //! Proves S07.
 
-use std::collections::BTreeSet;
-
 use prost::Message;
 use vouch_contract::pb::common::v1::{CureBy, Finding, Reason, StepMark, Weight};
 use vouch_contract::pb::vendor::v1 as pb;
 use vouch_contract::pb::vendor::v1::case_desk_service_client::CaseDeskServiceClient;
-use vouch_core::code::{EndUserId, PartnerId, ProductId};
-use vouch_core::{Severity, World};
-use vouch_diagnostics::Digest;
+use vouch_core::World;
 use vouch_host::testing::{BearerChannel, fields, fresh};
+use vouch_storage::blobs::BlobRef;
 use vouch_storage::testing::Database;
 use vouch_storage::{Store, on_both_engines};
-use vouch_vendor::domain::bundle::Bundle;
-use vouch_vendor::domain::case::{Case, CaseState, FrozenCover, HistoryHead};
+use vouch_vendor::domain::case::Case;
 use vouch_vendor::store::bundles::bundle_upsert;
 use vouch_vendor::store::cases::case_insert;
 
+use crate::retention::{bundle, case};
 use crate::support::Service;
 
 const NEEDS: i32 = StepMark::NeedsAdministrativeRights as i32;
@@ -27,60 +24,8 @@ const EXPOSES: i32 = StepMark::ExposesSensitiveData as i32;
 /// Enters a case whose liaison is known to have administrative rights, or is not.
 async fn enter(store: &Store, liaison_has_rights: bool) -> String {
     let world = World::system();
-    let (partner_id, now) = (PartnerId::parse("north").unwrap(), world.now());
-    let bundle = Bundle {
-        id: world.id(),
-        partner_id: partner_id.clone(),
-        root: Digest(world.random()),
-        manifest_signature: "signed".into(),
-        redaction: "standard/1".into(),
-        collected_at: now,
-        artefacts: BTreeSet::new(),
-        entries: 0,
-        size_bytes: 0,
-        committed_at: now,
-        retention: None,
-        region: "eu".into(),
-        expires_at: None,
-        content_deleted_at: None,
-    };
-    let cover = FrozenCover {
-        end_user_id: EndUserId::parse("contoso").unwrap(),
-        contact_id: "con_1".into(),
-        license_id: world.id(),
-        license_revision: 1,
-        agreement_id: None,
-        tier_id: "premium".into(),
-        coverage: "always".into(),
-        priority: 1,
-        hold_id: world.id(),
-    };
-    let case = &Case {
-        id: world.id(),
-        number: u64::from(u32::from_be_bytes(world.random())),
-        partner_id,
-        escalation_id: world.id(),
-        ticket_number: "1".into(),
-        state: CaseState::Accepted,
-        severity: Severity::Two,
-        subject: "It does not print.".into(),
-        product_id: ProductId::parse("atlas").unwrap(),
-        version: "7".into(),
-        cover,
-        proof_id: world.id(),
-        bundle_id: bundle.id,
-        receipt: String::new(),
-        liaison: "con_1".into(),
-        liaison_has_rights,
-        engineer: None,
-        accepted_at: now,
-        first_response_due: None,
-        first_response_at: None,
-        test_case: false,
-        revision: 1,
-        head: HistoryHead { sequence: 0, hash: [0; 32] },
-    };
-    let bundle = &bundle;
+    let bundle = &bundle(&world, &BlobRef { sha256: world.random(), size_bytes: 0 });
+    let case = &Case { liaison_has_rights, ..case(&world, bundle) };
     let entered = store.write(|mut tx| async move {
         bundle_upsert(&mut tx, bundle).await?;
         case_insert(&mut tx, case, b"", b"").await?;
